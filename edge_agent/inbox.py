@@ -1,0 +1,164 @@
+"""Where sources leave samples and the turn picks them up.
+
+Bounded: when full the oldest chunk goes, counted by tag with its time range.
+Pushed from the event loop in bulk, drained once per turn from the turn's thread;
+a deque's append and popleft are atomic under the interpreter lock, the lock here
+only guards the bound.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.samples import SampleBatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge_agent.samples import F64, I32, I64, U8, TagTable
+
+
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    tag: I32
+    time: I64
+    value: F64
+    quality: U8
+    received: int
+    texts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Overflow:
+    """Samples of one source dropped unread: what, how many, from when to when."""
+
+    source: int
+    count: int
+    first: int
+    last: int
+
+
+class Inbox:
+    """Bounded hand-over of samples, and of each source's sign of life.
+
+    Args:
+        tags: the tag table.
+        limit: samples held at most.
+        wake: called after a push, from the pushing thread; must be cheap.
+    """
+
+    def __init__(
+        self, tags: TagTable, *, limit: int = 1_000_000, wake: Callable[[], None] | None = None
+    ) -> None:
+        self.tags = tags
+        self.limit = limit
+        self.wake = wake or (lambda: None)
+        self._chunks: deque[_Chunk] = deque()
+        self._held = 0
+        self._lock = Lock()
+        self._overflows: dict[int, Overflow] = {}
+        self._is_text = np.concatenate(
+            [np.repeat([t.text for t in k.tags], len(k.assets)) for k in tags.types]
+            or [np.zeros(0, bool)]
+        ).astype(bool)
+        self._alive = np.full(len(tags.sources), np.iinfo(np.int64).min, np.int64)
+
+    def push(
+        self,
+        tag: I32,
+        time: I64,
+        value: F64,
+        quality: U8,
+        received: int,
+        texts: Sequence[str] = (),
+    ) -> None:
+        """Append samples that arrived together at agent time ``received``.
+
+        Args:
+            tag: int32[n].
+            time: int64[n], ns.
+            value: float64[n]; for a text tag the index into ``texts``.
+            quality: uint8[n].
+            received: agent time of arrival, ns.
+            texts: strings of this push.
+        """
+        if len(tag) == 0:
+            return
+        with self._lock:
+            self._chunks.append(_Chunk(tag, time, value, quality, received, tuple(texts)))
+            self._held += len(tag)
+            while self._held > self.limit and len(self._chunks) > 1:
+                self._drop(self._chunks.popleft())
+        self.wake()
+
+    def alive(self, source: int, at: int) -> None:
+        """A source vouches that its link was up at agent time ``at``.
+
+        A tag that reports only changes is then known to be unchanged, not stale.
+        """
+        self._alive[source] = max(int(self._alive[source]), at)
+
+    def lost(self, source: int) -> None:
+        """A source's link is down: nothing vouches for its silent tags any more."""
+        # the time it was last seen alive stays: ages are counted from it
+
+    def drain(self) -> SampleBatch:
+        """Everything pushed since the last call, in order of arrival."""
+        with self._lock:
+            chunks = list(self._chunks)
+            self._chunks.clear()
+            self._held = 0
+        return self._joined(chunks)
+
+    def alive_until(self) -> I64:
+        """int64[sources] agent time at which each source was last seen alive."""
+        return self._alive.copy()
+
+    def take_overflows(self) -> list[Overflow]:
+        """Drops since the last call, one entry a source."""
+        with self._lock:
+            dropped = list(self._overflows.values())
+            self._overflows.clear()
+        return dropped
+
+    def __len__(self) -> int:
+        """Samples waiting."""
+        return self._held
+
+    def _drop(self, chunk: _Chunk) -> None:
+        self._held -= len(chunk.tag)
+        owners = self.tags.source[chunk.tag]
+        for source in np.unique(owners):
+            times = chunk.time[owners == source]
+            key, first, last = int(source), int(times.min()), int(times.max())
+            old = self._overflows.get(key)
+            if old is not None:
+                first, last = min(first, old.first), max(last, old.last)
+            count = len(times) + (old.count if old else 0)
+            self._overflows[key] = Overflow(key, count, first, last)
+
+    def _joined(self, chunks: list[_Chunk]) -> SampleBatch:
+        if not chunks:
+            return SampleBatch.of([], [], [])
+        texts: list[str] = []
+        values: list[F64] = []
+        for chunk in chunks:
+            value = chunk.value
+            if chunk.texts and texts:
+                value = np.where(self._is_text[chunk.tag], value + len(texts), value)
+            values.append(value)
+            texts.extend(chunk.texts)
+        counts = [len(c.tag) for c in chunks]
+        return SampleBatch(
+            np.concatenate([c.tag for c in chunks]),
+            np.concatenate([c.time for c in chunks]),
+            np.concatenate(values),
+            np.concatenate([c.quality for c in chunks]),
+            np.repeat(np.array([c.received for c in chunks], np.int64), counts),
+            tuple(texts),
+        )

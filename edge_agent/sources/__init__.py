@@ -1,0 +1,1 @@
+"""Southbound: from PLCs and brokers into the inbox."""
