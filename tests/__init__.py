@@ -1,0 +1,1 @@
+"""Tests of edge-agent; `peers` starts the real servers they speak to."""

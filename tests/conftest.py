@@ -1,0 +1,33 @@
+"""Fixtures of every test: real peers on free ports."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests import peers
+from tests.certificates import Certificates, make_certificates
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A loopback TCP port that nobody listens on."""
+    return peers.free_port()
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[peers.Mosquitto]:
+    """A running mosquitto that lets anybody in."""
+    with peers.Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """A certificate authority with a server and a client certificate."""
+    return make_certificates(tmp_path_factory.mktemp("pki"))
