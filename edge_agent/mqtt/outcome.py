@@ -1,0 +1,111 @@
+"""What paho tells of a session's fate, as sentences for the operator."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_agent.mqtt.grants import Grants, granted
+from edge_agent.mqtt.reasons import LinkLost, sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from paho.mqtt.client import ConnectFlags, DisconnectFlags
+    from paho.mqtt.properties import Properties
+    from paho.mqtt.reasoncodes import ReasonCode
+
+    from edge_agent.config.schema import MqttLink
+    from edge_agent.mqtt.bridge import Bridge
+    from edge_agent.mqtt.pahoclient import ReadyClient
+    from edge_agent.mqtt.subscribing import Subscriptions
+
+
+class Outcome:
+    """Takes paho's callbacks of one session.
+
+    Args:
+        client: paho.
+        bridge: told when the link is up, answered or ended.
+        link: as configured.
+        client_id: as connected with.
+        subscriptions: told what was answered.
+    """
+
+    def __init__(
+        self,
+        client: ReadyClient,
+        bridge: Bridge,
+        link: MqttLink,
+        client_id: str,
+        subscriptions: Subscriptions,
+    ) -> None:
+        self.grants = Grants()
+        self._client_id = client_id
+        self._bridge = bridge
+        self._link = link
+        self._subscriptions = subscriptions
+        client.on_connect = self._on_connect
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+
+    def _on_connect(
+        self,
+        _client: object,
+        _data: object,
+        flags: ConnectFlags,
+        reason: ReasonCode,
+        properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            happened = f"{self._bridge.where} refused the connection"
+            why = sentence(happened, str(reason), reason.value)
+            self._bridge.end(LinkLost(why, code=reason.value))
+            return
+        self.grants = granted(flags.session_present, properties)
+        self._bridge.answered()
+
+    def _on_disconnect(
+        self,
+        _client: object,
+        _data: object,
+        flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: object,
+    ) -> None:
+        if flags.is_disconnect_packet_from_server:
+            happened = f"{self._bridge.where} ended the connection"
+            why = sentence(happened, str(reason), reason.value)
+            self._bridge.end(LinkLost(why, code=reason.value))
+            return
+        trouble = self._bridge.wire.trouble() if self._bridge.wire else ""
+        self._bridge.end(LinkLost(self._lost(str(reason), trouble)))
+
+    def _lost(self, reason: str, trouble: str) -> str:
+        if reason == "Keep alive timeout":
+            return (
+                f"{self._bridge.where} has not answered for {self._link.keepalive:g} s"
+                " (keepalive); check the network and the broker's load"
+            )
+        why = f" ({trouble})" if trouble else ""
+        if reason == "Protocol error":
+            return (
+                f"{self._bridge.where} sent what is not MQTT{why}; check host and port"
+            )
+        hint = "check the broker's log"
+        if self._link.version != "5":
+            hint += (
+                f"; it may not accept user or client_id {self._client_id!r}, or another"
+            )
+            hint += " client uses it (MQTT 3.1.1 does not tell)"
+        return f"{self._bridge.where} closed the connection{why}; {hint}"
+
+    def _on_subscribe(
+        self,
+        _client: object,
+        _data: object,
+        _packet_id: object,
+        reasons: Sequence[ReasonCode],
+        _properties: object,
+    ) -> None:
+        self._subscriptions.answered(reasons)
+        self._bridge.answered()
