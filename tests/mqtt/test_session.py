@@ -1,0 +1,329 @@
+"""The session's contract: fast path and plain paho, MQTT 3.1.1 and 5, alike."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from edge_agent.config.schema import Tls
+from edge_agent.mqtt.frames import PublishProperties
+from edge_agent.mqtt.session import LinkLost, Will
+from tests import peers
+from tests.mqtt.kinds import Kind, Log, until
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_agent.mqtt.wire import Arrivals
+    from tests.certificates import Certificates
+
+
+async def test_sent_messages_are_acknowledged_and_arrive_in_order(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """QoS 1 gives each message an id, its acknowledgement, and one delivery."""
+    log = Log()
+    frames = [(b"t/%d" % i, b"x" * i, 1, False) for i in range(20)]
+    async with kind.session(mosquitto.port, log, subscriptions=[("t/#", 1)]) as session:
+        packet_ids = session.publish_many(frames)
+        await until(lambda: len(log.acked) == 20 and len(log.messages) == 20)
+
+        assert sorted(log.acked) == sorted(set(packet_ids))
+        assert log.messages == [frame[:2] for frame in frames]
+        assert session.inflight == 0
+
+
+async def test_qos_0_has_no_id_and_keeps_its_place(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """QoS 0 and 1 may be mixed in one call; nothing is told about QoS 0."""
+    log = Log()
+    frames = [(b"t", b"%d" % i, i % 2, False) for i in range(10)]
+    async with kind.session(mosquitto.port, log, subscriptions=[("t", 1)]) as session:
+        packet_ids = session.publish_many(frames)
+        await until(lambda: len(log.acked) == 5 and len(log.messages) == 10)
+
+        assert [bool(i) for i in packet_ids] == [bool(frame[2]) for frame in frames]
+        assert [payload for _, payload in log.messages] == [f[1] for f in frames]
+
+
+@pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 200_000])
+async def test_any_size_goes_through(
+    kind: Kind, mosquitto: peers.Mosquitto, size: int
+) -> None:
+    """Payloads at the borders of the length encoding arrive as they were sent."""
+    log = Log()
+    payload = bytes(i % 251 for i in range(size))
+    topic = "fäbrik/" + "x" * 200
+    async with kind.session(mosquitto.port, log, subscriptions=[(topic, 1)]) as session:
+        session.publish_many([(topic.encode(), payload, 1, False)])
+        await until(lambda: bool(log.messages))
+
+        assert log.messages == [(topic.encode(), payload)]
+
+
+async def test_more_than_the_socket_takes_is_sent_in_the_end(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """A burst far beyond the socket's buffer waits, in order, and arrives whole."""
+    log = Log()
+    payloads = [b"%04d" % i + bytes(60_000) for i in range(150)]
+    more: dict[str, Any] = {"subscriptions": [("big", 0)], "max_payload": 100_000}
+    async with kind.session(mosquitto.port, log, **more) as session:
+        session.publish_many([(b"big", payload, 0, False) for payload in payloads])
+        assert not session.writable or kind.fast is False
+        await until(lambda: len(log.messages) == 150)
+
+        assert [payload for _, payload in log.messages] == payloads
+        assert session.writable
+
+
+async def test_qos_2_is_delivered_once(kind: Kind, mosquitto: peers.Mosquitto) -> None:
+    """A QoS 2 subscription works on both paths: paho does the four-way handshake."""
+    log = Log()
+    async with kind.session(mosquitto.port, log, subscriptions=[("q", 2)]):
+        for word in ("one", "two"):
+            await _mosquitto_pub(mosquitto.port, "-q", "2", "-t", "q", "-m", word)
+        await until(lambda: len(log.messages) >= 2)
+        await asyncio.sleep(0.05)
+
+        assert log.messages == [(b"q", b"one"), (b"q", b"two")]
+
+
+async def test_retained_messages_are_marked(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """A message from before the subscription is told from one that is new."""
+    log = Log()
+    async with kind.session(mosquitto.port, Log(), client_id="other") as other:
+        other.publish_many([(b"r/old", b"1", 1, True)])
+        await until(lambda: other.inflight == 0)
+        async with kind.session(mosquitto.port, log, subscriptions=[("r/+", 1)]):
+            await until(lambda: len(log.messages) == 1)
+            other.publish_many([(b"r/new", b"2", 1, True)])
+            await until(lambda: len(log.messages) == 2)
+
+    marks = [
+        (a.topics[i], i in a.retained)
+        for a in log.arrivals
+        for i in range(len(a.topics))
+    ]
+    assert marks == [(b"r/old", True), (b"r/new", False)]
+
+
+async def test_too_large_messages_cost_a_report_and_nothing_else(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """A message above the limit is named and acknowledged; the next one arrives."""
+    log = Log()
+    more: dict[str, Any] = {"subscriptions": [("t/#", 1)], "max_payload": 10_000}
+    async with kind.session(mosquitto.port, log, **more) as session:
+        session.publish_many(
+            [(b"t/huge", bytes(1_000_000), 1, False), (b"t/ok", b"fine", 1, False)]
+        )
+        await until(lambda: bool(log.messages))
+
+        assert log.oversized == [b"t/huge"]
+        assert log.messages == [(b"t/ok", b"fine")]
+
+
+async def test_a_broker_that_dies_ends_the_session(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """The loss is raised, names the broker, and publishing says so from then on."""
+    async with kind.session(mosquitto.port) as session:
+        mosquitto.kill()
+        with pytest.raises(LinkLost, match=f"127.0.0.1:{mosquitto.port}"):
+            await asyncio.wait_for(session.run_until_lost(), 5)
+        assert not session.connected
+        with pytest.raises(LinkLost):
+            session.publish_many([(b"t", b"", 0, False)])
+
+
+async def test_a_broker_that_hangs_is_noticed(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """Connections that stay open without an answer end with the keep-alive."""
+    async with kind.session(mosquitto.port, link={"keepalive": "1s"}) as session:
+        mosquitto.pause()
+        try:
+            with pytest.raises(LinkLost, match="keepalive"):
+                await asyncio.wait_for(session.run_until_lost(), 10)
+        finally:
+            mosquitto.resume()
+
+
+@pytest.mark.parametrize("kind", [Kind(fast=f, version="5") for f in (True, False)])
+async def test_a_quiet_link_is_kept_alive(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """Without traffic the session outlives several keep-alive intervals."""
+    async with kind.session(mosquitto.port, link={"keepalive": "1s"}) as session:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(session.run_until_lost(), 2.5)
+        assert session.connected
+
+
+async def test_the_will_is_published_only_without_a_goodbye(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """A close keeps the will back, a cut connection lets it go."""
+    log = Log()
+    will = Will("status", b"gone")
+    async with kind.session(mosquitto.port, log, subscriptions=[("status", 1)]):
+        async with kind.session(mosquitto.port, client_id="polite", will=will):
+            pass
+        rude = kind.unconnected(kind.link(mosquitto.port), client_id="rude", will=will)
+        await rude.connect()
+        assert not log.messages
+        rude._bridge.detach()
+        await until(lambda: log.messages == [(b"status", b"gone")])
+
+
+async def test_a_bug_in_a_callback_is_raised(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """An exception of the caller's code is not mistaken for a lost link."""
+
+    def broken(_: Arrivals) -> None:
+        raise ZeroDivisionError
+
+    more: dict[str, Any] = {"subscriptions": [("t", 1)], "on_messages": broken}
+    async with kind.session(mosquitto.port, **more) as session:
+        session.publish_many([(b"t", b"", 0, False)])
+        with pytest.raises(ZeroDivisionError):
+            await asyncio.wait_for(session.run_until_lost(), 5)
+
+
+async def test_a_session_kept_by_the_broker_is_resumed(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """With a session kept, messages of the time between are delivered."""
+    log = Log()
+    more: dict[str, Any] = {
+        "subscriptions": [("t", 1)],
+        "clean_start": False,
+        "session_expiry": 60,
+        "client_id": "kept",
+    }
+    async with kind.session(mosquitto.port, log, **more) as session:
+        assert not session.grants.session_present
+    await _mosquitto_pub(mosquitto.port, "-q", "1", "-t", "t", "-m", "meanwhile")
+    async with kind.session(mosquitto.port, log, **more) as session:
+        assert session.grants.session_present
+        await until(lambda: log.messages == [(b"t", b"meanwhile")])
+
+
+async def test_many_filters_are_subscribed_in_packets(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """More filters than fit a packet are all subscribed."""
+    log = Log()
+    filters = [(f"t/{i}", 1) for i in range(230)]
+    async with kind.session(mosquitto.port, log, subscriptions=filters) as session:
+        session.publish_many([(b"t/0", b"a", 1, False), (b"t/229", b"b", 1, False)])
+        await until(lambda: len(log.messages) == 2)
+
+
+async def test_more_than_the_window_is_refused(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """A caller that ignores the broker's limit is told before anything is sent."""
+    async with kind.session(mosquitto.port) as session:
+        frames = [(b"t", b"", 1, False)] * (session.room + 1)
+        with pytest.raises(ValueError, match="unacknowledged"):
+            session.publish_many(frames)
+        assert session.inflight == 0
+
+
+async def test_packet_ids_are_used_again_but_never_while_open(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """Ids wrap around their range and every message is still acknowledged once."""
+    log = Log()
+    async with kind.session(mosquitto.port, log) as session:
+        wire = session._bridge.wire
+        if kind.fast:
+            wire._last_id = 0xFFFF - 5  # type: ignore[union-attr]
+        else:
+            session._client._last_mid = 0x7FFF - 5
+        packet_ids = session.publish_many([(b"t", b"", 1, False)] * 20)
+        await until(lambda: len(log.acked) == 20)
+
+        assert sorted(log.acked) == sorted(packet_ids)
+        assert len(set(packet_ids)) == 20
+        assert max(packet_ids) - min(packet_ids) > 1000
+
+
+async def test_tls_with_client_certificate(
+    kind: Kind, tmp_path: Path, certificates: Certificates
+) -> None:
+    """TLS with an own authority and a client certificate carries large bursts."""
+    log = Log()
+    tls = Tls(
+        ca_file=certificates.ca,
+        cert_file=certificates.client,
+        key_file=certificates.client_key,
+    )
+    broker = peers.Mosquitto(tmp_path, tls=certificates, client_certificates=True)
+    payloads = [b"%03d" % i + bytes(50_000) for i in range(40)]
+    with broker:
+        more: dict[str, Any] = {"tls": tls, "subscriptions": [("t", 0)]}
+        async with kind.session(broker.port, log, **more) as session:
+            session.publish_many([(b"t", payload, 0, False) for payload in payloads])
+            await until(lambda: len(log.messages) == 40)
+
+        assert [payload for _, payload in log.messages] == payloads
+
+
+@pytest.mark.parametrize("kind", [Kind(fast=True, version="5")], ids=["fast-5"])
+async def test_properties_reach_the_receiver(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """Expiry and content type of a publish are what another client reads."""
+    program = peers.require("mosquitto_sub")
+    options = ["-V", "5", "-t", "t", "-C", "1", "-W", "10", "-F", "%C %E %p"]
+    async with kind.session(mosquitto.port) as session:
+        given = PublishProperties(
+            expiry=300, content_type="application/json", text=True
+        )
+        session.publish_many([(b"t", b"hello", 1, True)], given)
+        await until(lambda: session.inflight == 0)
+        reader = await asyncio.create_subprocess_exec(
+            program,
+            "-p",
+            str(mosquitto.port),
+            *options,
+            stdout=subprocess.PIPE,
+        )
+        printed, _ = await reader.communicate()
+
+    kind_of_content, expiry, payload = printed.decode().split()
+    assert (kind_of_content, payload) == ("application/json", "hello")
+    assert 290 <= int(expiry) <= 300
+
+
+@pytest.mark.parametrize("kind", [Kind(fast=f, version="5") for f in (True, False)])
+async def test_incoming_properties_are_skipped(
+    kind: Kind, mosquitto: peers.Mosquitto
+) -> None:
+    """Properties of a received message, short or long, do not end up in its payload."""
+    log = Log()
+    async with kind.session(mosquitto.port, log, subscriptions=[("t", 1)]):
+        base = ["-V", "5", "-q", "1", "-t", "t", "-m", "payload"]
+        plain = ["-D", "publish", "content-type", "text/plain"]
+        long = ["-D", "publish", "user-property", "key", "v" * 300]
+        await _mosquitto_pub(mosquitto.port, *base, *plain)
+        await _mosquitto_pub(mosquitto.port, *base, *plain, *long)
+        await until(lambda: len(log.messages) == 2)
+
+    assert log.messages == [(b"t", b"payload")] * 2
+
+
+async def _mosquitto_pub(port: int, *options: str) -> None:
+    program = peers.require("mosquitto_pub")
+    process = await asyncio.create_subprocess_exec(program, "-p", str(port), *options)
+    assert await process.wait() == 0
