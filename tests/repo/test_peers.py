@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests import peers
+from tests.consumer import consuming
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -98,3 +99,25 @@ def test_a_missing_peer_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(peers, "find", lambda _: None)
     with pytest.raises(pytest.fail.Exception, match="npm ci"):
         peers.require("node_opcua")
+
+
+@pytest.mark.parametrize("version", [4, 5])
+async def test_an_independent_client_reads(
+    mosquitto: peers.Mosquitto, version: int
+) -> None:
+    """An npm mqtt client sees retained and live messages, under both protocol versions."""
+    assert publish(mosquitto, "-r") == 0
+    async with consuming(mosquitto.url, "#", version=version) as consumer:
+        first = await consumer.next()
+        assert await asyncio.to_thread(publish, mosquitto) == 0
+        second = await consumer.next()
+
+    assert first == ("t", "1", 1, True)
+    assert second == ("t", "1", 1, False)
+
+
+async def test_the_independent_client_tells_why_it_cannot_read(free_port: int) -> None:
+    """No broker is an error with its reason, not a silent wait."""
+    with pytest.raises(RuntimeError, match="ECONNREFUSED"):
+        async with consuming(f"mqtt://127.0.0.1:{free_port}", "#"):
+            pass
