@@ -1,0 +1,307 @@
+"""Scores to alarms, for all assets at once.
+
+An alarm becomes active when the score stays above the limit for the on-delay, and
+returns to normal when it stays at or below the clear limit (limit less hysteresis) for
+the off-delay. Between the two limits an active alarm stays active and its off-delay
+starts again; a normal one's on-delay starts again as soon as the score is not above the
+limit. One episode gives exactly two transitions.
+
+A row without a verdict (bad quality, no score) is no evidence either way: an active
+alarm stays active, a normal one stays normal, and a running delay starts again.
+
+An alarm that keeps coming back is held: a return to normal waits while the asset has
+already changed too often within `Limits.chatter_window`. An alarm that comes is never
+held back, and no window ever has more than `Limits.chatter_count` changes.
+
+Times are the rows' own, never a clock's: a replay makes the same transitions.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.records import AlarmState as State
+from edge_agent.samples import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_agent.samples import F64, I32, I64, U8
+
+    Bools = NDArray[np.bool_]
+
+NEVER = int(np.iinfo(np.int64).min)
+_LONG_AGO = -(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When an alarm comes and goes.
+
+    Attributes:
+        threshold: the alarm comes above it.
+        hysteresis: share of the threshold the score must fall below it to clear.
+        on_delay, off_delay: ns.
+        max_gap: a silence between two rows longer than this starts a running delay
+            again, ns; 0 for never. Set it to a few times the scoring period.
+        chatter_count: changes of one asset within ``chatter_window`` (ns) at most, 3
+            or more; 0 switches the guard off.
+    """
+
+    threshold: float
+    hysteresis: float = 0.05
+    on_delay: int = 3 * NANOSECONDS
+    off_delay: int = 60 * NANOSECONDS
+    max_gap: int = 0
+    chatter_count: int = 6
+    chatter_window: int = 600 * NANOSECONDS
+
+    @property
+    def clear(self) -> float:
+        """At or below this the alarm may clear."""
+        return self.threshold - self.hysteresis * abs(self.threshold)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AlarmStates:
+    """One alarm an asset; replaced by `advance`, never changed.
+
+    Attributes:
+        active: bool[assets].
+        since: int64[assets] when the state was entered; `NEVER` before the first.
+        pending: int64[assets] first row of the run that may change the state, or
+            `NEVER`.
+        judged: int64[assets] last row with a verdict, or `NEVER`.
+        number: int64[assets] episodes so far.
+        recent: int64[assets, k] times of the last transitions, newest first.
+    """
+
+    active: Bools
+    since: I64
+    pending: I64
+    judged: I64
+    number: I64
+    recent: I64
+
+    @staticmethod
+    def fresh(assets: int, *, remembered: int = 8) -> AlarmStates:
+        """All normal; ``remembered`` must be at least the limits' chatter count."""
+        never = np.full(assets, NEVER, np.int64)
+        return AlarmStates(
+            np.zeros(assets, bool),
+            never,
+            never,
+            never,
+            np.zeros(assets, np.int64),
+            np.full((assets, remembered), _LONG_AGO, np.int64),
+        )
+
+    def to_arrays(self) -> dict[str, NDArray[np.int64]]:
+        """For the checkpoint: plain int64 arrays by name."""
+        return {f.name: getattr(self, f.name).astype(np.int64) for f in fields(self)}
+
+    @staticmethod
+    def from_arrays(
+        arrays: Mapping[str, NDArray[np.int64]],
+        then: Sequence[str],
+        now: Sequence[str],
+    ) -> AlarmStates:
+        """From a checkpoint, by asset name: new assets start fresh, gone ones go.
+
+        Args:
+            arrays: what `to_arrays` gave.
+            then: asset ids when it was saved.
+            now: asset ids now.
+
+        Raises:
+            ValueError: the arrays do not fit ``then``.
+        """
+        fresh = AlarmStates.fresh(len(now), remembered=arrays["recent"].shape[1])
+        if any(len(arrays[f.name]) != len(then) for f in fields(fresh)):
+            raise ValueError("a checkpoint of alarms does not fit its list of assets")
+        old = {name: position for position, name in enumerate(then)}
+        pairs = [(i, old[name]) for i, name in enumerate(now) if name in old]
+        to = np.array([i for i, _ in pairs], np.int64)
+        of = np.array([j for _, j in pairs], np.int64)
+        columns: dict[str, NDArray[np.generic]] = {}
+        for f in fields(fresh):
+            column = getattr(fresh, f.name).copy()
+            column[to] = arrays[f.name][of].astype(column.dtype)
+            columns[f.name] = column
+        return AlarmStates(**columns)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """The changes in n rows, in the rows' order.
+
+    Attributes:
+        row: int64[k] row that changed a state.
+        state: uint8[k] `records.AlarmState` after it.
+        since: int64[k] when the episode began: the row that made it active. Equal on
+            the ACTIVE and the NORMAL of one episode, so it names the episode.
+        leaning: int64[k] first row of the run that led here (above the limit, or
+            below for NORMAL): the delay before the change.
+        number: int64[k] the asset's episodes so far, this one included.
+        recent: int64[k] changes within the chatter window, this one included.
+    """
+
+    row: I64
+    state: U8
+    since: I64
+    leaning: I64
+    number: I64
+    recent: I64
+
+    def __len__(self) -> int:
+        """Count changes."""
+        return len(self.row)
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """What is judged: n rows; a score that is not a number never is.
+
+    Attributes:
+        asset: int32[n] position of the asset.
+        at: int64[n] time of the row, ns; ascending within an asset.
+        score: float64[n].
+        verdict: bool[n] false where the score may not be judged.
+    """
+
+    asset: I32
+    at: I64
+    score: F64
+    verdict: Bools
+
+    def __len__(self) -> int:
+        """Count rows."""
+        return len(self.asset)
+
+    def take(self, select: I64) -> Rows:
+        """Rows by position."""
+        return Rows(
+            self.asset[select],
+            self.at[select],
+            self.score[select],
+            self.verdict[select],
+        )
+
+
+def occurrence(asset: str, since: int) -> str:
+    """Id of one episode; the same live, in a replay and after a restart."""
+    return f"{asset}-{since // 1000:x}"
+
+
+def advance(
+    states: AlarmStates, rows: Rows, limits: Limits
+) -> tuple[AlarmStates, U8, Transitions]:
+    """Judge rows; several rows of one asset are taken in their order.
+
+    Returns:
+        The new states, uint8[n] `records.AlarmState` after each row, and the changes.
+    """
+    new = _copied(states)
+    after = np.zeros(len(rows), np.uint8)
+    found = [_no_change()]
+    for chosen in _rounds(rows.asset):
+        part = rows.take(chosen)
+        found.append(_step(new, chosen, part, limits))
+        after[chosen] = new.active[part.asset]
+    return new, after, _joined(found)
+
+
+def _copied(states: AlarmStates) -> AlarmStates:
+    return replace(
+        states, **{f.name: getattr(states, f.name).copy() for f in fields(states)}
+    )
+
+
+def _rounds(asset: I32) -> Iterator[I64]:
+    """Rows in rounds that hold each asset once, in order."""
+    rows = np.arange(len(asset), dtype=np.int64)
+    if (asset[1:] > asset[:-1]).all():
+        yield rows
+        return
+    order = np.argsort(asset, kind="stable")
+    ordered = asset[order]
+    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
+    place = rows - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    for number in range(int(place.max()) + 1):
+        yield np.sort(order[place == number])
+
+
+def _step(states: AlarmStates, rows: I64, part: Rows, limits: Limits) -> Transitions:
+    """One round, each asset at most once; changes ``states``."""
+    asset, at = part.asset, part.at
+    active = states.active[asset]
+    usable = part.verdict & ~np.isnan(part.score)
+    beyond = np.where(active, part.score <= limits.clear, part.score > limits.threshold)
+    leaning = usable & beyond
+    pending = _pending(states, part, leaning, limits)
+    # rows that do not lean have no pending time: their wait is 0, and unused
+    waited = at - np.where(leaning, pending, at)
+    delay = np.where(active, limits.off_delay, limits.on_delay)
+    recent = _recent(states, part, limits)
+    held = active & (
+        recent >= limits.chatter_count - 1 if limits.chatter_count else False
+    )
+    change = leaning & (waited >= delay) & ~held
+    states.judged[asset] = np.where(usable, at, states.judged[asset])
+    states.pending[asset] = np.where(change, NEVER, pending)
+    changed = np.flatnonzero(change)
+    return _changes(
+        states, rows[changed], part.take(changed), pending[changed], recent[changed]
+    )
+
+
+def _pending(states: AlarmStates, part: Rows, leaning: Bools, limits: Limits) -> I64:
+    """Start of each asset's run of leaning rows, `NEVER` for none."""
+    pending, judged = states.pending[part.asset], states.judged[part.asset]
+    if limits.max_gap:
+        silent = (judged != NEVER) & (part.at - limits.max_gap > judged)
+        pending = np.where(silent, NEVER, pending)
+    started = np.where(pending == NEVER, part.at, pending)
+    return np.where(leaning, started, NEVER)
+
+
+def _recent(states: AlarmStates, part: Rows, limits: Limits) -> I64:
+    """Changes of each asset within the window before its row."""
+    horizon = (part.at - limits.chatter_window)[:, None]
+    counts: I64 = np.count_nonzero(states.recent[part.asset] > horizon, axis=1)
+    return counts
+
+
+def _changes(
+    states: AlarmStates, rows: I64, part: Rows, leaning: I64, recent: I64
+) -> Transitions:
+    """Enter the new states of the assets that change."""
+    who, when = part.asset, part.at
+    becomes = ~states.active[who]
+    since = np.where(becomes, when, states.since[who])
+    states.active[who] = becomes
+    states.since[who] = when
+    states.number[who] += becomes
+    states.recent[who] = np.c_[when, states.recent[who][:, :-1]]
+    state = np.where(becomes, State.ACTIVE, State.NORMAL).astype(np.uint8)
+    return Transitions(rows, state, since, leaning, states.number[who], recent + 1)
+
+
+def _no_change() -> Transitions:
+    none = np.zeros(0, np.int64)
+    return Transitions(none, np.zeros(0, np.uint8), none, none, none, none)
+
+
+def _joined(found: Sequence[Transitions]) -> Transitions:
+    if len(found) <= 2:  # noqa: PLR2004  (the empty one and a single round)
+        return found[-1]
+    order = np.argsort(np.concatenate([t.row for t in found]), kind="stable")
+    columns = (
+        np.concatenate([getattr(t, f.name) for t in found]) for f in fields(found[0])
+    )
+    return Transitions(*(column[order] for column in columns))

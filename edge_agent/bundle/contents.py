@@ -1,0 +1,133 @@
+"""Every file of a bundle, read once, checked, and held in memory.
+
+What was hashed is what is used: the model's session is made from the bytes read
+here, so a file that changes on disk afterwards changes nothing. A file the passport
+has no hash of is never opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from edge_agent.bundle import graph
+from edge_agent.bundle.folders import PASSPORT_FILE
+from edge_agent.bundle.golden import GoldenRows, read_golden
+from edge_agent.bundle.passport import parse, passport_bytes
+from edge_agent.bundle.reference import Reference, read_reference
+from edge_agent.errors import ModelRejected
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_agent.bundle.golden import GoldenRows
+from edge_agent.bundle.passport import Passport
+
+_MAX_FILE_BYTES = 200_000_000
+_MAX_NODES = 20_000
+_DOMAINS = frozenset({"ai.onnx", "ai.onnx.ml", "com.microsoft"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A model that is what its passport says, as far as can be told without running it.
+
+    Attributes:
+        path: its folder.
+        passport: what it says about itself.
+        digest: SHA-256 over all its files, passport included; names it for good.
+        model: the bytes of the ONNX file.
+        golden: rows to check it with.
+        reference: the training data's profile.
+    """
+
+    path: Path
+    passport: Passport
+    digest: str
+    model: bytes
+    golden: GoldenRows
+    reference: Reference
+
+    @property
+    def sha8(self) -> str:
+        """First eight digits of the digest, as SCADA shows them."""
+        return self.digest[:8]
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Read and verify a bundle's folder.
+
+    Raises:
+        ModelRejected: a file is missing, changed or not what the passport says; the
+            text names the file and the rule.
+    """
+    text = passport_bytes(path)
+    passport = parse(text, path)
+    try:
+        files = {
+            name: _verified(path, name, passport) for name in sorted(passport.files)
+        }
+        model = files[passport.model.file]
+        _check_graph(model, passport)
+        golden = read_golden(files[passport.golden.file], passport)
+        reference = read_reference(files[passport.reference], passport)
+    except ModelRejected as error:
+        raise ModelRejected(f"{path}: {error}") from error
+    sums = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
+    sums[PASSPORT_FILE] = hashlib.sha256(text).hexdigest()
+    return Bundle(path, passport, bundle_digest(sums), model, golden, reference)
+
+
+def bundle_digest(sums: dict[str, str]) -> str:
+    """One SHA-256 for a bundle: over ``<sha256>  <file name>`` lines by name.
+
+    Anyone can recompute it: ``sha256sum * | LC_ALL=C sort -k2 | sha256sum``.
+    """
+    lines = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+
+def _verified(path: Path, name: str, passport: Passport) -> bytes:
+    try:
+        with (path / name).open("rb") as stream:
+            body = stream.read(_MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ModelRejected(f"cannot read {name}: {error.strerror}") from error
+    if len(body) > _MAX_FILE_BYTES:
+        raise ModelRejected(f"{name} is larger than {_MAX_FILE_BYTES} bytes")
+    found = hashlib.sha256(body).hexdigest()
+    if found != passport.files[name]:
+        raise ModelRejected(
+            f"{name} is not the file the passport was made for: its SHA-256 is "
+            f"{found[:16]}…, the passport says {passport.files[name][:16]}…; copy the "
+            "bundle again"
+        )
+    return body
+
+
+def _check_graph(model: bytes, passport: Passport) -> None:
+    """Refuse what must not run, before the runtime sees it."""
+    file, stated = passport.model.file, passport.model
+    try:
+        facts = graph.inspect(model)
+    except ModelRejected as error:
+        raise ModelRejected(f"{file}: {error}") from error
+    if facts.external:
+        raise ModelRejected(
+            f"{file} keeps weights in other files ({', '.join(facts.external[:3])}); "
+            "save the model with all its weights inside"
+        )
+    if strange := sorted(set(facts.opsets) - _DOMAINS):
+        raise ModelRejected(f"{file} needs operators of {', '.join(strange)}: refused")
+    used = {name.split("::")[0] for name in facts.operators}
+    if strange := sorted(used - _DOMAINS):
+        raise ModelRejected(f"{file} uses operators of {', '.join(strange)}: refused")
+    if facts.nodes > _MAX_NODES:
+        raise ModelRejected(f"{file} has {facts.nodes} nodes, more than {_MAX_NODES}")
+    opset = facts.opsets.get("ai.onnx", 0)
+    if opset > stated.opset or facts.ir_version > stated.ir_version:
+        raise ModelRejected(
+            f"{file} is opset {opset}, IR {facts.ir_version}; the passport says at "
+            f"most opset {stated.opset}, IR {stated.ir_version}"
+        )
