@@ -1,0 +1,176 @@
+"""From a publish response's columns to samples in the inbox."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.config.schema import TimePolicy
+from edge_agent.samples import Quality
+from edge_agent.sources.opcua.columns import NO_TIME, Columns
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from edge_agent.config.plant import Binding
+    from edge_agent.inbox import Inbox
+    from edge_agent.instruments import Instruments
+    from edge_agent.samples import F64, I64, U8
+
+#: InfoType = DataValue and Overflow: the server's queue of this item ran over. The
+#: severity stays Good and asyncua's names do not tell.
+OVERFLOW = 0x480
+
+#: BadNodeIdUnknown: the node was deleted under its item, by a download to the PLC.
+NODE_UNKNOWN = 0x80340000
+
+RUNNING = 0
+"""ServerState of a server that works as it should."""
+
+
+class Intake:
+    """Turns handles into tags and status codes into quality, one message at a time.
+
+    A client handle is the position of its binding; one more stands for the server's
+    own state.
+
+    Attributes:
+        state: ServerState last heard, `RUNNING` until told otherwise.
+        seen: bool[n + 1] which items have had a value.
+        gone: handles whose node the server says does not exist any more.
+        samples: samples pushed so far.
+        overflows: samples before which the server dropped others.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        bindings: Sequence[Binding],
+        policy: TimePolicy,
+        inbox: Inbox,
+        instruments: Instruments,
+    ) -> None:
+        self.state = RUNNING
+        self.state_handle = len(bindings)
+        self.seen = np.zeros(len(bindings) + 1, bool)
+        self.gone: set[int] = set()
+        self.samples = self.overflows = 0
+        self._tags = np.array([b.tag for b in bindings], np.int32)
+        self._is_text = np.array([b.text for b in bindings], bool)
+        self._any_text = bool(self._is_text.any())
+        self._name, self._policy = name, policy
+        self._inbox, self._instruments = inbox, instruments
+
+    def take(self, columns: Columns, received: int) -> None:
+        """Push the notifications that arrived at agent time ``received``."""
+        columns = self._ours(columns)
+        if not len(columns):
+            return
+        self.seen[columns.handle] = True
+        value, quality = self._judged(columns)
+        texts: Sequence[str] = columns.texts
+        if self._any_text or columns.text is not None:
+            value, quality, texts = self._matched(columns, value, quality)
+        self._inbox.push(
+            self._tags[columns.handle],
+            self._times(columns, received),
+            value,
+            quality,
+            received,
+            texts,
+        )
+        self.samples += len(columns)
+        self._count("opcua_notifications_total", len(columns))
+
+    def _ours(self, columns: Columns) -> Columns:
+        """What belongs to tags; the server's state is taken out."""
+        own = self.state_handle
+        if not len(columns) or columns.handle.max() < own:
+            return columns
+        for position in np.flatnonzero(columns.handle == own):
+            self.seen[own] = True
+            value = columns.value[position]
+            good = columns.status[position] >> 30 == Quality.GOOD
+            if good and not np.isnan(value):
+                self.state = int(value)
+        self._count("opcua_unknown_items_total", int((columns.handle > own).sum()))
+        keep = columns.handle < own
+        return Columns(
+            columns.handle[keep],
+            columns.value[keep],
+            columns.status[keep],
+            columns.source[keep],
+            columns.server[keep],
+            columns.texts,
+            None if columns.text is None else columns.text[keep],
+        )
+
+    def _judged(self, columns: Columns) -> tuple[F64, U8]:
+        """Values and their quality: severity, overflow, server state, not a number."""
+        value, status = columns.value, columns.status
+        quality = np.zeros(len(columns), np.uint8)
+        if status.any():
+            quality = np.minimum(status >> 30, Quality.BAD).astype(np.uint8)
+            overflow = status & OVERFLOW == OVERFLOW
+            if overflow.any():
+                self._overflowed(int(overflow.sum()))
+                quality[overflow] = np.maximum(quality[overflow], Quality.UNCERTAIN)
+        if self.state != RUNNING:
+            quality = np.maximum(quality, np.uint8(Quality.UNCERTAIN))
+        finite = np.isfinite(value)
+        if not finite.all():
+            quality[~finite] = Quality.BAD
+        bad = quality == Quality.BAD
+        if bad.any():
+            value = np.where(bad, np.nan, value)
+            unknown = status == NODE_UNKNOWN
+            self.gone.update(columns.handle[unknown].tolist())
+        return value, quality
+
+    def _overflowed(self, count: int) -> None:
+        self.overflows += count
+        self._count("opcua_queue_overflows_total", count)
+
+    def _matched(
+        self, columns: Columns, value: F64, quality: U8
+    ) -> tuple[F64, U8, list[str]]:
+        """Strings only for text tags, numbers only for the others.
+
+        A number for a text tag (a part counter) is written out; a string for a
+        number's tag is no value.
+        """
+        texts, wanted = list(columns.texts), self._is_text[columns.handle]
+        found = columns.text_mask()
+        strange = found & ~wanted
+        if strange.any():
+            value = np.where(strange, np.nan, value)
+            quality[strange] = Quality.BAD
+            self._count("opcua_wrong_type_total", int(strange.sum()))
+        written = wanted & ~found & ~np.isnan(value)
+        if written.any():
+            value = value.copy()
+            for position in np.flatnonzero(written):
+                texts.append(_written(float(value[position])))
+                value[position] = len(texts) - 1
+        return value, quality, texts
+
+    def _times(self, columns: Columns, received: int) -> I64:
+        if self._policy is TimePolicy.RECEIVE:
+            return np.full(len(columns), received, np.int64)
+        times = columns.server
+        if self._policy is not TimePolicy.SERVER:
+            times = columns.source
+            if times.min() == NO_TIME:
+                times = np.where(times == NO_TIME, columns.server, times)
+        if times.min() == NO_TIME:
+            times = np.where(times == NO_TIME, received, times)
+        return times
+
+    def _count(self, name: str, amount: int) -> None:
+        if amount:
+            self._instruments.count(name, amount, source=self._name)
+
+
+def _written(number: float) -> str:
+    return str(int(number)) if number.is_integer() else repr(number)

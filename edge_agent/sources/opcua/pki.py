@@ -1,0 +1,335 @@
+"""Our OPC UA certificate, and which servers' certificates we trust.
+
+    pki/own/        certificate.der (give it to the PLC), key.pem (mode 0600)
+    pki/trusted/    servers' certificates, or those of the authority that signed them
+    pki/rejected/   certificates met and not trusted; to trust one, move its file
+
+Our certificate is made once, for ten years, and never by itself again: every PLC
+that trusts it would have to be visited. Nothing here reads a clock; the caller says
+what time it is.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from edge_agent.errors import ConfigError, SourceLost
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+Certificate = x509.Certificate
+PrivateKey = rsa.RSAPrivateKey
+
+VALIDITY = timedelta(days=3653)
+KEY_BITS = 2048
+WARNING_DAYS = (90, 30, 7)
+
+#: No clock that shows an earlier time is right: the certificate counts from here, so
+#: that a gateway first started in 1970 is not locked out for ever.
+RELEASED = datetime(2026, 1, 1, tzinfo=UTC)
+
+#: Rejected certificates kept at most: anyone on the network can present new ones.
+REJECTED_LIMIT = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who we are to a server."""
+
+    certificate: Certificate
+    key: PrivateKey = field(repr=False)
+    path: Path
+
+    def days_left(self, now: datetime) -> int:
+        """Whole days until the certificate ends; negative when it has."""
+        return (self.certificate.not_valid_after_utc - now).days
+
+
+class Untrusted(SourceLost):
+    """The server showed a certificate that nobody here has approved."""
+
+
+def thumbprint(certificate: x509.Certificate) -> str:
+    """SHA-1 of the certificate, as OPC UA tools show it."""
+    # not for security: the name under which every OPC UA tool lists it
+    return certificate.fingerprint(hashes.SHA1()).hex().upper()  # noqa: S303
+
+
+def own_identity(folder: Path, application_uri: str, now: datetime) -> Identity:
+    """Our certificate and key under ``folder/own``, made at the first call.
+
+    Raises:
+        ConfigError: the files do not fit together, or cannot be written.
+    """
+    own = folder / "own"
+    identity_files = own / "certificate.der", own / "key.pem"
+    present = [path.exists() for path in identity_files]
+    try:
+        _folders(folder)
+        if not any(present):
+            _make(*identity_files, application_uri, now)
+        elif not all(present):
+            there, missing = sorted(identity_files, key=lambda p: not p.exists())
+            raise ConfigError(
+                f"{missing} is missing beside {there.name}: restore it from a backup,"
+                " or remove both to have a new pair made (servers must trust it again)"
+            )
+        return _read(*identity_files, application_uri)
+    except OSError as error:
+        raise ConfigError(f"cannot use {own}: {error}") from error
+
+
+def check_server(
+    folder: Path, chain: bytes, now: datetime
+) -> tuple[Certificate, list[str]]:
+    """Accept a server's certificate, or put it into ``rejected`` and raise.
+
+    Args:
+        folder: the pki folder.
+        chain: the server's certificate in DER, its authorities behind it.
+        now: the time.
+
+    Returns:
+        The server's certificate, and what the operator should know about it.
+
+    Raises:
+        Untrusted: nobody has approved it, or its authority's approval has ended.
+    """
+    certificates = list(_certificates(chain))
+    if not certificates:
+        raise Untrusted("the server sent no readable certificate")
+    shown, trusted = certificates[0], list(_trusted(folder / "trusted"))
+    outdated = _outdated(shown, now)
+    if shown in trusted:
+        # approved by name: a PLC must not go dark at midnight for a forgotten date
+        return shown, [outdated] if outdated else []
+    if not _issued(certificates, trusted):
+        raise Untrusted(_refusal(folder, shown))
+    if outdated:
+        raise Untrusted(outdated)
+    return shown, []
+
+
+def expiry_warning(days: int) -> int | None:
+    """The narrowest of 90, 30, 7 days that the rest of the validity is within."""
+    return min((limit for limit in WARNING_DAYS if days <= limit), default=None)
+
+
+def _folders(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("own", "trusted", "rejected"):
+        (folder / name).mkdir(mode=0o700, exist_ok=True)
+
+
+def _make(certificate: Path, key: Path, application_uri: str, now: datetime) -> None:
+    private = rsa.generate_private_key(65537, KEY_BITS)
+    name = x509.Name(
+        [
+            x509.NameAttribute(NameOID.ORGANIZATION_NAME, "edge-agent"),
+            x509.NameAttribute(NameOID.COMMON_NAME, f"edge-agent@{_host()}"[:64]),
+        ]
+    )
+    begin = RELEASED - timedelta(days=1)
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(private.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(begin)
+        .not_valid_after(max(now, RELEASED) + VALIDITY)
+    )
+    for extension, critical in _extensions(application_uri, private.public_key()):
+        builder = builder.add_extension(extension, critical=critical)
+    signed = builder.sign(private, hashes.SHA256())
+    _write(
+        key,
+        private.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        ),
+        0o600,
+    )
+    _write(certificate, signed.public_bytes(serialization.Encoding.DER), 0o644)
+
+
+def _extensions(
+    application_uri: str, public: rsa.RSAPublicKey
+) -> Iterator[tuple[x509.ExtensionType, bool]]:
+    """What Part 6 6.2.2 asks of an application instance certificate."""
+    yield x509.BasicConstraints(ca=False, path_length=None), True
+    yield (
+        x509.SubjectAlternativeName(
+            [
+                x509.UniformResourceIdentifier(application_uri),
+                x509.DNSName(_host()),
+            ]
+        ),
+        False,
+    )
+    yield (
+        x509.KeyUsage(
+            digital_signature=True,
+            content_commitment=True,
+            key_encipherment=True,
+            data_encipherment=True,
+            key_agreement=False,
+            key_cert_sign=True,  # it signs itself
+            crl_sign=False,
+            encipher_only=False,
+            decipher_only=False,
+        ),
+        True,
+    )
+    yield x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]), False
+    yield x509.SubjectKeyIdentifier.from_public_key(public), False
+
+
+def _host() -> str:
+    return re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()) or "localhost"
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Whole or not at all: temporary file, fsync, rename, fsync the folder."""
+    temporary = path.with_suffix(path.suffix + ".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _read(certificate: Path, key: Path, application_uri: str) -> Identity:
+    try:
+        own = x509.load_der_x509_certificate(certificate.read_bytes())
+        private = serialization.load_pem_private_key(key.read_bytes(), None)
+    except (ValueError, TypeError) as error:
+        raise ConfigError(f"{certificate.parent} is not readable: {error}") from error
+    pair = isinstance(private, PrivateKey) and own.public_key() == private.public_key()
+    if not isinstance(private, PrivateKey) or not pair:
+        raise ConfigError(f"{key} is not the key of {certificate}")
+    uris = _uris(own)
+    if application_uri not in uris:
+        raise ConfigError(
+            f"{certificate} is for {', '.join(uris) or 'no application URI'}, but this"
+            f" gateway is {application_uri}: set the gateway's name back, or move the"
+            " files of own/ away to have new ones made (servers must trust them again)"
+        )
+    return Identity(own, private, certificate)
+
+
+def _uris(certificate: x509.Certificate) -> list[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(
+            x509.SubjectAlternativeName
+        ).value
+    except (x509.ExtensionNotFound, ValueError):
+        return []
+    return names.get_values_for_type(x509.UniformResourceIdentifier)
+
+
+def _certificates(chain: bytes) -> Iterator[x509.Certificate]:
+    """Certificates of a chain: DER sequences, one behind the other."""
+    while len(chain) > 4:  # noqa: PLR2004  tag, form and two bytes of length
+        size = 4 + int.from_bytes(chain[2:4], "big")
+        try:
+            yield x509.load_der_x509_certificate(chain[:size])
+        except ValueError:
+            return
+        chain = chain[size:]
+
+
+def _trusted(folder: Path) -> Iterator[x509.Certificate]:
+    for path in sorted(folder.glob("*")):
+        content = path.read_bytes() if path.is_file() else b""
+        try:
+            if content.lstrip().startswith(b"-----BEGIN"):
+                yield from x509.load_pem_x509_certificates(content)
+            elif content:
+                yield x509.load_der_x509_certificate(content)
+        except ValueError:
+            continue  # a stray file is no certificate, hence trusts nobody
+
+
+def _issued(chain: list[x509.Certificate], trusted: list[x509.Certificate]) -> bool:
+    """True when a trusted authority signed the first, maybe by way of the others."""
+    shown = chain[0]
+    for _ in range(len(chain)):
+        for authority in trusted:
+            if _is_authority(authority) and _signed_by(shown, authority):
+                return True
+        above = [c for c in chain[1:] if _is_authority(c) and _signed_by(shown, c)]
+        if not above:
+            return False
+        shown = above[0]
+    return False
+
+
+def _is_authority(certificate: x509.Certificate) -> bool:
+    try:
+        found = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except (x509.ExtensionNotFound, ValueError):
+        return False
+    return found.value.ca
+
+
+def _signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
+
+
+def _outdated(certificate: x509.Certificate, now: datetime) -> str:
+    begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
+    if now < begin:
+        return (
+            f"the server's certificate begins {begin:%Y-%m-%d} but this gateway's clock"
+            f" says {now:%Y-%m-%d}: set the clock"
+        )
+    if now > end:
+        return f"the server's certificate ended {end:%Y-%m-%d}: renew it on the server"
+    return ""
+
+
+def _refusal(folder: Path, certificate: x509.Certificate) -> str:
+    """Keep the certificate for approval and say how to approve it."""
+    common = certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    name = str(common[0].value) if common else "server"
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", name)[:40]
+    path = folder / "rejected" / f"{safe}_{thumbprint(certificate)[:16]}.der"
+    try:
+        held = sorted(path.parent.glob("*.der"), key=lambda p: p.stat().st_mtime)
+        for oldest in held[: max(0, len(held) - REJECTED_LIMIT + 1)]:
+            if oldest != path:
+                oldest.unlink(missing_ok=True)
+        if not path.exists():
+            _write(path, certificate.public_bytes(serialization.Encoding.DER), 0o644)
+    except OSError as error:
+        return f"the server's certificate {name} is not trusted (and {error})"
+    return (
+        f"the server's certificate {name!r} (thumbprint {thumbprint(certificate)}) is"
+        f" not trusted: if it is the right one, move {path} to {folder / 'trusted'}/"
+    )
