@@ -31,4 +31,6 @@ def run(repeats: int, seconds: float) -> Table:
                 ours[figure],
                 theirs[figure] + BATCH_WINDOW_MS,
             )
+    memory = [table.median(f"{name}, 2000 rows/s")["rss_mb"] for name in contenders]
+    table.at_most("RSS beside naive with MQTT alone", memory[1] / memory[0], 1.3)
     return table

@@ -42,17 +42,21 @@ def _once(kind: str, name: str, seconds: float) -> Figures:
             _THEIRS: ("tests.bench.handler_client", endpoint),
         }[name]
         flood = ("tests.bench.flood", str(port), kind, "0")
-        with Child("-m", *flood, log=log), Child("-m", *command, log=log) as subject:
+        server, client = Child("-m", *flood, log=log), Child("-m", *command, log=log)
+        with server, client as subject:
             eventually(lambda: subject.ask()["items"] > 0, "notification", subject)
             time.sleep(min(2.0, seconds))
+            sent = server.ask()["items"]
             first, before = subject.ask()["items"], usage(subject.pid)
             time.sleep(seconds)
             last, after = subject.ask()["items"], usage(subject.pid)
+            sent = server.ask()["items"] - sent
     cpu, items = after.cpu - before.cpu, max(last - first, 1)
     return {
         "cpu_us_item": round(1e6 * cpu / items, 3),
         "items_per_cpu_s": round(items / cpu),
         "items_s": round(items / (after.at - before.at)),
+        "sent_s": round(sent / (after.at - before.at)),
         "cpu_share": round(cpu / (after.at - before.at), 3),
         "rss_mb": round(after.rss_mb, 1),
     }

@@ -81,6 +81,11 @@ def run(repeats: int, seconds: float) -> Table:
         each = table.median(f"{plc.name}: naive, run per sample")["cpu_us_row"]
         table.at_least(f"{plc.name}: less CPU than run per row", theirs / ours, 20)
         table.at_least(f"{plc.name}: less CPU than run per sample", each / ours, 20)
+    memory = [
+        table.median(f"node-opcua: {name}")["rss_mb"]
+        for name in ("naive, run per row", "edge-agent")
+    ]
+    table.at_most("RSS beside naive with OPC UA and MQTT", memory[1] / memory[0], 1.3)
     return table
 
 

@@ -14,8 +14,8 @@ def run(repeats: int, seconds: float) -> Table:
         "rows",
         f"{RATE} rows/s offered: 100 assets x 20 tags as JSON (QoS 0) through "
         "mosquitto, 64 features, autoencoder, score published at QoS 1. The agent "
-        "stores what is not acknowledged (live) or everything before it is sent (committed); naive "
-        "stores nothing. bytes_row: size of a published score.",
+        "stores what is not acknowledged (live) or everything before it is sent "
+        "(committed); naive stores nothing. bytes_row: size of a published score.",
     )
     contenders = {
         "naive paho": naive,
