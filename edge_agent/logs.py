@@ -62,7 +62,7 @@ def configure(
         processors=_processors(out, json=json, environ=environ),
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=structlog.WriteLoggerFactory(out),
-        cache_logger_on_first_use=True,
+        cache_logger_on_first_use=False,  # lines are few; the level may still change
     )
     _adopt_libraries(clock or SystemClock())
 

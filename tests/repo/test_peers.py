@@ -105,7 +105,7 @@ def test_a_missing_peer_fails_in_ci(monkeypatch: pytest.MonkeyPatch) -> None:
 async def test_an_independent_client_reads(
     mosquitto: peers.Mosquitto, version: int
 ) -> None:
-    """An npm mqtt client sees retained and live messages, under both protocol versions."""
+    """An npm mqtt client sees retained and live messages, under both versions."""
     assert publish(mosquitto, "-r") == 0
     async with consuming(mosquitto.url, "#", version=version) as consumer:
         first = await consumer.next()
@@ -117,7 +117,7 @@ async def test_an_independent_client_reads(
 
 
 async def test_the_independent_client_tells_why_it_cannot_read(free_port: int) -> None:
-    """No broker is an error with its reason, not a silent wait."""
+    """A missing broker is an error with its reason, not a silent wait."""
     with pytest.raises(RuntimeError, match="ECONNREFUSED"):
         async with consuming(f"mqtt://127.0.0.1:{free_port}", "#"):
             pass
