@@ -1,0 +1,1 @@
+"""The demo: a simulated pump hall behind real servers, and the agent beside it."""
