@@ -13,7 +13,6 @@ the way of running is chosen by what was seen, see `bundle.batching`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -24,6 +23,7 @@ from edge_agent.bundle.binding import binding_problems, outputs_read, score_colu
 from edge_agent.bundle.golden import difference
 from edge_agent.errors import ModelRejected
 from edge_agent.records import NoScore
+from edge_agent.scores import Scores
 
 if TYPE_CHECKING:
     from typing import Any
@@ -31,43 +31,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.bundle.contents import Bundle
-    from edge_agent.samples import F64, I32, U8
+    from edge_agent.samples import F64
 
     F32 = NDArray[np.float32]
 
 _PROBED_ROWS = 40
 _PROBED_BATCHES = (1, 2, 3, 5, 8, 17)
 _MATRIX = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """Verdicts on n rows.
-
-    Attributes:
-        score: float64[n]; NaN where there is none.
-        no_score: uint8[n], `NoScore`: why there is none.
-        contributions: float32[n, features], each feature's part of the score, zero
-            where unknown; None when the model does not tell.
-        probabilities: float64[n, classes], NaN where unknown; None for a model without
-            classes.
-        error: what the runtime said when the call failed, else empty.
-    """
-
-    score: F64
-    no_score: U8
-    contributions: F32 | None = None
-    probabilities: F64 | None = None
-    error: str = ""
-
-    def labels(self) -> I32:
-        """int32[n] position of the likeliest class, -1 for none."""
-        table = self.probabilities
-        if table is None:
-            return np.full(len(self.score), -1, np.int32)
-        known = _whole(table)
-        best = np.argmax(np.where(known[:, None], table, 0.0), axis=1)
-        return np.where(known, best, -1).astype(np.int32)
 
 
 class OnnxScorer:

@@ -1,0 +1,44 @@
+"""What a model says of rows: scores, or why there is none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from edge_agent.samples import F64, U8
+
+    F32 = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Scores:
+    """Verdicts on n rows.
+
+    Attributes:
+        score: float64[n]; NaN where there is none.
+        no_score: uint8[n], `NoScore`: why there is none.
+        contributions: float32[n, features], each feature's part of the score, zero
+            where unknown; None when the model does not tell.
+        probabilities: float64[n, classes], NaN where unknown; None for a model without
+            classes.
+        error: what the runtime said when the call failed, else empty.
+    """
+
+    score: F64
+    no_score: U8
+    contributions: F32 | None = None
+    probabilities: F64 | None = None
+    error: str = ""
+
+    def labels(self) -> I32:
+        """int32[n] position of the likeliest class, -1 for none."""
+        table = self.probabilities
+        if table is None:
+            return np.full(len(self.score), -1, np.int32)
+        known = _whole(table)
+        best = np.argmax(np.where(known[:, None], table, 0.0), axis=1)
+        return np.where(known, best, -1).astype(np.int32)
