@@ -69,7 +69,7 @@ def test_configuration_binds_every_tag() -> None:
 
 
 def test_flood_speaks_opc_ua() -> None:
-    """The client decodes a prepared answer to the handles and values that were put in."""
+    """The client decodes a prepared answer to the handles and values put in."""
     decode: Any = struct_from_binary
     handles = list(range(5000, 5000 + ASSETS * TAGS))
     for kind in ("uniform", "mixed"):
