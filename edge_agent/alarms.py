@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.records import AlarmState as State
+from edge_agent.rounds import rounds
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -209,7 +210,7 @@ def advance(
     new = _copied(states)
     after = np.zeros(len(rows), np.uint8)
     found = [_no_change()]
-    for chosen in _rounds(rows.asset):
+    for chosen in rounds(rows.asset):
         part = rows.take(chosen)
         found.append(_step(new, chosen, part, limits))
         after[chosen] = new.active[part.asset]
@@ -220,20 +221,6 @@ def _copied(states: AlarmStates) -> AlarmStates:
     return replace(
         states, **{f.name: getattr(states, f.name).copy() for f in fields(states)}
     )
-
-
-def _rounds(asset: I32) -> Iterator[I64]:
-    """Rows in rounds that hold each asset once, in order."""
-    rows = np.arange(len(asset), dtype=np.int64)
-    if (asset[1:] > asset[:-1]).all():
-        yield rows
-        return
-    order = np.argsort(asset, kind="stable")
-    ordered = asset[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    place = rows - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
-    for number in range(int(place.max()) + 1):
-        yield np.sort(order[place == number])
 
 
 def _step(states: AlarmStates, rows: I64, part: Rows, limits: Limits) -> Transitions:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from edge_agent.samples import F64, U8
+    from edge_agent.samples import F64, I32, U8
 
     F32 = NDArray[np.float32]
 
@@ -39,6 +40,6 @@ class Scores:
         table = self.probabilities
         if table is None:
             return np.full(len(self.score), -1, np.int32)
-        known = _whole(table)
+        known = np.isfinite(table).all(axis=1)
         best = np.argmax(np.where(known[:, None], table, 0.0), axis=1)
         return np.where(known, best, -1).astype(np.int32)
