@@ -35,7 +35,7 @@ EMPTY_NAMES = {
 #: What no tracked file but this one may hold.
 FORBIDDEN = {
     "registry host": r"(?:pypi|pythonhosted|npmjs|npmmirror|jfrog|artifactory)"
-    + r"\.\w",
+    r"\.\w",
     "path of one machine": r"(?<![\w.<-])/(?:work|root|home/\w+)/\w",
     "private key": r"-----BEGIN [A-Z ]*PRIVATE KEY",
     "conflict": r"^(?:<{7}|>{7}) \w",
