@@ -54,3 +54,7 @@ class StoreFull(EdgeAgentError):
 
 class StoreDamaged(EdgeAgentError):
     """The store's file is not usable; it is put aside and a new one begun."""
+
+
+class StoreInUse(EdgeAgentError):
+    """Another process holds the store's file: one gateway runs one agent."""

@@ -1,0 +1,31 @@
+"""Durable state: what was recorded and not yet acknowledged, and the checkpoint.
+
+One SQLite file, one connection, one thread (`journal`), the only user of sqlite3.
+
+**Invariants**
+
+* A turn's records and its checkpoint are one transaction: after a crash either
+  both happened or neither did.
+* A row leaves ``outbox`` only when every output acknowledged it, or when it was
+  counted into ``ledger`` in the same transaction. Nothing is dropped unseen.
+* Order is ``id = boot << 44 | seq``: it never depends on a clock. ``boot`` rises
+  with every opening, ``seq`` with every row; no id is used twice.
+* Every body carries a CRC over itself and its columns: SQLite's own check does
+  not see a flipped bit inside a blob.
+* The file is opened with ``locking_mode=EXCLUSIVE``. The WAL-reset bug of SQLite
+  3.7.0 to 3.51.2 (Debian 12 ships 3.40.1) needs two connections; here a second
+  one is refused by SQLite itself. Who wants to look asks the agent.
+
+**On disk** (`database.SCHEMA`)
+
+========== =====================================================================
+outbox     one row a record: packed columns of a turn, ``owed`` = bits of outputs
+checkpoint name -> state of the core after the last committed turn
+info       what all scores of a pipeline share, by digest, written once
+ledger     losses not yet turned into a loss record
+quarantine records an output refused for good
+output     which bit stands for which output
+========== =====================================================================
+
+Reading order: `outbox` (waiting in memory), `database`, `recovery`, `journal`.
+"""

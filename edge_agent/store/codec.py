@@ -1,0 +1,296 @@
+"""Records to bytes and back, in a neutral form.
+
+A score record is one small msgpack header and its columns as they lie in memory:
+writing costs a copy, reading costs nothing (arrays look into the body). Wire bytes
+never enter the store: topics, sequence numbers and aliases belong to a session.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import numpy as np
+
+from edge_agent.records import (
+    AlarmRecord,
+    AlarmState,
+    EventRecord,
+    LossRecord,
+    PipelineInfo,
+    RecordClass,
+    ScoreRecord,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge_agent.records import Record
+
+#: name, type, values a row; the order is the order in the body: widest first, so
+#: that every column starts aligned.
+_COLUMNS: tuple[tuple[str, str, int], ...] = (
+    ("at", "<i8", 1),
+    ("score", "<f8", 1),
+    ("threshold", "<f8", 1),
+    ("completeness", "<f8", 1),
+    ("age", "<f8", 1),
+    ("top_value", "<f8", 3),
+    ("top_low", "<f8", 3),
+    ("top_high", "<f8", 3),
+    ("top_share", "<f8", 3),
+    ("asset", "<i4", 1),
+    ("severity", "<i4", 1),
+    ("top_role", "<i2", 3),
+    ("inputs_good", "<i2", 1),
+    ("alarm", "u1", 1),
+    ("quality", "u1", 1),
+    ("no_score", "u1", 1),
+    ("fallback", "u1", 1),
+)
+_SCORE, _ALARM, _EVENT, _LOSS = b"S", b"A", b"E", b"L"
+_PREFIX = 8  # one letter, three spare bytes, header length: columns stay aligned
+
+
+class _ScoreHeader(msgspec.Struct, array_like=True):
+    info: bytes
+    rows: int
+    inputs_total: int
+    kind: int
+    part: tuple[str, ...]
+    reason: tuple[str, ...]
+
+
+class _Alarm(msgspec.Struct, array_like=True):
+    info: bytes
+    asset: int
+    at: int
+    state: int
+    occurrence: str
+    since: int
+    score: float
+    threshold: float
+    severity: int
+    reason: str
+    top: tuple[tuple[str, float, float, float, float], ...]
+    part: str
+    kind: int
+
+
+class _Event(msgspec.Struct, array_like=True):
+    at: int
+    name: str
+    subject: str
+    message: str
+    details: dict[str, Any]
+    kind: int
+
+
+class _Loss(msgspec.Struct, array_like=True):
+    at: int
+    what: str
+    subject: str
+    count: int
+    first: int
+    last: int
+    cause: str
+    kind: int
+
+
+_pack = msgspec.msgpack.Encoder(enc_hook=str).encode
+_info_decoder = msgspec.msgpack.Decoder(PipelineInfo)
+_header_decoder = msgspec.msgpack.Decoder(_ScoreHeader)
+_alarm_decoder = msgspec.msgpack.Decoder(_Alarm)
+_event_decoder = msgspec.msgpack.Decoder(_Event)
+_loss_decoder = msgspec.msgpack.Decoder(_Loss)
+
+
+@lru_cache(maxsize=1024)
+def pack_info(info: PipelineInfo) -> tuple[bytes, bytes]:
+    """Digest and body of what a pipeline's scores share; the digest names it."""
+    body = _pack(info)
+    return hashlib.blake2b(body, digest_size=8).digest(), body
+
+
+def unpack_info(body: bytes) -> PipelineInfo:
+    """Inverse of `pack_info`.
+
+    Raises:
+        ValueError: the body is damaged.
+    """
+    return _info_decoder.decode(body)
+
+
+def info_of(record: Record) -> PipelineInfo | None:
+    """What must be stored beside a record for it to be read back."""
+    return record.info if isinstance(record, (ScoreRecord, AlarmRecord)) else None
+
+
+def rows_of(record: Record) -> int:
+    """How many rows a record counts for: all of a score record, else one."""
+    return len(record) if isinstance(record, ScoreRecord) else 1
+
+
+def span_of(record: Record) -> tuple[int, int]:
+    """First and last agent time a record speaks of."""
+    if isinstance(record, ScoreRecord):
+        if len(record) == 0:
+            return 0, 0
+        return int(record.at.min()), int(record.at.max())
+    return record.at, record.at
+
+
+def size_of(record: Record) -> int:
+    """Bytes a record will take, closely enough to bound memory by."""
+    if isinstance(record, ScoreRecord):
+        texts = sum(map(len, record.reason)) + sum(map(len, record.part))
+        return 64 + 170 * len(record) + texts
+    return 300
+
+
+def take(record: ScoreRecord, rows: Sequence[int]) -> ScoreRecord:
+    """Some rows of a score record."""
+    picked = list(rows)
+    columns = {name: getattr(record, name)[picked] for name, _, _ in _COLUMNS}
+    return replace(
+        record,
+        part=tuple(record.part[i] for i in picked) if record.part else (),
+        reason=tuple(record.reason[i] for i in picked) if record.reason else (),
+        **columns,
+    )
+
+
+def encode(record: Record) -> bytes:
+    """Body of a record."""
+    match record:
+        case ScoreRecord():
+            return _encode_score(record)
+        case AlarmRecord():
+            digest, _ = pack_info(record.info)
+            return _ALARM + _pack(
+                _Alarm(
+                    digest,
+                    record.asset,
+                    record.at,
+                    int(record.state),
+                    record.occurrence,
+                    record.since,
+                    record.score,
+                    record.threshold,
+                    record.severity,
+                    record.reason,
+                    record.top,
+                    record.part,
+                    int(record.kind),
+                )
+            )
+        case EventRecord(at, name, subject, message, details, kind):
+            return _EVENT + _pack(_Event(at, name, subject, message, details, kind))
+        case LossRecord(at, what, subject, count, first, last, cause, kind):
+            loss = _Loss(at, what, subject, count, first, last, cause, kind)
+            return _LOSS + _pack(loss)
+
+
+def decode(body: bytes, info: Callable[[bytes], PipelineInfo]) -> Record:
+    """Record of a body.
+
+    Args:
+        body: what `encode` made.
+        info: finds a pipeline's information by its digest; KeyError if unknown.
+
+    Raises:
+        ValueError: the body is damaged.
+        KeyError: its pipeline information is missing.
+    """
+    kind = body[:1]
+    if kind == _SCORE:
+        return _decode_score(body, info)
+    if kind == _ALARM:
+        return _decode_alarm(_alarm_decoder.decode(body[1:]), info)
+    if kind == _EVENT:
+        event = _event_decoder.decode(body[1:])
+        return EventRecord(
+            event.at,
+            event.name,
+            event.subject,
+            event.message,
+            event.details,
+            RecordClass(event.kind),
+        )
+    if kind == _LOSS:
+        loss = _loss_decoder.decode(body[1:])
+        return LossRecord(
+            loss.at,
+            loss.what,
+            loss.subject,
+            loss.count,
+            loss.first,
+            loss.last,
+            loss.cause,
+            RecordClass(loss.kind),
+        )
+    raise ValueError(f"no record starts with {kind!r}")
+
+
+def _encode_score(record: ScoreRecord) -> bytes:
+    digest, _ = pack_info(record.info)
+    header = _pack(
+        _ScoreHeader(
+            digest,
+            len(record),
+            record.inputs_total,
+            int(record.kind),
+            record.part,
+            record.reason,
+        )
+    )
+    columns = [
+        np.ascontiguousarray(getattr(record, name), dtype).tobytes()
+        for name, dtype, _ in _COLUMNS
+    ]
+    prefix = _SCORE + b"\0\0\0" + len(header).to_bytes(4, "little")
+    return b"".join([prefix, header, bytes(_padding(header)), *columns])
+
+
+def _decode_score(body: bytes, info: Callable[[bytes], PipelineInfo]) -> ScoreRecord:
+    packed = body[_PREFIX : _PREFIX + int.from_bytes(body[4:_PREFIX], "little")]
+    header = _header_decoder.decode(packed)
+    end = _PREFIX + len(packed) + _padding(packed)
+    columns: dict[str, Any] = {}
+    for name, dtype, width in _COLUMNS:
+        column = np.frombuffer(body, dtype, header.rows * width, end)
+        columns[name] = column if width == 1 else column.reshape(header.rows, width)
+        end += column.nbytes
+    return ScoreRecord(
+        info=info(header.info),
+        inputs_total=header.inputs_total,
+        kind=RecordClass(header.kind),
+        part=header.part,
+        reason=header.reason,
+        **columns,
+    )
+
+
+def _padding(header: bytes) -> int:
+    return -len(header) % 8
+
+
+def _decode_alarm(alarm: _Alarm, info: Callable[[bytes], PipelineInfo]) -> AlarmRecord:
+    return AlarmRecord(
+        info=info(alarm.info),
+        asset=alarm.asset,
+        at=alarm.at,
+        state=AlarmState(alarm.state),
+        occurrence=alarm.occurrence,
+        since=alarm.since,
+        score=alarm.score,
+        threshold=alarm.threshold,
+        severity=alarm.severity,
+        reason=alarm.reason,
+        top=alarm.top,
+        part=alarm.part,
+        kind=RecordClass(alarm.kind),
+    )

@@ -1,0 +1,389 @@
+"""The SQLite file: its schema, its settings and every statement.
+
+Used by one thread only. Methods raise `sqlite3.Error` as it is; `journal` decides
+what an error means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import struct
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge_agent.errors import StoreDamaged
+from edge_agent.records import RecordClass
+from edge_agent.store import codec
+from edge_agent.store.outbox import SEQ_BITS, Loss, Stored, add_loss
+from edge_agent.store.schema import is_damage, migrate, prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
+
+    from edge_agent.records import PipelineInfo
+    from edge_agent.store.outbox import Entry, LossKey
+
+_QUARANTINE_KEPT = 1000
+_OUTPUTS = 62  # bits of an SQLite integer that are safe to use
+_KINDS = {int(kind): kind.name.lower() for kind in RecordClass}
+_HEAD = struct.Struct("<qqqqqq")
+_URGENT = "class < 3"
+_SCORES = "class = 3"
+
+
+@dataclass(slots=True)
+class Refused:
+    """Part of a record that an output will never take."""
+
+    id: int
+    output: str
+    reason: str
+    at: int
+    rows: int
+    body: bytes
+
+
+@dataclass(slots=True)
+class Transaction:
+    """What one commit writes, all or nothing."""
+
+    entries: Sequence[Entry] = ()
+    acks: Mapping[int, int] = field(default_factory=dict)
+    checkpoint: Mapping[str, bytes] = field(default_factory=dict)
+    refused: Sequence[Refused] = ()
+    losses: Mapping[LossKey, Loss] = field(default_factory=dict)
+    reported: Mapping[LossKey, Loss] = field(default_factory=dict)
+    """Losses that an entry of this transaction reports."""
+
+
+class Database:
+    """An open store file.
+
+    Args:
+        path: the file; made when missing.
+        limit: bytes of bodies kept at most.
+
+    Raises:
+        StoreDamaged: not a store, or not intact.
+        sqlite3.OperationalError: the disk does not let us.
+    """
+
+    def __init__(self, path: Path, limit: int) -> None:
+        self.path = path
+        self.limit = limit
+        self._bits: list[int] = []
+        # closed by close(); isolation_level None: transactions are written out
+        self._sql = sqlite3.connect(path, timeout=1.0, isolation_level=None)
+        # a flipped bit can make text of anything: reading it must not fail
+        self._sql.text_factory = lambda raw: raw.decode("utf-8", "replace")
+        try:
+            self._page_size = prepare(self._sql, path, limit)
+            migrate(self._sql)
+            self._known = self._infos()
+            self.rows, self.bytes = self._sums()
+        except BaseException as error:
+            self._sql.close()
+            if is_damage(error) and not isinstance(error, StoreDamaged):
+                raise StoreDamaged(f"{path}: {error}") from error
+            raise
+
+    def close(self) -> None:
+        """Fold the write-ahead log into the file and let go of it."""
+        self._sql.close()
+
+    def last_boot(self) -> int:
+        """Highest number an opening had so far."""
+        (number,) = self._sql.execute("SELECT number FROM boot").fetchone()
+        (newest,) = self._sql.execute("SELECT max(id) FROM outbox").fetchone()
+        return max(int(number), int(newest or 0) >> SEQ_BITS)
+
+    def note_boot(self, number: int) -> None:
+        """Remember the number of this opening."""
+        self._sql.execute("UPDATE boot SET number = ?", (number,))
+
+    def set_outputs(self, names: Sequence[str]) -> list[str]:
+        """Take the configured outputs; returns names no longer configured.
+
+        Bit i of every mask given to this object is output i of ``names``. In the
+        file an output keeps its bit whatever becomes of the configuration; a
+        removed output's debts are cancelled and counted.
+        """
+        known = dict(self._sql.execute("SELECT name, bit FROM output").fetchall())
+        gone = [name for name in known if name not in names]
+        self._bits = [1 << known[name] if name in known else 0 for name in names]
+        if not gone and all(self._bits):
+            return []
+        with self._transaction():
+            for name in gone:
+                self._cancel(known.pop(name), name)
+            for name in names:
+                if name not in known:
+                    taken = set(known.values())
+                    known[name] = next(b for b in range(_OUTPUTS) if b not in taken)
+                    row = (known[name], name)
+                    self._sql.execute("INSERT INTO output VALUES (?, ?)", row)
+        self._bits = [1 << known[name] for name in names]
+        return gone
+
+    def checkpoint(self) -> tuple[dict[str, bytes], list[str]]:
+        """State of the core by name, and the names of damaged ones."""
+        rows = self._sql.execute("SELECT name, crc, body FROM checkpoint").fetchall()
+        good = {name: body for name, crc, body in rows if zlib.crc32(body) == crc}
+        return good, [name for name, _, _ in rows if name not in good]
+
+    def ledger(self) -> dict[LossKey, Loss]:
+        """Losses not yet turned into a record."""
+        rows = self._sql.execute("SELECT * FROM ledger").fetchall()
+        return {tuple(row[:3]): Loss(*row[3:]) for row in rows}
+
+    def commit(self, work: Transaction) -> dict[LossKey, Loss]:
+        """Write everything or nothing; returns all losses it put in the ledger."""
+        with self._transaction():
+            for entry in work.entries:
+                self._insert(entry.stored, self._disk(entry.owed))
+            self._settle(work.acks)
+            losses = dict(work.losses)
+            for key, loss in self._drop_beyond_limit().items():
+                add_loss(losses, key, loss)
+            self._write_ledger(losses, work.reported)
+            self._write_checkpoint(work.checkpoint)
+            self._write_refused(work.refused)
+        return losses
+
+    def owed_to(
+        self, bit: int, after: int, limit: int, *, urgent: bool
+    ) -> tuple[list[Stored], list[int]]:
+        """Records an output has not acknowledged, oldest first; ids of unreadable ones.
+
+        Args:
+            bit: the output.
+            after: only ids above.
+            limit: records at most.
+            urgent: those above the class of scores, or only scores.
+        """
+        rows = self._sql.execute(
+            f"SELECT id, class, rows, at_first, at_last, wall_offset, crc, body"  # noqa: S608 - constants
+            f" FROM outbox WHERE {_URGENT if urgent else _SCORES}"
+            " AND owed & ? AND id > ? ORDER BY id LIMIT ?",
+            (self._disk(bit), after, limit),
+        ).fetchall()
+        good, bad = [], []
+        for row in rows:
+            stored = read_row(row, self._known)
+            if stored is None:
+                bad.append(int(row[0]))
+            else:
+                good.append(stored)
+        return good, bad
+
+    def discard(self, ids: Iterable[int], cause: str) -> dict[LossKey, Loss]:
+        """Drop records that cannot be read, counted in the ledger."""
+        losses: dict[LossKey, Loss] = {}
+        with self._transaction():
+            for id_ in ids:
+                self._delete_counted(id_, cause, losses)
+            self._write_ledger(losses, {})
+        return losses
+
+    def strays(self) -> list[int]:
+        """Ids of rows that damage has hidden from every reader."""
+        found = self._sql.execute(
+            "SELECT id FROM outbox WHERE class NOT IN (0, 1, 2, 3)"
+            " OR typeof(owed) != 'integer' OR owed = 0"
+        )
+        return [int(id_) for (id_,) in found]
+
+    def oldest(self) -> int | None:
+        """Agent time of the oldest record on disk."""
+        row = self._sql.execute(
+            "SELECT at_first FROM outbox ORDER BY id LIMIT 1"
+        ).fetchone()
+        return None if row is None else int(row[0])
+
+    def quarantined(self) -> int:
+        """Records that an output refused for good and that are kept aside."""
+        (count,) = self._sql.execute("SELECT count(*) FROM quarantine").fetchone()
+        return int(count)
+
+    def file_bytes(self) -> int:
+        """Size of the file without its log."""
+        (pages,) = self._sql.execute("PRAGMA page_count").fetchone()
+        return int(pages) * self._page_size
+
+    def adopt(self, salvaged: Sequence[tuple[Stored, int]]) -> None:
+        """Take over records of a damaged file, each with the mask of its debtors."""
+        with self._transaction():
+            for stored, owed in salvaged:
+                self._insert(stored, self._disk(owed))
+
+    def _infos(self) -> dict[bytes, PipelineInfo]:
+        known = {}
+        for digest, crc, body in self._sql.execute("SELECT * FROM info").fetchall():
+            if zlib.crc32(body) == crc:
+                known[digest] = codec.unpack_info(body)
+        return known
+
+    def _sums(self) -> tuple[int, int]:
+        rows, size = self._sql.execute(
+            "SELECT coalesce(sum(rows), 0), coalesce(sum(length(body)), 0) FROM outbox"
+        ).fetchone()
+        return int(rows), int(size)
+
+    # --- inside a transaction ------------------------------------------------
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[None]:
+        """All or nothing, on disk and in what this object remembers."""
+        rows, size, known = self.rows, self.bytes, dict(self._known)
+        self._sql.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._sql.execute("COMMIT")
+        except BaseException:
+            self.rows, self.bytes, self._known = rows, size, known
+            if self._sql.in_transaction:
+                self._sql.execute("ROLLBACK")
+            raise
+
+    def _disk(self, mask: int) -> int:
+        """A mask of configured outputs as bits of the file."""
+        return sum(bit for i, bit in enumerate(self._bits) if mask >> i & 1)
+
+    def _cancel(self, bit: int, name: str) -> None:
+        mask = 1 << bit
+        rows, first, last = self._sql.execute(
+            "SELECT sum(rows), min(at_first), max(at_last) FROM outbox WHERE owed & ?",
+            (mask,),
+        ).fetchone()
+        if rows:
+            key = ("rows", name, "output removed from the configuration")
+            self._write_ledger({key: Loss(rows, first, last)}, {})
+        self._sql.execute("UPDATE outbox SET owed = owed & ~?", (mask,))
+        self._sql.execute("DELETE FROM outbox WHERE owed = 0")
+        self._sql.execute("DELETE FROM output WHERE bit = ?", (bit,))
+        self.rows, self.bytes = self._sums()
+
+    def _insert(self, stored: Stored, owed: int) -> None:
+        record = stored.record
+        info = codec.info_of(record)
+        if info is not None:
+            self._write_info(info)
+        body, rows = codec.encode(record), codec.rows_of(record)
+        head = (stored.id, int(record.kind), rows, *codec.span_of(record))
+        crc = _crc((*head, stored.offset), body)
+        # REPLACE: a commit that failed may still have reached the disk
+        self._sql.execute(
+            "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (*head, stored.offset, owed, crc, body),
+        )
+        self.rows += rows
+        self.bytes += len(body)
+
+    def _write_info(self, info: PipelineInfo) -> None:
+        digest, packed = codec.pack_info(info)
+        if digest not in self._known:
+            self._known[digest] = info
+            row = (digest, zlib.crc32(packed), packed)
+            self._sql.execute("INSERT OR REPLACE INTO info VALUES (?, ?, ?)", row)
+
+    def _settle(self, acks: Mapping[int, int]) -> None:
+        for id_, outputs in acks.items():
+            mask = self._disk(outputs)
+            gone = self._sql.execute(
+                "DELETE FROM outbox WHERE id = ? AND owed & ~? = 0"
+                " RETURNING rows, length(body)",
+                (id_, mask),
+            ).fetchone()
+            if gone is None:
+                row = (mask, id_)
+                self._sql.execute(
+                    "UPDATE outbox SET owed = owed & ~? WHERE id = ?", row
+                )
+            else:
+                self.rows -= gone[0]
+                self.bytes -= gone[1]
+
+    def _drop_beyond_limit(self) -> dict[LossKey, Loss]:
+        losses: dict[LossKey, Loss] = {}
+        cause = "outbox full: store.limit reached while an output was unreachable"
+        for which in (_SCORES, *(f"class = {n}" for n in (2, 1, 0))):
+            while self.bytes > self.limit:
+                ids = self._sql.execute(
+                    f"SELECT id FROM outbox WHERE {which} ORDER BY id LIMIT 1"  # noqa: S608 - constants
+                ).fetchall()
+                if not ids:
+                    break
+                self._delete_counted(ids[0][0], cause, losses)
+        return losses
+
+    def _delete_counted(
+        self, id_: int, cause: str, losses: dict[LossKey, Loss]
+    ) -> None:
+        gone = self._sql.execute(
+            "DELETE FROM outbox WHERE id = ?"
+            " RETURNING class, CAST(rows AS INTEGER), CAST(at_first AS INTEGER),"
+            " CAST(at_last AS INTEGER), length(body)",
+            (id_,),
+        ).fetchone()
+        if gone is None:
+            return
+        kind, rows, first, last, size = gone
+        self.rows -= rows
+        self.bytes -= size
+        key = ("rows", _KINDS.get(kind, "unknown"), cause)
+        add_loss(losses, key, Loss(rows, first, last))
+
+    def _write_ledger(
+        self, losses: Mapping[LossKey, Loss], reported: Mapping[LossKey, Loss]
+    ) -> None:
+        self._sql.executemany(
+            "DELETE FROM ledger WHERE what = ? AND subject = ? AND cause = ?", reported
+        )
+        self._sql.executemany(
+            "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " count = count + excluded.count,"
+            " at_first = min(at_first, excluded.at_first),"
+            " at_last = max(at_last, excluded.at_last)",
+            [(*key, x.count, x.first, x.last) for key, x in losses.items()],
+        )
+
+    def _write_checkpoint(self, checkpoint: Mapping[str, bytes]) -> None:
+        self._sql.executemany(
+            "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)",
+            [(name, zlib.crc32(body), body) for name, body in checkpoint.items()],
+        )
+
+    def _write_refused(self, refused: Sequence[Refused]) -> None:
+        self._sql.executemany(
+            "INSERT INTO quarantine (id, output, reason, at, rows, body)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [(r.id, r.output, r.reason, r.at, r.rows, r.body) for r in refused],
+        )
+        if refused:
+            self._sql.execute(
+                "DELETE FROM quarantine WHERE number <="
+                " (SELECT max(number) FROM quarantine) - ?",
+                (_QUARANTINE_KEPT,),
+            )
+
+
+def read_row(
+    row: tuple[int, int, int, int, int, int, int, bytes],
+    infos: Mapping[bytes, PipelineInfo],
+) -> Stored | None:
+    """Record of an outbox row (id … wall_offset, crc, body); None if damaged."""
+    *head, crc, body = row
+    try:
+        if _crc(tuple(head), body) != crc:
+            return None
+        record = codec.decode(body, infos.__getitem__)
+    except (ValueError, KeyError, TypeError, struct.error):
+        return None
+    return Stored(row[0], record, row[5])
+
+
+def _crc(head: tuple[int, ...], body: bytes) -> int:
+    return zlib.crc32(body, zlib.crc32(_HEAD.pack(*head)))

@@ -1,0 +1,288 @@
+"""The journal: one thread that writes records and the checkpoint to disk.
+
+`submit` numbers records, keeps them in memory and returns; the thread commits them
+in groups. Who sends records on is told by `listen`; who reads an old one asks
+`backlog`. Nothing here ever waits for a network, and nobody who submits ever waits
+for a disk: while it fails, records wait in memory, bounded, and every one that is
+dropped is counted.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from edge_agent.records import EventRecord, RecordClass, ScoreRecord
+from edge_agent.samples import NANOSECONDS
+from edge_agent.store import codec
+from edge_agent.store.database import Refused
+from edge_agent.store.tray import Read, Tray
+from edge_agent.store.writer import Opened, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from edge_agent.clock import Clock
+    from edge_agent.config.schema import Store
+    from edge_agent.instruments import Instruments
+    from edge_agent.records import Record
+    from edge_agent.store.outbox import Entry, Stored
+
+    Listener = Callable[[list[Stored]], None]
+
+#: Bytes of records held in memory at most, whatever the disk may hold.
+MEMORY_LIMIT = 64 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What the start found.
+
+    Attributes:
+        boot: number of this opening; ids of this run start with it.
+        checkpoint: state of the core by name after the last committed turn.
+        events: what an operator should know; already submitted, do not repeat.
+    """
+
+    boot: int
+    checkpoint: dict[str, bytes]
+    events: list[EventRecord]
+
+
+class _Listening(NamedTuple):
+    callback: Listener
+    live: bool
+
+
+class Journal:
+    """Durable records of the agent.
+
+    Args:
+        path: the store's file; its folder is made.
+        sinks: names of the configured outputs; every record is owed to each.
+        settings: flush interval and limit.
+        clock: agent time.
+        instruments: counters of commits, drops, failures.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        sinks: Sequence[str],
+        settings: Store,
+        clock: Clock,
+        instruments: Instruments,
+    ) -> None:
+        self._path = path
+        self._bits = {name: 1 << position for position, name in enumerate(sinks)}
+        self._clock = clock
+        self._instruments = instruments
+        self._limit = settings.limit
+        memory = min(settings.limit, MEMORY_LIMIT)
+        self._tray = Tray(settings.flush, memory, len(sinks), clock)
+        self._listeners: dict[str, _Listening] = {}
+        self._writer = Writer(
+            path,
+            settings.limit,
+            list(sinks),
+            self._tray,
+            self._hand_out,
+            clock,
+            instruments,
+        )
+        self._opened: Future[Opened] = Future()
+        self._threads: list[threading.Thread] = []
+
+    def start(self) -> Recovered:
+        """Open the store and begin to write.
+
+        A damaged file is put aside and replaced; a disk that fails is waited for
+        while records are kept in memory.
+
+        Raises:
+            StoreInUse: another agent has the file.
+        """
+        for name, run in (("journal", self._run), ("overdue", self._watch)):
+            thread = threading.Thread(target=run, name=name, daemon=True)
+            self._threads.append(thread)
+        self._threads[0].start()
+        opened = self._opened.result()
+        self._threads[1].start()
+        self._tray.put(opened.events, {})
+        return Recovered(opened.boot, dict(opened.checkpoint), list(opened.events))
+
+    def submit(
+        self, records: Sequence[Record], checkpoint: Mapping[str, bytes]
+    ) -> list[Stored]:
+        """Take a turn's records and its checkpoint, to be written together.
+
+        Any thread; never waits for the disk. Live listeners are called here, with
+        the scores; everything else is told after the commit.
+
+        Returns:
+            The records with their ids.
+
+        Raises:
+            RuntimeError: the writer has died of a bug.
+        """
+        numbered = self._tray.put(records, checkpoint)
+        scores = [s for s in numbered if s.record.kind is RecordClass.SCORE]
+        if scores:
+            for listening in tuple(self._listeners.values()):
+                if listening.live:
+                    listening.callback(scores)
+        return numbered
+
+    def reserve(self, rows: int) -> int:
+        """Id of the first of ``rows`` ids for messages that are not stored."""
+        return self._tray.reserve(rows)
+
+    def acknowledge(self, sink: str, ids: Iterable[int]) -> None:
+        """An output has these records; any thread, unknown ids are ignored."""
+        self._tray.acknowledge(self._bits[sink], ids)
+
+    def quarantine(
+        self, sink: str, stored: Stored, reason: str, rows: Sequence[int] = ()
+    ) -> None:
+        """Keep aside what an output will never take, and say so.
+
+        The record stays owed until it is acknowledged: the other rows of it may
+        still be under way.
+
+        Args:
+            sink: the output.
+            stored: the record.
+            reason: what the output said.
+            rows: the refused rows of a score record; empty for all.
+        """
+        record = stored.record
+        if isinstance(record, ScoreRecord) and rows:
+            record = codec.take(record, rows)
+        count, now = codec.rows_of(record), self._clock.now()
+        self._tray.refuse(
+            Refused(stored.id, sink, reason, now, count, codec.encode(record))
+        )
+        self._instruments.count("store_quarantined_total", count, sink=sink)
+        details = {"boot": stored.boot, "seq": stored.seq, "rows": count}
+        message = f"{count} rows refused for good and put in quarantine: {reason}"
+        event = EventRecord(now, "record refused", sink, message, details)
+        self._tray.put([event], {})
+
+    def listen(self, sink: str, callback: Listener, *, live: bool = True) -> None:
+        """Tell an output of records from now on.
+
+        The callback must be quick and must not call the journal: it runs in the
+        submitting thread (scores, when live) or in one of the journal's (all else,
+        after the commit; alarms and events before it when the disk takes longer
+        than half a second). Order is by id; deliveries may overtake each other.
+
+        Args:
+            sink: the output.
+            callback: gets records with their ids.
+            live: scores are told at once instead of after their commit.
+        """
+        self._listeners[sink] = _Listening(callback, live)
+
+    def backlog(
+        self, sink: str, after_id: int, limit: int, *, urgent: bool = False
+    ) -> Future[list[Stored]]:
+        """Oldest records an output has not acknowledged.
+
+        Args:
+            sink: the output.
+            after_id: only ids above.
+            limit: records at most.
+            urgent: alarms, events and losses, or (False) scores.
+
+        Returns:
+            Answered by the journal's thread; also while the disk is failing.
+        """
+        listening = self._listeners.get(sink)
+        live = listening.live if listening else False
+        read = Read(self._bits[sink], after_id, limit, urgent, live)
+        self._tray.ask(read)
+        return read.answer
+
+    def stop(self, timeout: float) -> bool:
+        """Write what waits and close the file.
+
+        Args:
+            timeout: seconds to wait for the disk.
+
+        Returns:
+            Whether everything was written.
+        """
+        self._tray.stop()
+        for thread in self._threads:
+            if thread.is_alive():
+                thread.join(timeout)
+        return not self._threads[0].is_alive() and self._tray.depth()[0] == 0
+
+    def status(self) -> dict[str, Any]:
+        """Depth, age and health, for a technician."""
+        rows, size, oldest, elided = self._tray.depth()
+        disk = dict(self._writer.status)
+        since = disk.pop("failing_since", None)
+        now = self._clock.now()
+        first = min((t for t in (oldest, disk.pop("oldest", None)) if t), default=now)
+        return disk | {
+            "state": "failing" if since is not None else "ok",
+            "failing_for_s": 0.0 if since is None else (now - since) / NANOSECONDS,
+            "rows": rows + disk.get("disk_rows", 0),
+            "bytes": size + disk.get("disk_bytes", 0),
+            "limit_bytes": self._limit,
+            "memory_rows": rows,
+            "oldest_age_s": max(now - first, 0) / NANOSECONDS,
+            "commits": self._instruments.counter("store_commits_total"),
+            "rows_never_written": elided,
+            "rows_lost": self._instruments.counter("store_lost_total"),
+            "bytes_written": self._bytes_written(),
+        }
+
+    # --- the two threads -----------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            opened = self._writer.open()
+            self._tray.begin(opened.boot, opened.seq, opened.checkpoint)
+        except BaseException as error:  # noqa: BLE001 - start raises it
+            self._opened.set_exception(error)
+            return
+        self._opened.set_result(opened)
+        try:
+            self._writer.run()
+        except BaseException as error:
+            # the next submit raises: a bug here must end the process, not hang it
+            self._tray.give_up(error)
+            raise
+
+    def _watch(self) -> None:
+        while (late := self._tray.overdue()) is not None:
+            self._instruments.count("store_sent_before_commit_total", len(late))
+            self._hand_out(late)
+
+    def _hand_out(self, entries: list[Entry]) -> None:
+        if not entries:
+            return
+        everything = [entry.stored for entry in entries]
+        rest = [e.stored for e in entries if e.kind is not RecordClass.SCORE]
+        for listening in tuple(self._listeners.values()):
+            wanted = rest if listening.live else everything
+            if wanted:
+                listening.callback(wanted)
+
+    def _bytes_written(self) -> int:
+        """Bytes the journal's thread caused to be written, as the kernel counts."""
+        thread = self._threads[0] if self._threads else None
+        if thread is None or thread.native_id is None:
+            return 0
+        with contextlib.suppress(OSError, ValueError, StopIteration):
+            lines = Path(f"/proc/self/task/{thread.native_id}/io").read_text("ascii")
+            found = (x for x in lines.splitlines() if x.startswith("write_bytes:"))
+            return int(next(found).split()[1])
+        return 0

@@ -1,0 +1,213 @@
+"""Records on their way to the disk: what waits in memory, bounded.
+
+Plain state without a lock or a thread; `journal` guards it. An entry lives here
+from submit until it is committed, acknowledged by everybody (then it is never
+written: a healthy link costs no flash), or dropped and counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge_agent.records import RecordClass
+from edge_agent.store import codec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from edge_agent.records import Record
+
+SEQ_BITS = 44
+"""Rows a boot can number: 55 years at 10,000 a second; 524,287 boots."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A record with its place in the order, as outputs get it.
+
+    Attributes:
+        id: ``boot << 44 | seq``; seq is that of the first row, row i has seq + i.
+        record: the record.
+        offset: ns to add to its times for the wall clock's date.
+    """
+
+    id: int
+    record: Record
+    offset: int = 0
+
+    @property
+    def boot(self) -> int:
+        """Which opening of the store numbered it."""
+        return self.id >> SEQ_BITS
+
+    @property
+    def seq(self) -> int:
+        """Number of its first row within the boot."""
+        return self.id & ((1 << SEQ_BITS) - 1)
+
+
+@dataclass(slots=True)
+class Entry:
+    """A record that waits for its commit."""
+
+    stored: Stored
+    kind: RecordClass
+    rows: int
+    size: int
+    owed: int
+    since: int
+    writing: bool = False
+    handed: bool = False
+    """Told to those who get records after the commit."""
+
+
+@dataclass(slots=True)
+class Loss:
+    """Rows dropped for one cause, not yet reported."""
+
+    count: int
+    first: int
+    last: int
+
+    def add(self, count: int, first: int, last: int) -> None:
+        """Count more of the same."""
+        self.count += count
+        self.first = min(self.first, first)
+        self.last = max(self.last, last)
+
+
+#: what, subject, cause
+LossKey = tuple[str, str, str]
+
+
+def add_loss(into: dict[LossKey, Loss], key: LossKey, loss: Loss) -> None:
+    """Add a loss to those of the same what, subject and cause."""
+    known = into.get(key)
+    if known is None:
+        into[key] = Loss(loss.count, loss.first, loss.last)
+    else:
+        known.add(loss.count, loss.first, loss.last)
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Entries not yet committed, oldest first, and acknowledgements to write."""
+
+    limit: int
+    """Bytes held at most; beyond, the oldest of the lowest class goes."""
+    entries: dict[int, Entry] = field(default_factory=dict)
+    acks: dict[int, int] = field(default_factory=dict)
+    acks_since: int = 0
+    losses: dict[LossKey, Loss] = field(default_factory=dict)
+    rows: int = 0
+    size: int = 0
+    urgent: int = 0
+    """Entries that are worth a commit at once."""
+    elided: int = 0
+    """Rows acknowledged before they were ever written."""
+
+    def add(self, entry: Entry) -> None:
+        """Queue a record; may drop older ones to stay within the limit."""
+        self.entries[entry.stored.id] = entry
+        self._count(entry, 1)
+        if self.size > self.limit:
+            self._shrink()
+
+    def acknowledge(self, bit: int, ids: Iterable[int], now: int) -> None:
+        """Note that an output has these records; done ones leave at once."""
+        for id_ in ids:
+            entry = self.entries.get(id_)
+            if entry is None or entry.writing:
+                if not self.acks:
+                    self.acks_since = now
+                self.acks[id_] = self.acks.get(id_, 0) | bit
+                continue
+            entry.owed &= ~bit
+            if not entry.owed:
+                self.elided += entry.rows
+                self._remove(entry)
+
+    def begin(self) -> tuple[list[Entry], dict[int, int]]:
+        """What the next transaction writes; entries stay until `commit`."""
+        entries = list(self.entries.values())
+        for entry in entries:
+            entry.writing = True
+        acks, self.acks = self.acks, {}
+        return entries, acks
+
+    def commit(self, entries: Sequence[Entry]) -> None:
+        """The transaction held: its entries wait no longer."""
+        for entry in entries:
+            entry.writing = False
+            self._remove(entry)
+
+    def abandon(self, entries: Sequence[Entry], acks: dict[int, int], now: int) -> None:
+        """The transaction failed: everything waits for the next one."""
+        for entry in entries:
+            entry.writing = False
+        if acks and not self.acks:
+            self.acks_since = now
+        for id_, mask in acks.items():
+            self.acks[id_] = self.acks.get(id_, 0) | mask
+        if self.size > self.limit:
+            self._shrink()
+
+    def owed_to(
+        self, bit: int, after: int, *, urgent: bool, live: bool
+    ) -> list[Stored]:
+        """Waiting records an output has not acknowledged, oldest first.
+
+        Args:
+            bit: the output.
+            after: only ids above.
+            urgent: those above the class of scores, or only scores.
+            live: scores may leave before their commit.
+        """
+        return [
+            entry.stored
+            for id_, entry in self.entries.items()
+            if id_ > after
+            and entry.owed & bit
+            and (entry.kind < RecordClass.SCORE) == urgent
+            and (entry.handed or (live and not urgent))
+        ]
+
+    def unhanded(self) -> list[Entry]:
+        """Entries for after the commit that nobody was told about, oldest first."""
+        if not self.urgent:
+            return []
+        return [
+            entry
+            for entry in self.entries.values()
+            if entry.kind <= RecordClass.AUDIT and not entry.handed
+        ]
+
+    def lose(self, key: LossKey, loss: Loss) -> None:
+        """Count a loss that is not in the ledger yet."""
+        add_loss(self.losses, key, loss)
+
+    def oldest(self) -> int | None:
+        """Agent time the first waiting entry was submitted."""
+        first = next(iter(self.entries.values()), None)
+        return None if first is None else first.since
+
+    def _count(self, entry: Entry, sign: int) -> None:
+        self.rows += sign * entry.rows
+        self.size += sign * entry.size
+        self.urgent += sign * (entry.kind <= RecordClass.AUDIT)
+
+    def _remove(self, entry: Entry) -> None:
+        if self.entries.pop(entry.stored.id, None) is not None:
+            self._count(entry, -1)
+
+    def _shrink(self) -> None:
+        """Drop to nine tenths, lowest class first, so that it is seldom needed."""
+        free = [e for e in self.entries.values() if not e.writing]
+        for entry in sorted(free, key=lambda e: -e.kind):
+            if self.size <= self.limit * 9 // 10:
+                break
+            self._remove(entry)
+            key = ("rows", entry.kind.name.lower(), "memory full while disk is failing")
+            first, last = codec.span_of(entry.stored.record)
+            add_loss(self.losses, key, Loss(entry.rows, first, last))

@@ -1,0 +1,289 @@
+"""Between those who submit and the writer: the one lock of the store.
+
+Every method returns at once but `next`, where the writer waits for a reason to
+write. Ages are agent time; a wait is only ever a guess, so due is asked again.
+"""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from edge_agent.records import RecordClass
+from edge_agent.samples import NANOSECONDS
+from edge_agent.store import codec
+from edge_agent.store.outbox import SEQ_BITS, Entry, Stored, Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from edge_agent.clock import Clock
+    from edge_agent.records import Record
+    from edge_agent.store.database import Refused
+    from edge_agent.store.outbox import Loss, LossKey
+
+#: Rows that are worth a commit before the flush interval is over.
+ROWS_A_COMMIT = 500
+#: A checkpoint alone (no records) may wait this many flush intervals: alarms and
+#: events bring theirs along, and flash wears by the commit.
+CHECKPOINT_PATIENCE = 10
+#: Nanoseconds an alarm waits for the disk before it is sent uncommitted.
+OVERDUE = NANOSECONDS // 2
+#: Below this a wall-clock offset is slew, not a step, and is left off the labels.
+_STEP = NANOSECONDS
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Someone wants records that an output still owes."""
+
+    bit: int
+    after: int
+    limit: int
+    urgent: bool
+    live: bool
+    answer: Future[list[Stored]] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class Work:
+    """What the writer does next: reads to answer, or one transaction."""
+
+    reads: list[Read] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    acks: dict[int, int] = field(default_factory=dict)
+    checkpoint: dict[str, bytes] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    losses: dict[LossKey, Loss] = field(default_factory=dict)
+    last: bool = False
+    """Nothing follows: the agent stops."""
+
+
+class Tray:
+    """What was submitted and not yet written.
+
+    Args:
+        flush: seconds a record waits at most for its commit.
+        limit: bytes held at most while the disk is failing.
+        outputs: how many there are.
+        clock: agent time.
+    """
+
+    def __init__(self, flush: float, limit: int, outputs: int, clock: Clock) -> None:
+        self._flush = int(flush * NANOSECONDS)
+        self._everyone = (1 << outputs) - 1
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._changed = threading.Condition(self._lock)
+        self._urgent = threading.Condition(self._lock)
+        self._waiting = Waiting(limit)
+        self._checkpoint: dict[str, bytes] = {}
+        self._checkpoint_since = 0
+        self._written: dict[str, bytes] = {}
+        self._refused: list[Refused] = []
+        self._reads: list[Read] = []
+        self._wake_at: int | None = None
+        self._stopping = False
+        self._next = 0
+        self.broken: BaseException | None = None
+        """What ended the writer, should it ever end by itself."""
+
+    def begin(self, boot: int, seq: int, checkpoint: Mapping[str, bytes]) -> None:
+        """Number what follows from here; the checkpoint is what the disk has."""
+        with self._lock:
+            self._next = boot << SEQ_BITS | seq
+            self._written = dict(checkpoint)
+
+    def put(
+        self, records: Iterable[Record], checkpoint: Mapping[str, bytes]
+    ) -> list[Stored]:
+        """Number records and queue them with the checkpoint they belong to."""
+        now, offset = self._clock.now(), self._clock.wall_offset()
+        offset = offset if abs(offset) > _STEP else 0
+        with self._lock:
+            self._alive()
+            self._merge(checkpoint, now)
+            numbered = [self._add(record, now, offset) for record in records]
+            self._wake_if_due(now)
+        return numbered
+
+    def number(self, records: Iterable[Record]) -> list[Entry]:
+        """Entries for records that the writer adds to the commit it is making."""
+        now = self._clock.now()
+        with self._lock:
+            return [self._entry(record, now, 0) for record in records]
+
+    def reserve(self, rows: int) -> int:
+        """Id of the first of some rows that are sent without being stored."""
+        with self._lock:
+            first = self._next
+            self._next += rows
+        return first
+
+    def acknowledge(self, bit: int, ids: Iterable[int]) -> None:
+        """An output has these records."""
+        now = self._clock.now()
+        with self._lock:
+            self._waiting.acknowledge(bit, ids, now)
+            self._wake_if_due(now)
+
+    def refuse(self, refused: Refused) -> None:
+        """Keep aside what an output will never take."""
+        with self._lock:
+            self._refused.append(refused)
+
+    def ask(self, read: Read) -> None:
+        """Queue a read; the writer answers it."""
+        with self._lock:
+            self._alive()
+            self._reads.append(read)
+            self._changed.notify()
+
+    def waiting(self, read: Read) -> list[Stored]:
+        """The part of an answer that is still in memory."""
+        with self._lock:
+            return self._waiting.owed_to(
+                read.bit, read.after, urgent=read.urgent, live=read.live
+            )
+
+    def stop(self) -> None:
+        """Let `next` return everything at once, for the last time."""
+        with self._lock:
+            self._stopping = True
+            self._changed.notify_all()
+            self._urgent.notify_all()
+
+    def give_up(self, error: BaseException) -> None:
+        """The writer has died: whoever waits or comes later is told."""
+        with self._lock:
+            self.broken, self._stopping = error, True
+            reads, self._reads = self._reads, []
+            self._urgent.notify_all()
+        for read in reads:
+            read.answer.set_exception(error)
+
+    def next(self, not_before: int) -> Work:
+        """Wait for something to do.
+
+        Args:
+            not_before: agent time of the next attempt after a failed one; reads are
+                answered all the same.
+        """
+        with self._lock:
+            while True:
+                if self._reads:
+                    reads, self._reads = self._reads, []
+                    return Work(reads=reads)
+                if self._stopping:
+                    return self._begin()
+                now, due = self._clock.now(), self._due()
+                if due is not None and max(due, not_before) <= now:
+                    return self._begin()
+                self._wake_at = None if due is None else max(due, not_before)
+                wait = None if due is None else (self._wake_at or now) - now
+                self._changed.wait(None if wait is None else wait / NANOSECONDS)
+                self._wake_at = None
+
+    def committed(self, work: Work) -> list[Entry]:
+        """The transaction held; returns entries nobody was told about yet."""
+        with self._lock:
+            self._waiting.commit(work.entries)
+            self._written.update(work.checkpoint)
+            fresh = [entry for entry in work.entries if not entry.handed]
+            for entry in fresh:
+                entry.handed = True
+        return fresh
+
+    def failed(self, work: Work) -> None:
+        """The transaction did not hold: all of it waits for the next one."""
+        now = self._clock.now()
+        with self._lock:
+            self._waiting.abandon(work.entries, work.acks, now)
+            self._refused[:0] = work.refused
+            for key, loss in work.losses.items():
+                self._waiting.lose(key, loss)
+            for name, body in work.checkpoint.items():
+                self._checkpoint.setdefault(name, body)
+
+    def overdue(self) -> list[Entry] | None:
+        """Wait for alarms and events that the disk kept waiting too long.
+
+        Returns:
+            Those nobody was told about yet; None when the agent stops.
+        """
+        with self._lock:
+            while not self._stopping:
+                now = self._clock.now()
+                late = self._waiting.unhanded()
+                ready = [entry for entry in late if entry.since + OVERDUE <= now]
+                if ready:
+                    for entry in ready:
+                        entry.handed = True
+                    return ready
+                wait = (late[0].since + OVERDUE - now) / NANOSECONDS if late else None
+                self._urgent.wait(wait)
+        return None
+
+    def depth(self) -> tuple[int, int, int | None, int]:
+        """Rows, bytes and oldest agent time waiting; rows never written so far."""
+        with self._lock:
+            waiting = self._waiting
+            return waiting.rows, waiting.size, waiting.oldest(), waiting.elided
+
+    def _alive(self) -> None:
+        if self.broken is not None:
+            raise RuntimeError("the journal's thread has died") from self.broken
+
+    def _merge(self, checkpoint: Mapping[str, bytes], now: int) -> None:
+        for name, body in checkpoint.items():
+            if self._checkpoint.get(name, self._written.get(name)) == body:
+                continue
+            if not self._checkpoint:
+                self._checkpoint_since = now
+            self._checkpoint[name] = body
+
+    def _entry(self, record: Record, now: int, offset: int) -> Entry:
+        rows = codec.rows_of(record)
+        stored = Stored(self._next, record, offset)
+        self._next += max(rows, 1)
+        size = codec.size_of(record)
+        return Entry(stored, record.kind, rows, size, self._everyone, now)
+
+    def _add(self, record: Record, now: int, offset: int) -> Stored:
+        entry = self._entry(record, now, offset)
+        if entry.owed and entry.rows:
+            self._waiting.add(entry)
+            if entry.kind <= RecordClass.AUDIT:
+                self._urgent.notify()
+        return entry.stored
+
+    def _due(self) -> int | None:
+        """Agent time at which something should be written; None: nothing is there."""
+        waiting, dues = self._waiting, []
+        oldest = waiting.oldest()
+        if oldest is not None:
+            at_once = waiting.urgent or waiting.rows >= ROWS_A_COMMIT
+            dues.append(oldest if at_once else oldest + self._flush)
+        if waiting.acks:
+            dues.append(waiting.acks_since + self._flush)
+        if self._checkpoint:
+            dues.append(self._checkpoint_since + CHECKPOINT_PATIENCE * self._flush)
+        if self._refused or waiting.losses:
+            dues.append(0)
+        return min(dues, default=None)
+
+    def _wake_if_due(self, now: int) -> None:
+        """Wake the writer only when it would sleep too long."""
+        due = self._due()
+        if due is not None and (self._wake_at is None or due < self._wake_at):
+            self._wake_at = max(due, now)
+            self._changed.notify()
+
+    def _begin(self) -> Work:
+        entries, acks = self._waiting.begin()
+        checkpoint, self._checkpoint = self._checkpoint, {}
+        refused, self._refused = self._refused, []
+        losses, self._waiting.losses = self._waiting.losses, {}
+        return Work([], entries, acks, checkpoint, refused, losses, self._stopping)

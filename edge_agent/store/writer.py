@@ -1,0 +1,347 @@
+"""The thread that owns the database: open, commit, answer, survive the disk.
+
+A commit that fails is tried again with a growing wait; nothing is logged but the
+change. A file found damaged while running is put aside like one found at start.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from edge_agent.errors import StoreInUse
+from edge_agent.records import EventRecord, LossRecord
+from edge_agent.samples import NANOSECONDS
+from edge_agent.store import recovery
+from edge_agent.store.database import Transaction
+from edge_agent.store.outbox import Loss, add_loss
+from edge_agent.store.schema import code_of, is_damage, is_disk_trouble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from edge_agent.clock import Clock
+    from edge_agent.instruments import Instruments
+    from edge_agent.store.database import Database
+    from edge_agent.store.outbox import Entry, LossKey, Stored
+    from edge_agent.store.recovery import Salvage
+    from edge_agent.store.tray import Read, Tray, Work
+
+log = structlog.get_logger()
+
+#: Seconds between two attempts while the disk is failing: first and longest.
+RETRY = (1.0, 30.0)
+#: Seconds between two reports of the same loss: one record a minute, not one a flush.
+REPORT_LOSSES = 60.0
+#: Rows of degraded starts are numbered from the second they began in.
+_EPOCH_2020 = 1_577_836_800
+_TAKEN = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+_DAMAGED_ROW = "record damaged on disk"
+_GONE = "no longer configured: what was still owed to it is dropped and counted"
+_CHECKPOINT = "this part of the saved state was unreadable and begins anew"
+_FAILING = (
+    "Scoring and sending go on, records wait in memory. Check free space, mount"
+    " options and owner of the folder; it recovers by itself"
+)
+
+
+@dataclass(slots=True)
+class Opened:
+    """What the start found."""
+
+    boot: int
+    seq: int = 0
+    checkpoint: dict[str, bytes] = field(default_factory=dict)
+    events: list[EventRecord] = field(default_factory=list)
+
+
+class Writer:
+    """Everything that touches the file; used by the journal's thread only.
+
+    Args:
+        path: the file.
+        limit: bytes of bodies kept at most.
+        outputs: names of the configured outputs.
+        tray: where work comes from.
+        hand_out: tells those who wait for commits; called in this thread.
+        clock: agent time.
+        instruments: counters.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        limit: int,
+        outputs: Sequence[str],
+        tray: Tray,
+        hand_out: Callable[[list[Entry]], None],
+        clock: Clock,
+        instruments: Instruments,
+    ) -> None:
+        self._path = path
+        self._limit = limit
+        self._outputs = outputs
+        self._tray = tray
+        self._hand_out = hand_out
+        self._clock = clock
+        self._instruments = instruments
+        self._database: Database | None = None
+        self._salvage: Salvage | None = None
+        self._boot = 0
+        self._ledger: dict[LossKey, Loss] = {}
+        self._reported_at: int | None = None
+        self._failing_since: int | None = None
+        self._failure = ""
+        self._doubtful = False
+        self._wait = RETRY[0]
+        self._not_before = 0
+        self.status: dict[str, Any] = {}
+
+    def open(self) -> Opened:
+        """Open the file; with a failing disk, begin without it.
+
+        Raises:
+            StoreInUse: another process has it.
+        """
+        opened = Opened(recovery.read_boot(self._path) + 1)
+        try:
+            self._read(opened)
+            opened.events += self._move_in()
+        except (sqlite3.Error, OSError) as error:
+            if isinstance(error, sqlite3.Error) and code_of(error) in _TAKEN:
+                raise StoreInUse(
+                    f"{self._path} is in use: another edge-agent runs with this"
+                    " state_dir; stop it, or give this one its own"
+                ) from error
+            # ids stay unique although the boot cannot be counted on disk
+            seconds = self._wall() // NANOSECONDS - _EPOCH_2020
+            opened.seq = max(seconds, 0) << 15
+            self._fail(error)
+        self._boot = opened.boot
+        self._show()
+        return opened
+
+    def run(self) -> None:
+        """Work until the tray says that this was the last."""
+        self._carry_over()
+        while True:
+            work = self._tray.next(self._not_before)
+            for read in work.reads:
+                self._answer(read)
+            if work.reads:
+                continue
+            self._commit(work)
+            self._show()
+            if work.last:
+                break
+        if self._database is not None:
+            self._database.close()
+
+    # --- opening -------------------------------------------------------------
+
+    def _read(self, opened: Opened) -> None:
+        """Open the file and take from it what the start needs."""
+        database, salvage = recovery.open_store(self._path, self._limit, self._wall())
+        self._database, self._salvage = database, salvage
+        self._ledger = database.ledger()
+        boots = [opened.boot, database.last_boot() + 1]
+        opened.checkpoint, damaged = database.checkpoint()
+        if salvage is not None:
+            boots.append(salvage.boot + 1)
+            opened.checkpoint = salvage.checkpoint
+            opened.events.append(self._damage_event(salvage))
+        if damaged:
+            names = ", ".join(damaged)
+            opened.events.append(self._event("checkpoint damaged", names, _CHECKPOINT))
+        opened.boot = self._boot = self._boot or max(boots)
+
+    def _move_in(self) -> list[EventRecord]:
+        """Write down this opening and its outputs."""
+        assert self._database is not None  # noqa: S101 - just opened
+        # first what can be read even from a disk that takes nothing more
+        gone = self._database.set_outputs(self._outputs)
+        if recovery.read_boot(self._path) < self._boot:
+            recovery.write_boot(self._path, self._boot)
+        self._database.note_boot(self._boot)
+        strays = self._database.strays()
+        if strays:
+            self._database.discard(strays, _DAMAGED_ROW)
+        self._ledger = self._database.ledger()
+        return [self._event("output removed", ", ".join(gone), _GONE)] if gone else []
+
+    def _reopen(self) -> None:
+        """Begin again with the file after an error."""
+        if self._database is not None:
+            self._database.close()
+            self._database = None
+        opened = Opened(self._boot)
+        self._read(opened)
+        events = opened.events + self._move_in()
+        self._doubtful = False
+        if events:
+            self._tray.put(events, {})
+        self._carry_over()
+
+    def _carry_over(self) -> None:
+        """Copy what a damaged file still holds; submitters do not wait for it."""
+        salvage, self._salvage = self._salvage, None
+        if salvage is None or self._database is None:
+            return
+        try:
+            count = recovery.carry_over(
+                self._database, salvage, self._outputs, self._clock.now()
+            )
+        except sqlite3.Error as error:
+            self._fail(error)
+            return
+        self._ledger = self._database.ledger()
+        log.warning("store salvaged", records=count, put_aside=str(salvage.aside))
+
+    # --- writing -------------------------------------------------------------
+
+    def _commit(self, work: Work) -> None:
+        try:
+            if self._doubtful or self._database is None:
+                self._reopen()
+            reports = self._write(work)
+        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
+            if not (
+                isinstance(error, OSError) or is_damage(error) or is_disk_trouble(error)
+            ):
+                raise
+            self._tray.failed(work)
+            self._fail(error)
+            return
+        self._hand_out([*self._tray.committed(work), *reports])
+        self._recover()
+
+    def _write(self, work: Work) -> list[Entry]:
+        """One transaction; returns the loss reports it holds beside the work."""
+        assert self._database is not None  # noqa: S101 - _commit has opened it
+        due = dict(self._ledger) if self._report_due(work) else {}
+        reports = self._tray.number(
+            self._report(key, loss) for key, loss in due.items()
+        )
+        entries = [*work.entries, *reports]
+        losses = self._database.commit(
+            Transaction(
+                entries, work.acks, work.checkpoint, work.refused, work.losses, due
+            )
+        )
+        if due:
+            self._ledger.clear()
+            self._reported_at = self._clock.now()
+        self._count(entries, losses)
+        return reports
+
+    def _report_due(self, work: Work) -> bool:
+        if not self._ledger or not self._outputs:
+            return False
+        wait = int(REPORT_LOSSES * NANOSECONDS)
+        last = self._reported_at
+        return work.last or last is None or self._clock.now() - last >= wait
+
+    def _report(self, key: LossKey, loss: Loss) -> LossRecord:
+        what, subject, cause = key
+        now = self._clock.now()
+        return LossRecord(now, what, subject, loss.count, loss.first, loss.last, cause)
+
+    def _count(self, entries: list[Entry], losses: dict[LossKey, Loss]) -> None:
+        count = self._instruments.count
+        count("store_commits_total")
+        count("store_rows_written_total", sum(e.rows for e in entries))
+        for (what, subject, cause), loss in losses.items():
+            add_loss(self._ledger, (what, subject, cause), loss)
+            count("store_lost_total", loss.count, what=what, kind=subject, cause=cause)
+
+    # --- reading -------------------------------------------------------------
+
+    def _answer(self, read: Read) -> None:
+        """Records still owed: those on disk first, then those still in memory."""
+        if not read.answer.set_running_or_notify_cancel():
+            return
+        found: list[Stored] = []
+        try:
+            found = self._read_disk(read)
+        except (sqlite3.Error, ValueError, TypeError) as error:
+            self._fail(error)
+        if len(found) < read.limit:
+            found += self._tray.waiting(read)[: read.limit - len(found)]
+        read.answer.set_result(found)
+
+    def _read_disk(self, read: Read) -> list[Stored]:
+        if self._database is None:
+            return []
+        after = read.after
+        while True:
+            good, bad = self._database.owed_to(
+                read.bit, after, read.limit, urgent=read.urgent
+            )
+            if bad:
+                losses = self._database.discard(bad, _DAMAGED_ROW)
+                self._count([], losses)
+            if good or not bad:
+                return good
+            after = max(bad)
+
+    # --- when the disk does not ------------------------------------------------
+
+    def _fail(self, error: BaseException) -> None:
+        """Wait longer before each further attempt; say so once."""
+        now = self._clock.now()
+        if self._failing_since is None:
+            self._failing_since = now
+            self._wait = RETRY[0]
+            log.error("store failing", path=str(self._path), error=str(error))
+            self._tell("store failing", f"{error}. {_FAILING}")
+        else:
+            self._wait = min(self._wait * 2, RETRY[1])
+        self._failure = str(error)
+        # a full disk is just full; after any other error nothing cached is trusted
+        full = (
+            isinstance(error, sqlite3.Error) and code_of(error) == sqlite3.SQLITE_FULL
+        )
+        self._doubtful = self._doubtful or not full
+        self._not_before = now + int(self._wait * NANOSECONDS)
+        self._instruments.count("store_failures_total")
+
+    def _recover(self) -> None:
+        if self._failing_since is None:
+            return
+        seconds = (self._clock.now() - self._failing_since) / NANOSECONDS
+        self._failing_since, self._not_before, self._failure = None, 0, ""
+        self._wait = RETRY[0]
+        log.info("store works again", path=str(self._path), failed_s=round(seconds, 1))
+        self._tell("store works again", f"it had failed for {seconds:.0f} s")
+
+    def _tell(self, name: str, message: str) -> None:
+        self._tray.put([self._event(name, str(self._path), message)], {})
+
+    def _event(self, name: str, subject: str, message: str) -> EventRecord:
+        return EventRecord(self._clock.now(), name, subject, message)
+
+    def _damage_event(self, salvage: Salvage) -> EventRecord:
+        log.error("store damaged", reason=salvage.reason, put_aside=str(salvage.aside))
+        message = (
+            f"{salvage.reason}; put aside as {salvage.aside.name}, a new store was"
+            " begun with all that could be read back"
+        )
+        return self._event("store damaged", str(self._path), message)
+
+    def _wall(self) -> int:
+        return self._clock.now() + self._clock.wall_offset()
+
+    def _show(self) -> None:
+        """Refresh what the journal's status tells about the disk."""
+        database = self._database
+        self.status = {
+            "boot": self._boot,
+            "failing": self._failure,
+            "failing_since": self._failing_since,
+            "disk_rows": database.rows if database else 0,
+            "disk_bytes": database.bytes if database else 0,
+        }

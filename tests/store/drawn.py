@@ -1,0 +1,105 @@
+"""Any record, drawn by hypothesis."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from edge_agent.records import (
+    AlarmRecord,
+    AlarmState,
+    EventRecord,
+    LossRecord,
+    PipelineInfo,
+    ScoreRecord,
+)
+
+_text = st.text(st.characters(codec="utf-8"), max_size=12)
+_i64 = st.integers(-(2**62), 2**62)
+_float = st.floats(width=64)
+infos = st.builds(
+    PipelineInfo,
+    pipeline=_text,
+    asset_type=_text,
+    assets=st.lists(_text, min_size=1, max_size=4).map(tuple),
+    roles=st.lists(_text, min_size=1, max_size=4).map(tuple),
+    units=st.lists(_text, min_size=4, max_size=4).map(tuple),
+    model=_text,
+    model_version=_text,
+    model_sha8=_text,
+)
+
+
+@st.composite
+def score_records(draw: st.DrawFn) -> ScoreRecord:
+    """Any score record whose indices are within its info."""
+    info, n = draw(infos), draw(st.integers(1, 6))
+
+    def column(dtype: str, shape: Any = n, **limits: Any) -> Any:  # noqa: ANN401 - an array
+        elements = hnp.from_dtype(np.dtype(dtype), **limits)
+        return draw(hnp.arrays(np.dtype(dtype), shape, elements=elements))
+
+    texts = st.lists(_text, min_size=n, max_size=n).map(tuple)
+    low, high = -(2**62), 2**62
+    return ScoreRecord(
+        info=info,
+        asset=column("i4", min_value=0, max_value=len(info.assets) - 1),
+        at=column("i8", min_value=low, max_value=high),
+        score=column("f8"),
+        threshold=column("f8"),
+        severity=column("i4", min_value=0, max_value=1000),
+        alarm=column("u1", max_value=1),
+        quality=column("u1", max_value=2),
+        completeness=column("f8", min_value=0, max_value=1),
+        age=column("f8"),
+        no_score=column("u1", max_value=7),
+        fallback=column("u1", max_value=3),
+        top_role=column("i2", (n, 3), min_value=-1, max_value=len(info.roles) - 1),
+        top_value=column("f8", (n, 3)),
+        top_low=column("f8", (n, 3)),
+        top_high=column("f8", (n, 3)),
+        top_share=column("f8", (n, 3)),
+        inputs_good=column("i2", min_value=0, max_value=20),
+        inputs_total=20,
+        part=draw(st.one_of(st.just(()), texts)),
+        reason=draw(st.one_of(st.just(()), texts)),
+    )
+
+
+@st.composite
+def alarm_records(draw: st.DrawFn) -> AlarmRecord:
+    """Any alarm record."""
+    info = draw(infos)
+    return AlarmRecord(
+        info=info,
+        asset=draw(st.integers(0, len(info.assets) - 1)),
+        at=draw(_i64),
+        state=draw(st.sampled_from(AlarmState)),
+        occurrence=draw(_text),
+        since=draw(_i64),
+        score=draw(_float),
+        threshold=draw(_float),
+        severity=draw(st.integers(0, 1000)),
+        reason=draw(_text),
+        top=tuple(
+            draw(st.lists(st.tuples(_text, _float, _float, _float, _float), max_size=3))
+        ),
+        part=draw(_text),
+    )
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | _text,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(_text, inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+event_records = st.builds(
+    EventRecord, _i64, _text, _text, _text, st.dictionaries(_text, _json, max_size=3)
+)
+loss_records = st.builds(LossRecord, _i64, _text, _text, _i64, _i64, _i64, _text)
+records = st.one_of(score_records(), alarm_records(), event_records, loss_records)

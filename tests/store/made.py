@@ -1,0 +1,147 @@
+"""Records and journals for tests, and whether two records are equal."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_agent.clock import SystemClock
+from edge_agent.config.schema import Store
+from edge_agent.instruments import Instruments
+from edge_agent.records import (
+    AlarmRecord,
+    AlarmState,
+    EventRecord,
+    LossRecord,
+    PipelineInfo,
+    Record,
+    ScoreRecord,
+)
+from edge_agent.store.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+PUMPS = PipelineInfo(
+    pipeline="pump-anomaly",
+    asset_type="pump",
+    assets=("P-101", "P-102", "P-103"),
+    roles=("suction_pressure", "vibration_rms"),
+    units=("bar", "mm/s"),
+    model="pump-anomaly",
+    model_version="3",
+    model_sha8="0123abcd",
+)
+
+
+def scores(rows: int = 3, at: int = 0, info: PipelineInfo = PUMPS) -> ScoreRecord:
+    """A calm score record of some rows."""
+    return ScoreRecord(
+        info=info,
+        asset=(np.arange(rows) % len(info.assets)).astype(np.int32),
+        at=np.full(rows, at, np.int64),
+        score=np.linspace(0.0, 1.0, rows),
+        threshold=np.full(rows, 2.5),
+        severity=np.zeros(rows, np.int32),
+        alarm=np.zeros(rows, np.uint8),
+        quality=np.zeros(rows, np.uint8),
+        completeness=np.ones(rows),
+        age=np.full(rows, 0.25),
+        no_score=np.zeros(rows, np.uint8),
+        fallback=np.zeros(rows, np.uint8),
+        top_role=np.full((rows, 3), -1, np.int16),
+        top_value=np.full((rows, 3), np.nan),
+        top_low=np.full((rows, 3), np.nan),
+        top_high=np.full((rows, 3), np.nan),
+        top_share=np.zeros((rows, 3)),
+        inputs_good=np.full(rows, 2, np.int16),
+        inputs_total=2,
+    )
+
+
+def alarm(
+    at: int = 0, asset: int = 0, state: AlarmState = AlarmState.ACTIVE
+) -> AlarmRecord:
+    """One transition of a pump's alarm."""
+    return AlarmRecord(
+        info=PUMPS,
+        asset=asset,
+        at=at,
+        state=state,
+        occurrence=f"pump-anomaly/{asset}/{at}",
+        since=at,
+        score=3.0,
+        threshold=2.5,
+        severity=700,
+        reason="vibration_rms 9.1 mm/s is above its usual 1.2 to 3.4 mm/s",
+        top=(("vibration_rms", 9.1, 1.2, 3.4, 0.8),),
+    )
+
+
+def event(name: str = "model loaded", at: int = 0) -> EventRecord:
+    """Something to know."""
+    return EventRecord(at, name, "pump-anomaly", "version 3 is active", {"version": 3})
+
+
+def loss(count: int = 5) -> LossRecord:
+    """Something was dropped."""
+    return LossRecord(10, "samples", "plc1", count, 1, 9, "inbox full")
+
+
+def same(one: Record, other: Record) -> bool:
+    """Equality that looks into arrays and takes NaN for NaN."""
+    return type(one) is type(other) and all(
+        _same(getattr(one, f.name), getattr(other, f.name)) for f in fields(one)
+    )
+
+
+def _same(one: Any, other: Any) -> bool:  # noqa: ANN401 - any field
+    if isinstance(one, np.ndarray):
+        equal = np.array_equal(one, other, equal_nan=one.dtype.kind == "f")
+        return equal and one.dtype == other.dtype
+    if isinstance(one, float) and one != one:  # noqa: PLR0124 - NaN
+        return bool(other != other)  # noqa: PLR0124 - NaN
+    if isinstance(one, tuple) and one and isinstance(one[0], tuple):
+        return repr(one) == repr(other)
+    return bool(one == other)
+
+
+def journal(
+    path: Path,
+    sinks: Sequence[str] = ("scada",),
+    *,
+    flush: str = "10ms",
+    limit: str = "1GiB",
+) -> Journal:
+    """A journal on real time; flushes quickly."""
+    settings = Store.model_validate({"flush": flush, "limit": limit})
+    return Journal(
+        path,
+        sinks=sinks,
+        settings=settings,
+        clock=SystemClock(),
+        instruments=Instruments(),
+    )
+
+
+def settle(of: Journal) -> None:
+    """Wait until everything submitted is on disk."""
+    give_up = time.monotonic() + 15
+    while of.status()["memory_rows"]:
+        assert time.monotonic() < give_up
+        time.sleep(0.002)
+
+
+def everything(of: Journal, sink: str = "scada") -> list[Record]:
+    """Every record an output is still owed, urgent ones first."""
+    found: list[Record] = []
+    for urgent in (True, False):
+        after = -1
+        while chunk := of.backlog(sink, after, 100, urgent=urgent).result(10):
+            after = chunk[-1].id
+            found += [stored.record for stored in chunk]
+    return found

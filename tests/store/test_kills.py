@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from edge_agent.records import AlarmRecord
+from tests.store import made
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_agent.store.journal import Journal
+    from edge_agent.store.outbox import Stored
+
+#: EDGE_AGENT_KILLS=500 is the long run whose figure is published.
+KILLS = int(os.environ.get("EDGE_AGENT_KILLS", "20"))
+SEED = int(os.environ.get("EDGE_AGENT_SEED", "1"))
+
+
+@dataclass
+class _Said:
+    """What the killed processes had said before they died."""
+
+    committed: dict[tuple[int, int], tuple[int, str]] = field(default_factory=dict)
+    acked: set[tuple[int, int]] = field(default_factory=set)
+
+    def read(self, output: bytes) -> None:
+        for line in output.decode().splitlines(keepends=True):
+            match line.split():
+                # a line cut by the kill says nothing
+                case ["C", boot, seq, at, kind] if line.endswith("\n"):
+                    self.committed[int(boot), int(seq)] = int(at), kind
+                case ["A", boot, seq] if line.endswith("\n"):
+                    self.acked.add((int(boot), int(seq)))
+                case _:
+                    pass
+
+
+def _live_and_die(path: Path, number: int, after: float) -> bytes:
+    diary = path.with_name(f"diary-{number}")
+    arguments = [str(path), str(number), str(diary)]
+    command = [sys.executable, "-m", "tests.store.victim", *arguments]
+    victim = subprocess.Popen(command, stdout=subprocess.PIPE)
+    assert victim.stdout is not None
+    assert victim.stdout.readline() == b"ready\n"
+    time.sleep(after)
+    victim.kill()
+    victim.communicate(timeout=20)
+    return diary.read_bytes() if diary.exists() else b""
+
+
+def _owed(journal: Journal) -> list[Stored]:
+    found: list[Stored] = []
+    for urgent in (True, False):
+        after = -1
+        while chunk := journal.backlog("scada", after, 500, urgent=urgent).result(20):
+            after = chunk[-1].id
+            found += chunk
+    return found
+
+
+@pytest.mark.crash
+@pytest.mark.timeout(30 + 3 * KILLS)
+def test_nothing_committed_is_lost_by_kills(tmp_path: Path) -> None:
+    """SIGKILL at random moments: committed and unacknowledged is there, in order."""
+    path, dice, said = tmp_path / "outbox.db", random.Random(SEED), _Said()
+    for number in range(KILLS):
+        said.read(_live_and_die(path, number, dice.uniform(0.005, 0.25)))
+
+    journal = made.journal(path)
+    recovered = journal.start()
+    owed = _owed(journal)
+    journal.stop(20)
+
+    ids = [(s.boot, s.seq) for s in owed]
+    scores = [s for s in owed if not isinstance(s.record, AlarmRecord)]
+    assert set(said.committed) - said.acked <= set(ids)
+    assert [s.id for s in scores] == sorted(s.id for s in scores)
+    assert len(set(ids)) == len(ids)
+    assert recovered.boot == KILLS + 1
+    assert recovered.events == []
+    _check_alarms(owed, said, json.loads(recovered.checkpoint["core"])["alarm"])
+
+
+def _check_alarms(owed: list[Stored], said: _Said, last: int) -> None:
+    """Each alarm happened once, and the checkpoint knows of exactly those."""
+    alarms = {
+        (s.boot, s.seq): s.record.at for s in owed if isinstance(s.record, AlarmRecord)
+    }
+    told = {key: at for key, (at, kind) in said.committed.items() if kind == "alarm"}
+    times = sorted((told | alarms).values())
+    assert times == list(range(3, last + 1, 3))

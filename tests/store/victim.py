@@ -1,0 +1,67 @@
+"""A process that journals as fast as it can, until it is killed.
+
+Turns are counted; every third one raises an alarm, every one makes scores. The
+checkpoint holds the turn and the last alarm, so the next life goes on behind it.
+What the journal says it committed, and what is about to be acknowledged, is
+written down first, in one write to a file: `C boot seq at kind` and `A boot seq`.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.records import AlarmRecord, ScoreRecord
+from tests.store import made
+
+if TYPE_CHECKING:
+    from edge_agent.store.outbox import Stored
+
+_DIARY = os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+
+
+def _say(lines: list[str]) -> None:
+    os.write(_DIARY, "".join(f"{line}\n" for line in lines).encode())
+
+
+def _told(stored: list[Stored]) -> None:
+    lines = []
+    for one in stored:
+        record = one.record
+        if isinstance(record, AlarmRecord):
+            lines.append(f"C {one.boot} {one.seq} {record.at} alarm")
+        if isinstance(record, ScoreRecord):
+            lines.append(f"C {one.boot} {one.seq} {int(record.at[0])} score")
+    _say(lines)
+
+
+def main(path: Path, seed: int) -> None:
+    """Journal until killed."""
+    dice = random.Random(seed)
+    journal = made.journal(path, flush="5ms")
+    state = journal.start().checkpoint.get("core", b'{"turn": 0, "alarm": 0}')
+    turn, alarm = json.loads(state)["turn"], json.loads(state)["alarm"]
+    journal.listen("scada", _told, live=False)
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while True:
+        turn += 1
+        records: list[ScoreRecord | AlarmRecord] = [made.scores(5, at=turn)]
+        if turn % 3 == 0:
+            alarm = turn
+            records.append(made.alarm(turn))
+        checkpoint = json.dumps({"turn": turn, "alarm": alarm}).encode()
+        journal.submit(records, {"core": checkpoint})
+        if turn % 7 == 0:
+            owed = journal.backlog("scada", -1, 8).result()
+            acked = [s for s in owed if dice.random() < 0.7]
+            _say([f"A {s.boot} {s.seq}" for s in acked])
+            journal.acknowledge("scada", [s.id for s in acked])
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), int(sys.argv[2]))
