@@ -65,7 +65,8 @@ async def dial(link: MqttLink, timeout: float) -> Connection:  # noqa: ASYNC109
             " check that the broker runs, host and port"
         ) from refused
     except OSError as failed:
-        raise LinkLost(f"broker {where} cannot be reached: {failed}") from failed
+        hint = "; check that this port speaks TLS" if link.tls else ""
+        raise LinkLost(f"broker {where} cannot be reached: {failed}{hint}") from failed
 
 
 async def _dial(link: MqttLink) -> Connection:

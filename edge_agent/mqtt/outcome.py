@@ -40,6 +40,7 @@ class Outcome:
         subscriptions: Subscriptions,
     ) -> None:
         self.grants = Grants()
+        self._greeted = False
         self._client_id = client_id
         self._bridge = bridge
         self._link = link
@@ -61,6 +62,7 @@ class Outcome:
             why = sentence(happened, str(reason), reason.value)
             self._bridge.end(LinkLost(why, code=reason.value))
             return
+        self._greeted = True
         self.grants = granted(flags.session_present, properties)
         self._bridge.answered()
 
@@ -91,13 +93,13 @@ class Outcome:
             return (
                 f"{self._bridge.where} sent what is not MQTT{why}; check host and port"
             )
-        hint = "check the broker's log"
-        if self._link.version != "5":
-            hint += (
-                f"; it may not accept user or client_id {self._client_id!r}, or another"
-            )
-            hint += " client uses it (MQTT 3.1.1 does not tell)"
-        return f"{self._bridge.where} closed the connection{why}; {hint}"
+        if not self._greeted:
+            hint = "check that this port is MQTT, and tls and version as on its side"
+            return f"{self._bridge.where} hung up before it answered{why}; {hint}"
+        hint = f"check its log; another client with client_id {self._client_id}"
+        return (
+            f"{self._bridge.where} closed the connection{why}; {hint} is a usual cause"
+        )
 
     def _on_subscribe(
         self,
