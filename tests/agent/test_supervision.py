@@ -122,14 +122,16 @@ async def test_the_link_itself_says_when_it_is_up(
     monkeypatch.setattr(supervision, "LOOK", 0.01)
     told = Told()
     looks = iter([False, False, True])
+    up = asyncio.Event()
 
-    await supervise(
-        "source:a",
-        script(0.2),
-        log=log,
-        on_state=told.state,
-        is_up=lambda: next(looks),
-    )
+    def note(state: supervision.State, reason: str) -> None:
+        told.state(state, reason)
+        up.set()
+
+    async def run() -> None:
+        await up.wait()
+
+    await supervise("source:a", run, log=log, on_state=note, is_up=lambda: next(looks))
 
     assert told.states == [("up", "")]
     assert list(looks) == []
@@ -140,7 +142,7 @@ async def test_a_healthy_run_starts_the_wait_anew() -> None:
     told = Told()
 
     async def lasting() -> None:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.35)
         raise SourceLost("cut after a while")
 
     lives = [script(SourceLost("cut"), SourceLost("cut")), lasting, script(0.0)]
@@ -154,7 +156,7 @@ async def test_a_healthy_run_starts_the_wait_anew() -> None:
         run,
         log=log,
         wait=told.wait,
-        healthy_after=0.04,
+        healthy_after=0.3,
     )
 
     assert told.attempts == [1, 2, 1]
@@ -208,12 +210,12 @@ async def test_cancelling_leaves_nothing_behind() -> None:
     told = Told()
     async with asyncio.TaskGroup() as tasks:
         life = supervise(
-            "source:a", script(60.0), log=log, on_state=told.state, healthy_after=0.03
+            "source:a", script(60.0), log=log, on_state=told.state, healthy_after=0.5
         )
         task = tasks.create_task(life)
         await asyncio.sleep(0.01)
         task.cancel()
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.6)
 
     assert told.states == []
 
