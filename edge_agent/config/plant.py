@@ -13,13 +13,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.config.problems import Problem, Refused, dotted
-from edge_agent.config.rosters import Place, Roster, filled, rosters
+from edge_agent.config.references import check
+from edge_agent.config.rosters import Known, filled
 from edge_agent.samples import AssetType, Tag, TagTable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from edge_agent.config.lists import Place
     from edge_agent.config.problems import Loc
+    from edge_agent.config.rosters import Roster
     from edge_agent.config.schema import AgentConfig, TagBinding
 
 
@@ -72,18 +75,24 @@ def resolve(config: AgentConfig) -> Plant:
     """Number and address every tag.
 
     Args:
-        config: a configuration; `loading.read` has already checked its references.
+        config: a configuration; one from files is better read by `loading.read`,
+            which gives the plant as well and knows the lines of what is wrong.
 
     Raises:
-        ConfigError: a list (CSV) is unreadable, or asset groups contradict each other.
+        ConfigError: a list (CSV) is unreadable, or things do not fit together.
     """
     problems: list[Problem] = []
 
-    def complain(loc: Loc, message: str, hint: str = "", at: Place | None = None) -> None:
-        file, line, col = (at.file, at.line, at.col) if at else (dotted(loc), 0, 0)
-        problems.append(Problem(file, line, col, message, hint))
+    def complain(
+        loc: Loc, message: str, hint: str = "", at: Place | None = None
+    ) -> None:
+        if at is not None:
+            problems.append(at.problem(message, hint))
+        else:
+            problems.append(Problem(dotted(loc), 0, 0, message, hint))
 
-    read = rosters(dict(enumerate(config.assets)), complain)
+    groups = dict(enumerate(config.assets))
+    read = check(config, groups, Known(config.sources), complain)
     if problems:
         raise Refused(problems)
     return plant_of(tuple(config.sources), read)
@@ -136,17 +145,22 @@ def _bindings(
             tag = roster.tags[declared.role]
             address = tag.node or tag.topic or ""
             for position, asset in enumerate(roster.assets):
-                yield tag.source, Binding(
-                    tag=kind.index(place, offset + position),
-                    asset=asset.id,
-                    role=declared.role,
-                    address=filled(address, asset.columns),
-                    field=None if tag.field is None else filled(tag.field, asset.columns),
-                    unit=declared.unit,
-                    low=declared.low,
-                    high=declared.high,
-                    text=declared.text,
-                    max_age=tag.max_age,
-                    deadband=tag.deadband,
+                yield (
+                    tag.source,
+                    Binding(
+                        tag=kind.index(place, offset + position),
+                        asset=asset.id,
+                        role=declared.role,
+                        address=filled(address, asset.columns),
+                        field=None
+                        if tag.field is None
+                        else filled(tag.field, asset.columns),
+                        unit=declared.unit,
+                        low=declared.low,
+                        high=declared.high,
+                        text=declared.text,
+                        max_age=tag.max_age,
+                        deadband=tag.deadband,
+                    ),
                 )
         offset += len(roster.assets)

@@ -7,62 +7,62 @@ a list), so that `loading` can point at the operator's line and `plant` need not
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from pydantic import TypeAdapter, ValidationError
-
-from edge_agent.config.problems import did_you_mean, listed
-from edge_agent.config.schema import AssetGroup, Name, TagBinding
-from edge_agent.config.tables import Cell, Table, TableError, read_table
+from edge_agent.config.lists import Asset, Place, listed_assets, listed_tags
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from pathlib import Path
 
+    from edge_agent.config.lists import Complain
     from edge_agent.config.problems import Loc
+    from edge_agent.config.schema import AssetGroup, TagBinding
 
 PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_ -]*)\}")
-_NAME = TypeAdapter(Name)
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where in a list something stands."""
+class Known:
+    """What the files speak of although it is not sound, so that it is not "unknown".
 
-    file: str
-    line: int
-    col: int
-    source: str = ""
-    length: int = 1
+    Attributes:
+        sources: names of all sources.
+        unsound: roles left out of the group at a position.
+        partial: asset types of which a whole group was left out.
+    """
 
-
-class Complain(Protocol):
-    """Takes one complaint about the configuration."""
-
-    def __call__(
-        self, loc: Loc, message: str, hint: str = "", at: Place | None = None
-    ) -> None:
-        """``loc`` is the path of keys; ``at`` the place in a list, if it is there."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """One asset: its id, and the columns a placeholder may name (``id`` included)."""
-
-    id: str
-    columns: Mapping[str, str]
+    sources: Collection[str]
+    unsound: Mapping[int, Collection[str]] = field(default_factory=dict)
+    partial: Collection[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """One asset group, complete: ``place`` is its position in ``assets``."""
+    """One asset group, complete.
+
+    Attributes:
+        place: its position in ``assets``.
+        type: name of the asset type.
+        assets: those named and those listed.
+        tags: by role, those in YAML first.
+        places: where in a list a role stands.
+        whole: False when a list could not be used.
+    """
 
     place: int
     type: str
     assets: tuple[Asset, ...]
     tags: Mapping[str, TagBinding]
+    places: Mapping[str, Place]
+    whole: bool
+
+    def loc(self, role: str) -> Loc:
+        """Path of keys of a tag."""
+        if role in self.places:
+            return ("assets", self.place, "tags_csv")
+        return ("assets", self.place, "tags", role)
 
 
 def filled(pattern: str, columns: Mapping[str, str]) -> str:
@@ -72,37 +72,87 @@ def filled(pattern: str, columns: Mapping[str, str]) -> str:
     return PLACEHOLDER.sub(lambda m: columns.get(m[1].casefold(), m[0]), pattern)
 
 
-def rosters(groups: Mapping[int, AssetGroup], complain: Complain) -> list[Roster]:
-    """Read the lists of every group and refuse groups that contradict each other."""
-    read = []
-    for place, group in groups.items():
-        assets = (*_assets_named(group), *_assets_listed(place, group, complain))
-        tags = dict(group.tags)
-        for role, tag in _tags_listed(place, group, complain):
-            if role in tags:
-                said = f"tag {role!r} of {group.type!r} is there twice"
-                complain(("assets", place, "tags_csv"), said)
-            tags[role] = tag
-        read.append(Roster(place, group.type, assets, tags))
-    _refuse_contradictions(read, complain)
+def lists_of(group: AssetGroup) -> list[Path]:
+    """The CSV files a group is made from."""
+    return [path for path in (group.ids_csv, group.tags_csv) if path is not None]
+
+
+def rosters(
+    groups: Mapping[int, AssetGroup], known: Known, complain: Complain
+) -> list[Roster]:
+    """Read the lists of every group and refuse groups that contradict each other.
+
+    Args:
+        groups: by position in ``assets``.
+        known: what was left out before.
+        complain: takes every complaint; a roster is given back all the same.
+    """
+    read = [_roster(place, group, complain) for place, group in groups.items()]
+    by_type: dict[str, list[Roster]] = {}
+    for roster in read:
+        by_type.setdefault(roster.type, []).append(roster)
+    for members in by_type.values():
+        _refuse_doubles(members, complain)
+        _refuse_unequal(members, known, complain)
     return read
 
 
-def _assets_named(group: AssetGroup) -> tuple[Asset, ...]:
-    return tuple(Asset(name, {"id": name}) for name in group.ids)
+def _roster(place: int, group: AssetGroup, complain: Complain) -> Roster:
+    loc = ("assets", place)
+    named = tuple(Asset(name, {"id": name}) for name in group.ids)
+    assets = listed_assets(group.ids_csv, (*loc, "ids_csv"), complain)
+    tags = listed_tags(group.tags_csv, (*loc, "tags_csv"), complain)
+    whole = assets is not None and tags is not None
+    found = tags or {}
+    for role in found.keys() & group.tags.keys():
+        said = f"the list has a tag {role!r}, which stands under tags as well"
+        complain((*loc, "tags_csv"), said, "remove one of them", found[role][1])
+    if not group.ids and not group.ids_csv:
+        said = "this group has no assets"
+        complain(loc, said, "add ids: [P-101, P-102], or ids_csv: FILE")
+    joined = {role: tag for role, (tag, _) in found.items()} | group.tags
+    places = {r: at for r, (_, at) in found.items() if r not in group.tags}
+    ordered = {role: joined[role] for role in (*group.tags, *places)}
+    return Roster(place, group.type, (*named, *(assets or ())), ordered, places, whole)
 
 
-def _assets_listed(
-    place: int, group: AssetGroup, complain: Complain
-) -> tuple[Asset, ...]:
-    return ()
+def _refuse_doubles(members: list[Roster], complain: Complain) -> None:
+    seen: set[str] = set()
+    for roster in members:
+        for position, asset in enumerate(roster.assets):
+            if asset.id in seen:
+                said = f"asset {asset.id!r} is there twice"
+                loc = ("assets", roster.place, "ids", position)
+                complain(loc, said, "an id names one asset of a type", asset.at)
+            seen.add(asset.id)
 
 
-def _tags_listed(
-    place: int, group: AssetGroup, complain: Complain
-) -> tuple[tuple[str, TagBinding], ...]:
-    return ()
+def _refuse_unequal(members: list[Roster], known: Known, complain: Complain) -> None:
+    """One type over several groups: the same roles, units, ranges and kinds."""
+    first = members[0]
+    same = "give all groups of a type the same tags"
+    for other in members[1:]:
+        if not (first.whole and other.whole):
+            continue
+        ignored = {
+            *known.unsound.get(first.place, ()),
+            *known.unsound.get(other.place, ()),
+        }
+        for role in first.tags:
+            if role not in other.tags and role not in ignored:
+                said = f"the tag {role!r} of the first group of this type is missing"
+                complain(("assets", other.place), said, same)
+        for role, tag in other.tags.items():
+            if role in ignored:
+                continue
+            loc, place = other.loc(role), other.places.get(role)
+            if role not in first.tags:
+                said = f"the first group of type {first.type!r} has no tag {role!r}"
+                complain(loc, said, same, place)
+            elif _facts(tag) != _facts(first.tags[role]):
+                said = "unit, range or text differ from the first group of this type"
+                complain(loc, said, "write the same in all of them", place)
 
 
-def _refuse_contradictions(read: list[Roster], complain: Complain) -> None:
-    pass
+def _facts(tag: TagBinding) -> tuple[object, ...]:
+    return tag.unit, tag.range, tag.text

@@ -1,0 +1,138 @@
+"""Node ids, browse paths and topics: are they written right, and for every asset?"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from edge_agent.config.problems import did_you_mean, listed
+from edge_agent.config.rosters import PLACEHOLDER, filled
+from edge_agent.config.schema import MqttSource, OpcUaSource
+
+if TYPE_CHECKING:
+    from edge_agent.config.lists import Complain
+    from edge_agent.config.rosters import Roster
+    from edge_agent.config.schema import Source, TagBinding
+
+_NODE = re.compile(
+    r"(ns=[0-9]{1,5};|nsu=[^;]+;)?"
+    r"(i=[0-9]{1,10}|s=.+|b=[A-Za-z0-9+/=]+"
+    r"|g=[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})",
+    re.DOTALL,
+)
+_FORMS = "ns=2;s=NAME, ns=2;i=NUMBER, nsu=URI;s=NAME or a path /Objects/2:Plant/2:PT1"
+_TOPIC_LIMIT = 65_535
+
+
+def check_address(
+    roster: Roster, role: str, tag: TagBinding, source: Source, complain: Complain
+) -> None:
+    """A tag's node or topic, and its field, against its source and its assets."""
+    key = _key(roster, role, tag, source, complain)
+    if key is None:
+        return
+    pattern = (tag.node if key == "node" else tag.topic) or ""
+    loc, at = (*roster.loc(role), key), roster.places.get(role)
+    for said, hint in _placeholders(roster, pattern, tag.field or ""):
+        complain(loc, said, hint, at)
+    example = filled(pattern, roster.assets[0].columns) if roster.assets else pattern
+    wrong = _bad_node(example) if key == "node" else _bad_topic(pattern)
+    if wrong is not None:
+        complain(loc, *wrong, at)
+    elif key == "topic":
+        _check_filled(roster, role, pattern, complain)
+    if isinstance(source, MqttSource):
+        _check_field(roster, role, tag, source, complain)
+
+
+def _key(
+    roster: Roster, role: str, tag: TagBinding, source: Source, complain: Complain
+) -> str | None:
+    """The address key this kind of source needs, if the tag has it and no other."""
+    opcua = isinstance(source, OpcUaSource)
+    needed, other = ("node", "topic") if opcua else ("topic", "node")
+    loc, at = roster.loc(role), roster.places.get(role)
+    kind = "an OPC UA server" if opcua else "an MQTT broker"
+    if getattr(tag, other) is not None:
+        said = f"{tag.source!r} is {kind}: it has no {other}"
+        complain((*loc, other), said, f"write {needed}:", at)
+    elif getattr(tag, needed) is None:
+        said = f"{needed!r} is missing: {tag.source!r} is {kind}"
+        complain(loc, said, f"add {needed}:", at)
+    return needed if getattr(tag, needed) is not None else None
+
+
+def _placeholders(roster: Roster, pattern: str, field: str) -> list[tuple[str, str]]:
+    used = [name.casefold() for name in PLACEHOLDER.findall(pattern + field)]
+    common = [set(asset.columns) for asset in roster.assets]
+    known = set.intersection(*common) if common else {"id"}
+    wrong = []
+    for name in dict.fromkeys(used):
+        if name not in known and roster.whole:
+            said = f"{{{name}}} is not known here; there is: {listed(sorted(known))}"
+            wrong.append(
+                (said, did_you_mean(name, known) or "columns come from ids_csv")
+            )
+    if len(roster.assets) > 1 and not used:
+        said = f"all {len(roster.assets)} assets would read the same address"
+        wrong.append((said, "put {id} where the asset's name belongs"))
+    return wrong
+
+
+def _bad_node(node: str) -> tuple[str, str] | None:
+    if node.startswith("/"):
+        bad = [part for part in node[1:].split("/") if not part or part.endswith(":")]
+        if bad:
+            return f"{node!r} has an empty level", "write /Objects/2:Plant/2:PT1"
+        return None
+    if _NODE.fullmatch(node):
+        return None
+    if "{" in node:
+        return None  # an unknown placeholder, already reported
+    loose = re.fullmatch(r"ns ?[=:]? ?([0-9]+)[;, ]+([isgb]) ?[=:] ?(.+)", node)
+    hint = f"did you mean 'ns={loose[1]};{loose[2]}={loose[3]}'?" if loose else ""
+    return f"{node!r} is not a node id; allowed: {_FORMS}", hint
+
+
+def _bad_topic(topic: str) -> tuple[str, str] | None:
+    if not topic or len(topic.encode()) > _TOPIC_LIMIT:
+        return "the topic is empty or too long", "write for example line3/{id}/vib"
+    if "#" in topic:
+        said = "# would take every topic below"
+        return said, "name the levels; + stands for one level that does not matter"
+    if any("+" in level and level != "+" for level in topic.split("/")):
+        said = "+ stands for a whole level between two /"
+        return said, "write + alone, for example line3/+/{id}/vib"
+    if topic.startswith("$") and not topic.startswith("$share/"):
+        return "topics that begin with $ belong to the broker itself", ""
+    return None
+
+
+def _check_filled(roster: Roster, role: str, topic: str, complain: Complain) -> None:
+    """A list's cell must not bring a wildcard or an empty level into a topic."""
+    for asset in roster.assets:
+        used = {name.casefold() for name in PLACEHOLDER.findall(topic)}
+        for name in sorted(used & asset.columns.keys()):
+            text = asset.columns[name]
+            if not text or set(text) & set("+#"):
+                said = f"{{{name}}} of {asset.id!r} is {text!r}, not part of a topic"
+                loc, hint = roster.loc(role), "a cell without + and #, not empty"
+                complain((*loc, "topic"), said, hint, asset.at)
+
+
+def _check_field(
+    roster: Roster, role: str, tag: TagBinding, source: MqttSource, complain: Complain
+) -> None:
+    loc, at = (*roster.loc(role), "field"), roster.places.get(role)
+    if source.payload == "number" and tag.field is not None:
+        said = f"payloads of {tag.source!r} are one number: there is no field"
+        complain(loc, said, "remove it, or write payload: json at the source", at)
+    if source.payload == "array":
+        if tag.field is None:
+            said = f"'field' is missing: payloads of {tag.source!r} are arrays"
+            complain(loc[:-1], said, "add field: 0 for the first number", at)
+        elif not re.fullmatch(r"[0-9]{1,6}", tag.field) and "{" not in tag.field:
+            said = f"{tag.field!r} is not a position in an array"
+            complain(loc, said, "write 0 for the first number", at)
+    if source.payload == "json" and tag.field is not None and not tag.field.strip():
+        complain(loc, "the field is empty", "write for example rms or values[3]", at)

@@ -1,0 +1,151 @@
+"""From the operator's files to a configuration, or to every reason why not.
+
+One file alone, or a folder with ``agent.yaml`` and ``conf.d/*.yaml`` that are
+merged by section. Syntax, values and references are all checked before anything is
+reported, so that one round of corrections is enough.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edge_agent.config.drafting import drafted
+from edge_agent.config.merging import merged
+from edge_agent.config.plant import Plant, plant_of
+from edge_agent.config.problems import Problem, Refused
+from edge_agent.config.reading import read_text
+from edge_agent.config.rosters import lists_of
+from edge_agent.config.tree import Block, Mark, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge_agent.config.reading import SourceText
+    from edge_agent.config.schema import AgentConfig
+
+MAIN = "agent.yaml"
+PARTS = "conf.d"
+STATE_DIR = Path("/var/lib/edge-agent")
+"""Where the state is unless the configuration says otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that holds together.
+
+    Attributes:
+        config: what the operator wrote; relative paths count from the file that
+            has them.
+        plant: every tag of it, numbered and addressed.
+        files: what was read, lists (CSV) included, in order.
+        digest: SHA-256 over these files' names and content.
+    """
+
+    config: AgentConfig
+    plant: Plant
+    files: tuple[Path, ...]
+    digest: str
+
+
+def load(path: Path) -> AgentConfig:
+    """The configuration in a file, or in a folder.
+
+    Raises:
+        ConfigError: with every problem in ``problems``; its text is the report.
+    """
+    return read(path).config
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a valid configuration, to tell whether it changed.
+
+    Raises:
+        ConfigError: it is not valid.
+    """
+    return read(path).digest
+
+
+def read(path: Path) -> Loaded:
+    """The configuration with its plant, files and digest.
+
+    Raises:
+        ConfigError: with every problem in ``problems``; its text is the report.
+    """
+    files, problems = _files(path)
+    sources, trees = [], []
+    for file in files:
+        source, node = _parsed(file, problems)
+        if source is not None and node is not None:
+            sources.append(source)
+            trees.append(node)
+    if not trees:
+        raise Refused(problems)
+    root = merged(trees, problems)
+    draft = drafted(root, problems, whole=len(trees) == len(files))
+    rosters = draft.check()
+    if problems or draft.config is None:
+        raise Refused(sorted(problems, key=_order(files)))
+    config = draft.config
+    listed = (list_ for group in config.assets for list_ in lists_of(group))
+    read_files = (*files, *dict.fromkeys(listed))
+    plant = plant_of(tuple(config.sources), rosters)
+    return Loaded(config, plant, read_files, _hashed(read_files))
+
+
+def _files(path: Path) -> tuple[list[Path], list[Problem]]:
+    """The YAML files of a configuration in order, and those that only look so."""
+    if not path.is_dir():
+        return [path], []
+    parts = path / PARTS
+    found = sorted(parts.iterdir()) if parts.is_dir() else []
+    strays = [*path.glob("agent.yml"), *(f for f in found if f.suffix == ".yml")]
+    said, hint = "this file would not be read", "rename it to end in .yaml"
+    problems = [Problem(str(stray), 0, 0, said, hint) for stray in strays]
+    named = [f for f in found if f.suffix == ".yaml" and not f.name.startswith(".")]
+    return [path / MAIN, *named], problems
+
+
+def _parsed(
+    file: Path, problems: list[Problem]
+) -> tuple[SourceText | None, Block | None]:
+    source, found = read_text(str(file), file)
+    problems += found
+    if source is None:
+        return None, None
+    node, found = parse(source)
+    problems += found
+    if isinstance(node, Block):
+        return source, node
+    if node is None and not found and file.parent.name == PARTS:
+        return source, Block(Mark(source, 1, 1))
+    if node is None and not found:
+        said = "is empty"
+        problems.append(
+            Problem(source.name, 1, 1, said, "begin with the section site:")
+        )
+    elif node is not None and not found:
+        said = "keys with values are wanted here (key: value)"
+        problems.append(node.mark.problem(said, "a colon needs a space after it"))
+    return source, None
+
+
+def _order(files: Sequence[Path]) -> Callable[[Problem], tuple[int, str, int, int]]:
+    position = {str(file): index for index, file in enumerate(files)}
+
+    def key(problem: Problem) -> tuple[int, str, int, int]:
+        rank = position.get(problem.file, len(files))
+        return rank, problem.file, problem.line, problem.col
+
+    return key
+
+
+def _hashed(files: Sequence[Path]) -> str:
+    total = hashlib.sha256()
+    for file in files:
+        content = file.read_bytes()
+        total.update(f"{file.name} {len(content)}\n".encode())
+        total.update(content)
+    return total.hexdigest()

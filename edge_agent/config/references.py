@@ -1,0 +1,102 @@
+"""What has to fit together: names that point at things, and tags at their sources."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_agent.config.addresses import check_address
+from edge_agent.config.problems import did_you_mean, listed
+from edge_agent.config.rosters import rosters
+from edge_agent.config.rules import (
+    check_client_ids,
+    check_output,
+    check_score,
+    check_source,
+    check_tag,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge_agent.config.lists import Complain
+    from edge_agent.config.rosters import Known, Roster
+    from edge_agent.config.schema import AgentConfig, AssetGroup, Pipeline
+
+
+def check(
+    config: AgentConfig,
+    groups: Mapping[int, AssetGroup],
+    known: Known,
+    complain: Complain,
+) -> list[Roster]:
+    """Every rule over a configuration whose values are sound one by one.
+
+    Args:
+        config: the sound part of what the operator wrote.
+        groups: its asset groups by the position they have in the files.
+        known: what the files have besides.
+        complain: takes every complaint.
+
+    Returns:
+        The asset groups with their lists read.
+    """
+    for name, source in config.sources.items():
+        check_source(("sources", name), source, complain)
+    for name, output in config.outputs.items():
+        check_output(("outputs", name), output, complain)
+    check_client_ids(config, complain)
+    read = rosters(groups, known, complain)
+    for roster in read:
+        _check_tags(config, roster, known, complain)
+    for name, pipeline in config.pipelines.items():
+        _check_pipeline(name, pipeline, read, known, complain)
+    return read
+
+
+def _check_tags(
+    config: AgentConfig, roster: Roster, known: Known, complain: Complain
+) -> None:
+    for role, tag in roster.tags.items():
+        loc, place = roster.loc(role), roster.places.get(role)
+        source = config.sources.get(tag.source)
+        check_tag(loc, tag, source, complain, place)
+        if source is not None:
+            check_address(roster, role, tag, source, complain)
+        elif tag.source not in known.sources:
+            said = (
+                f"there is no source {tag.source!r}; there is: {listed(known.sources)}"
+            )
+            hint = did_you_mean(tag.source, known.sources)
+            complain((*loc, "source"), said, hint, place)
+
+
+def _check_pipeline(
+    name: str,
+    pipeline: Pipeline,
+    read: list[Roster],
+    known: Known,
+    complain: Complain,
+) -> None:
+    loc = ("pipelines", name)
+    check_score((*loc, "score"), pipeline.score, complain)
+    types = {*(roster.type for roster in read), *known.partial}
+    if pipeline.assets not in types:
+        said = f"there is no asset type {pipeline.assets!r}; there is: "
+        hint = did_you_mean(pipeline.assets, types)
+        complain((*loc, "assets"), said + listed(sorted(types)), hint)
+        return
+    members = [roster for roster in read if roster.type == pipeline.assets]
+    if pipeline.assets in known.partial or not all(r.whole for r in members):
+        return
+    roles = {
+        role: None
+        for roster in members
+        for role in (*roster.tags, *known.unsound.get(roster.place, ()))
+    }
+    wanted = {("roles", tag): role for tag, role in pipeline.roles.items()}
+    if pipeline.score.part is not None:
+        wanted["score", "part"] = pipeline.score.part
+    for where, role in wanted.items():
+        if role not in roles:
+            said = f"asset type {pipeline.assets!r} has no tag {role!r}; it has: "
+            complain((*loc, *where), said + listed(roles), did_you_mean(role, roles))

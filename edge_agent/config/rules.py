@@ -1,0 +1,126 @@
+"""What has to fit together inside one thing: a source, an output, a tag, a trigger."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from edge_agent.config import units
+from edge_agent.config.schema import MqttLink, MqttSource, OpcUaSource, Security
+
+if TYPE_CHECKING:
+    from edge_agent.config.lists import Complain, Place
+    from edge_agent.config.problems import Loc
+    from edge_agent.config.schema import (
+        AgentConfig,
+        MqttOutput,
+        Score,
+        Source,
+        TagBinding,
+    )
+
+
+def check_source(loc: Loc, source: Source, complain: Complain) -> None:
+    """Credentials, certificates, and settings that contradict each other."""
+    _check_credentials(loc, source, complain)
+    if isinstance(source, MqttSource):
+        _check_tls(loc, source, complain)
+        return
+    if source.session_timeout < source.keepalive:
+        said = "the session would end before its keep-alive comes"
+        complain((*loc, "session_timeout"), said, "make it longer than keepalive")
+    if source.security is Security.NONE and "policy" in source.model_fields_set:
+        said = "a policy has no meaning with security: None"
+        complain((*loc, "policy"), said, "remove it, or write SignAndEncrypt")
+
+
+def check_output(loc: Loc, output: MqttOutput, complain: Complain) -> None:
+    """Credentials, certificates and the first level of the topics."""
+    _check_credentials(loc, output, complain)
+    _check_tls(loc, output, complain)
+    if not re.fullmatch(r"[^/+#$\s][^/+#\s]*(/[^/+#\s]+)*", output.root):
+        said = f"{output.root!r} cannot begin a topic"
+        hint = "levels of letters and digits between single /, for example edge"
+        complain((*loc, "root"), said, hint)
+
+
+def check_client_ids(config: AgentConfig, complain: Complain) -> None:
+    """A broker throws out the first of two clients with the same id, for ever."""
+    links: dict[tuple[str, int | None, str], str] = {}
+    named = {
+        f"{section}.{name}": link
+        for section, group in (("sources", config.sources), ("outputs", config.outputs))
+        for name, link in group.items()
+        if isinstance(link, MqttLink) and link.client_id
+    }
+    for where, link in named.items():
+        key = (link.host, link.port, link.client_id or "")
+        if key in links:
+            said = f"{links[key]} uses the same client_id at this broker"
+            hint = "the broker would disconnect them in turn: give each its own"
+            complain((*where.split(".", 1), "client_id"), said, hint)
+        links.setdefault(key, where)
+
+
+def check_score(loc: Loc, score: Score, complain: Complain) -> None:
+    """Exactly one of every and on; a part id where, and only where, there are parts."""
+    if score.every is None and score.on is None:
+        complain(loc, "says not when to score", "add every: 1s, or on: update")
+    if score.every is not None and score.on is not None:
+        said = "every and on exclude each other"
+        complain((*loc, "on"), said, "remove one of them")
+    if score.on == "cycle" and score.part is None:
+        said = "on: cycle needs the tag that carries the part id"
+        complain((*loc, "on"), said, "add part: ROLE")
+    if score.on != "cycle" and score.part is not None:
+        complain((*loc, "part"), "part has a meaning only with on: cycle")
+
+
+def check_tag(
+    loc: Loc,
+    tag: TagBinding,
+    source: Source | None,
+    complain: Complain,
+    at: Place | None,
+) -> None:
+    """Unit, range, and settings that this kind of source does not have."""
+    if not units.known(tag.unit):
+        hint = units.nearest(tag.unit) or "see the list of units in the manual"
+        complain((*loc, "unit"), f"the unit {tag.unit!r} is not known", hint, at)
+    if tag.range is not None and not tag.range[0] < tag.range[1]:
+        low, high = tag.range
+        said = f"the range ends at {high:g} and begins at {low:g}"
+        complain((*loc, "range"), said, "write [low, high]", at)
+    if tag.text and (tag.range is not None or tag.unit or tag.deadband is not None):
+        said = "a text has no unit, range or deadband"
+        complain((*loc, "text"), said, "remove them, or text: true", at)
+    if isinstance(source, OpcUaSource) and tag.field is not None:
+        said = "field is for MQTT payloads; an OPC UA node is one value"
+        complain((*loc, "field"), said, "remove it", at)
+    if isinstance(source, MqttSource) and tag.deadband is not None:
+        said = "an MQTT broker knows no deadband"
+        complain((*loc, "deadband"), said, "remove it", at)
+
+
+def _check_credentials(loc: Loc, link: Source | MqttLink, complain: Complain) -> None:
+    if link.password_file and link.password_credential:
+        said = "password_file and password_credential exclude each other"
+        complain((*loc, "password_credential"), said, "remove one of them")
+    for key in ("password_file", "password_credential"):
+        if getattr(link, key) and not link.user:
+            complain((*loc, key), "a password without a user", "add user: NAME")
+    name = link.password_credential
+    if name is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", name):
+        said = f"{name!r} is not the name of a credential"
+        hint = "write the name after LoadCredential=, not a path"
+        complain((*loc, "password_credential"), said, hint)
+
+
+def _check_tls(loc: Loc, link: MqttLink, complain: Complain) -> None:
+    tls = link.tls
+    if tls is None:
+        return
+    if (tls.cert_file is None) != (tls.key_file is None):
+        lacking = "key_file" if tls.key_file is None else "cert_file"
+        said = f"a client certificate needs both files: {lacking} is missing"
+        complain((*loc, "tls"), said, f"add {lacking}: FILE")
