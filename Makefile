@@ -16,7 +16,7 @@ BENCH_ARGS ?=
 
 # A stamp carries the checksum of what it was made from: a lock that changes, or a
 # checkout that moves, installs again, whatever the files' times say.
-stamp = .venv/$(1)-$(shell { pwd; $(PYTHON) -V; cat requirements-$(1).txt pyproject.toml; } 2>&1 | cksum | cut -d ' ' -f 1)
+stamp = .venv/$(1)-$(shell { pwd; $(PYTHON) -V || :; cat requirements-$(1).txt pyproject.toml; } 2>&1 | cksum | cut -d ' ' -f 1)
 DEV := $(call stamp,dev)
 # the dev lock holds all of the demo's
 DEMO := $(or $(wildcard $(DEV)),$(call stamp,demo))
