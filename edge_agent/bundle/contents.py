@@ -11,14 +11,18 @@ import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from edge_agent.bundle import graph
 from edge_agent.bundle.folders import PASSPORT_FILE
 from edge_agent.bundle.golden import GoldenRows, read_golden
 from edge_agent.bundle.passport import parse, passport_bytes
 from edge_agent.bundle.reference import Reference, read_reference
 from edge_agent.errors import ModelRejected
+from edge_agent.explain import Usual
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.bundle.golden import GoldenRows
@@ -53,6 +57,38 @@ class Bundle:
     def sha8(self) -> str:
         """First eight digits of the digest, as SCADA shows them."""
         return self.digest[:8]
+
+    def usual(self, roles: Sequence[str], renamed: Mapping[str, str]) -> Usual:
+        """What explanations need, for an asset type's roles.
+
+        Args:
+            roles: the asset type's roles in order.
+            renamed: passport tag -> role, where they differ.
+
+        Raises:
+            ModelRejected: the asset type lacks a tag of the model.
+        """
+        place = {role: position for position, role in enumerate(roles)}
+        named = {
+            renamed.get(tag, tag): (tag, f) for tag, f in self.passport.tags.items()
+        }
+        if lacking := sorted(set(named) - set(place)):
+            raise ModelRejected(
+                f"{self.passport.name} needs {', '.join(lacking)}; the asset type has "
+                f"{', '.join(roles)}: add the tags or name them under roles"
+            )
+        features = self.passport.features
+        return Usual(
+            labels=tuple(named[r][1].label or r if r in named else r for r in roles),
+            units=tuple(named[r][1].unit if r in named else "" for r in roles),
+            role=np.array([place[renamed.get(f.tag, f.tag)] for f in features]),
+            aggregates=tuple(f.aggregate for f in features),
+            windows=tuple(f.window for f in features),
+            low=self.reference.usual_low,
+            high=self.reference.usual_high,
+            mean=self.reference.mean,
+            std=self.reference.std,
+        )
 
 
 def open_bundle(path: Path) -> Bundle:

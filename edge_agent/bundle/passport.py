@@ -47,7 +47,7 @@ class TagFacts(PassportPart):
     usual: Range
     """What is usual: 1st to 99th percentile of the training data."""
     label: str | None = None
-    """How a sentence names the tag; default: its name with spaces."""
+    """How a sentence names the tag; default: its name."""
 
 
 class Feature(PassportPart):
