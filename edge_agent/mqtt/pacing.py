@@ -51,6 +51,8 @@ class ReadPacing:
         longest = self.window
         if must_ack and self._rate > 0:
             longest = min(longest, self._room / 2 / self._rate)
+            # the timer rounds up, and a broker held up once looks slow for ever
+            longest = int(longest / SHORTEST) * SHORTEST
         joins = self._rate * longest
         return longest if joins >= MIN_JOINED and longest >= SHORTEST else 0.0
 
