@@ -73,7 +73,10 @@ class Address:
         hierarchical = ua.NodeId(ua.ObjectIds.HierarchicalReferences)
         elements = [
             ua.RelativePathElement(
-                ReferenceTypeId=hierarchical, IncludeSubtypes=True, TargetName=step
+                ReferenceTypeId=hierarchical,
+                IsInverse=False,
+                IncludeSubtypes=True,
+                TargetName=step,
             )
             for step in self.path
         ]

@@ -63,7 +63,7 @@ _NUMBERS = {
 _ITEM_AT_LEAST = 5  # handle and mask
 
 _EPOCH_US = 11_644_473_600 * 10**6  # from 1601 to 1970
-_FIRST_TICK = 10  # below a microsecond after 1601: null
+_FIRST_TICK = _EPOCH_US * 10  # before 1970: null, or no clock at all
 _LAST_TICK = (2**63 // 1000 + _EPOCH_US) * 10 - 1  # what int64 ns can hold: 2262
 _LAST_DATE = 2_650_467_743_990_000_000  # 9999-12-31T23:59:59, the last OPC UA date
 
@@ -85,7 +85,7 @@ def nanoseconds(ticks: NDArray[np.int64]) -> I64:
     """OPC UA DateTime (100 ns since 1601) as ns since 1970, cut to microseconds.
 
     Nothing finer is kept because asyncua's own dates hold no more, and both ways of
-    decoding must give the same. Null and dates beyond 2262 give `NO_TIME`.
+    decoding must give the same. Null and dates outside 1970 to 2262 give `NO_TIME`.
     """
     times: I64 = (ticks // 10 - _EPOCH_US) * 1000
     if len(ticks) and (ticks.min() < _FIRST_TICK or ticks.max() > _LAST_TICK):

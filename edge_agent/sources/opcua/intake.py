@@ -120,6 +120,8 @@ class Intake:
             quality = np.maximum(quality, np.uint8(Quality.UNCERTAIN))
         finite = np.isfinite(value)
         if not finite.all():
+            strange = ~finite & (quality != Quality.BAD)
+            self._count("opcua_not_a_number_total", int(strange.sum()))
             quality[~finite] = Quality.BAD
         bad = quality == Quality.BAD
         if bad.any():

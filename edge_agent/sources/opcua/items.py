@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edge_agent.sources.opcua.link import Link
 
 FIRST_RETRY, LAST_RETRY = 5.0, 300.0
+_FASTEST = 0.01  # what a queue is sized for where sampling is 0, every new value
 
 _STATE = ua.NodeId(ua.ObjectIds.Server_ServerStatus_State)
 _CODES = ua.StatusCodes
@@ -253,10 +254,9 @@ class Items:
 
     def _request(self, item: Item) -> ua.MonitoredItemCreateRequest:
         settings = self.settings
-        sampling = settings.sampling or settings.publishing
         parameters = ua.MonitoringParameters()
         parameters.ClientHandle = item.handle
-        parameters.SamplingInterval = sampling * 1000
+        parameters.SamplingInterval = sampling_interval(settings) * 1000
         parameters.QueueSize = settings.queue or queue_size(settings)
         parameters.DiscardOldest = True
         if not item.unfiltered and item.binding is not None:
@@ -287,9 +287,14 @@ class Items:
         return wanted
 
 
+def sampling_interval(settings: Settings) -> float:
+    """Seconds between two looks at a value; 0 for whenever the server has a new one."""
+    return settings.publishing if settings.sampling is None else settings.sampling
+
+
 def queue_size(settings: Settings) -> int:
     """Values kept per tag by default: four publishing intervals' worth, at least 4."""
-    sampling = settings.sampling or settings.publishing
+    sampling = max(sampling_interval(settings), _FASTEST)
     return max(4, round(4 * settings.publishing / sampling))
 
 

@@ -21,6 +21,7 @@ from asyncua.ua.uaerrors import (
 )
 
 from edge_agent.errors import SourceLost
+from edge_agent.sources.opcua.columns import NO_TIME
 from edge_agent.sources.opcua.decode import decode
 from edge_agent.sources.opcua.faults import explained, translated
 from edge_agent.sources.opcua.sequence import SequenceCheck
@@ -224,9 +225,11 @@ class PublishLoop:
             self._acknowledge(found.sequence)
             return
         missing = self._sequence.missing(found.sequence, keep_alive=found.keep_alive)
+        # some servers leave the publish time out
+        sent = at if found.published == NO_TIME else found.published
         if missing:
-            await self._get_back(missing, found.published)
-        self._last_published = found.published
+            await self._get_back(missing, sent)
+        self._last_published = sent
         self._deliver(found, at)
 
     def _deliver(self, found: Published, at: int) -> None:

@@ -11,7 +11,6 @@ from asyncua import ua
 from asyncua.ua.ua_binary import struct_from_binary
 
 from edge_agent.errors import SourceLost
-from edge_agent.sources.opcua.columns import NO_TIME
 from edge_agent.sources.opcua.faults import translated
 from edge_agent.sources.opcua.intake import Intake
 from edge_agent.sources.opcua.items import Items, wanted
@@ -147,8 +146,8 @@ class Session:
             "messages lost",
             source=self._setting.name,
             count=count,
-            first=None if first == NO_TIME else first,
-            last=None if last == NO_TIME else last,
+            first=first,
+            last=last,
         )
         self._refresh.set()
 

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_NULL_DATE = datetime(1601, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LAST_US = 2**63 // 1000 - 1
 _FAULT = ua.ObjectIds.ServiceFault_Encoding_DefaultBinary
@@ -88,7 +87,7 @@ def to_columns(rows: Iterable[tuple[int, ua.DataValue]]) -> Columns:
             texts.append(value)
             value = float(len(texts) - 1)
         status = 0 if data.StatusCode is None else int(data.StatusCode.value)
-        source, server = _time(data.SourceTimestamp), _time(data.ServerTimestamp)
+        source, server = _time(data.SourceTimestamp), _server_time(data)
         number = np.nan if value is None else value
         table.append((handle, number, status, source, server, is_text))
     if not table:
@@ -119,11 +118,17 @@ def scalar(variant: ua.Variant | None) -> float | str | None:
     return None
 
 
-def _time(stamp: datetime | None) -> int:
-    if stamp is None or _aware(stamp) <= _NULL_DATE:
+def _server_time(data: ua.DataValue) -> int:
+    if data.SourcePicoseconds is not None:
+        # asyncua 2.1.0 expects them behind the server time, Part 6 5.2.2.17 puts them
+        # before it: what it takes for the server time is shifted by two bytes
         return NO_TIME
-    micros = _microseconds(stamp)
-    return NO_TIME if micros > _LAST_US else micros * 1000
+    return _time(data.ServerTimestamp)
+
+
+def _time(stamp: datetime | None) -> int:
+    micros = -1 if stamp is None else _microseconds(stamp)
+    return micros * 1000 if 0 <= micros <= _LAST_US else NO_TIME
 
 
 def _microseconds(stamp: datetime) -> int:
