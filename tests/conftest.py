@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import hypothesis
 import pytest
 
 from tests import peers
@@ -12,6 +13,12 @@ from tests.certificates import Certificates, make_certificates
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+# no deadline: a busy machine is no defect. CI tries the same examples every time, so
+# that a failure there belongs to the change; laptops go on looking for new ones.
+hypothesis.settings.register_profile("laptop", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("ci" if peers.in_ci() else "laptop")
 
 
 @pytest.fixture

@@ -41,6 +41,11 @@ _PROGRAMS = {
 _NODE_PROJECTS = ("node_opcua", "node_mqtt")
 
 
+def in_ci() -> bool:
+    """True where nothing may be skipped."""
+    return os.environ.get("CI", "").lower() not in {"", "0", "false"}
+
+
 def find(name: str) -> Path | None:
     """Path of a peer if it is installed: a program, or a folder of ``tests/peers``.
 
@@ -64,7 +69,7 @@ def require(name: str) -> Path:
         return found
     remedy = _PROGRAMS.get(name, f"npm ci --prefix tests/peers/{name}")
     reason = f"{name} is not installed: {remedy}"
-    if os.environ.get("CI", "").lower() not in {"", "0", "false"}:
+    if in_ci():
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
 
