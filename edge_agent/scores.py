@@ -40,6 +40,6 @@ class Scores:
         table = self.probabilities
         if table is None:
             return np.full(len(self.score), -1, np.int32)
-        known = np.isfinite(table).all(axis=1)
+        known = np.isfinite(table.sum(axis=1))
         best = np.argmax(np.where(known[:, None], table, 0.0), axis=1)
         return np.where(known, best, -1).astype(np.int32)

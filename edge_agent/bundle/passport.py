@@ -20,13 +20,14 @@ from edge_agent.bundle.modelfile import (
     FileName,
     Finite,
     ModelFile,
+    Name,
     PassportPart,
     Range,
+    Seconds,
     Sentence,
     Version,
 )
 from edge_agent.bundle.reading import read_yaml
-from edge_agent.config.scalars import Duration, Name  # noqa: TC001  (pydantic)
 from edge_agent.errors import ModelRejected
 from edge_agent.features.spec import INSTANT, Aggregate, FeatureSpec
 
@@ -56,11 +57,11 @@ class Feature(PassportPart):
     name: FeatureName
     tag: Name
     aggregate: Aggregate
-    window: Duration | None = None
+    window: Seconds | None = None
     """How far back; not for last and age."""
     cycle: bool = False
     """The window is the part's cycle."""
-    hold: Duration = 5.0
+    hold: Seconds = 5.0
     """How long a last value stays valid without a new one."""
     rate: Annotated[float, Field(gt=0, le=100_000)] = 1.0
     """Samples per second expected."""

@@ -58,33 +58,33 @@ def told(
             [65, 0.0, 2.5, 0.07, 0],
             [0.1, 7, 0, 0, 0],
             (
-                "Score 7.3 above limit 3.0: flow unusually still (std over 10 s 0.00 m3/h, "
-                "usual 0.30 to 0.80)"
+                "Score 7.3 above limit 3.0: flow unusually still (std over 10 s "
+                "0.00 m3/h, usual 0.30 to 0.80)"
             ),
         ),
         (
             [65, 0.5, 2.5, 0.4, 0],
             [0, 0, 0.1, 7, 0],
             (
-                "Score 7.3 above limit 3.0: vibration_rms unusually restless (std over "
-                "10 s 0.400 mm/s, usual 0.050 to 0.090)"
+                "Score 7.3 above limit 3.0: vibration_rms unusually restless (std "
+                "over 10 s 0.400 mm/s, usual 0.050 to 0.090)"
             ),
         ),
         (
             [65, 0.5, 2.5, 0.07, 0.05],
             [0, 0, 0, 0, 7],
             (
-                "Score 7.3 above limit 3.0: temperature rises unusually fast (slope over "
-                "60 s 0.050 degC/s, usual -0.010 to 0.010)"
+                "Score 7.3 above limit 3.0: temperature rises unusually fast (slope "
+                "over 60 s 0.050 degC/s, usual -0.010 to 0.010)"
             ),
         ),
         (
             [60, 0.5, 3.0, 0.07, 0],
             [4, 0, 3, 0, 0],
             (
-                "Score 7.3 above limit 3.0: flow 60 m3/h (usual 50 to 80) does not fit the "
-                "other tags; vibration_rms 3.0 mm/s (usual 1.2 to 3.9) does not fit the "
-                "other tags"
+                "Score 7.3 above limit 3.0: flow 60 m3/h (usual 50 to 80) does not "
+                "fit the other tags; vibration_rms 3.0 mm/s (usual 1.2 to 3.9) does "
+                "not fit the other tags"
             ),
         ),
     ],
