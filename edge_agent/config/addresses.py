@@ -32,7 +32,7 @@ def check_address(
     if key is None:
         return
     pattern = (tag.node if key == "node" else tag.topic) or ""
-    loc, at = (*roster.loc(role), key), roster.places.get(role)
+    loc, at = (*roster.loc(role), key), roster.at(role, key)
     for said, hint in _placeholders(roster, pattern, tag.field or ""):
         complain(loc, said, hint, at)
     example = filled(pattern, roster.assets[0].columns) if roster.assets else pattern
@@ -51,7 +51,7 @@ def _key(
     """The address key this kind of source needs, if the tag has it and no other."""
     opcua = isinstance(source, OpcUaSource)
     needed, other = ("node", "topic") if opcua else ("topic", "node")
-    loc, at = roster.loc(role), roster.places.get(role)
+    loc, at = roster.loc(role), roster.at(role, other)
     kind = "an OPC UA server" if opcua else "an MQTT broker"
     if getattr(tag, other) is not None:
         said = f"{tag.source!r} is {kind}: it has no {other}"
@@ -123,7 +123,7 @@ def _check_filled(roster: Roster, role: str, topic: str, complain: Complain) -> 
 def _check_field(
     roster: Roster, role: str, tag: TagBinding, source: MqttSource, complain: Complain
 ) -> None:
-    loc, at = (*roster.loc(role), "field"), roster.places.get(role)
+    loc, at = (*roster.loc(role), "field"), roster.at(role, "field")
     if source.payload == "number" and tag.field is not None:
         said = f"payloads of {tag.source!r} are one number: there is no field"
         complain(loc, said, "remove it, or write payload: json at the source", at)

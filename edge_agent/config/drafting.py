@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import BaseModel, ValidationError
 
-from edge_agent.config.problems import dotted
+from edge_agent.config.problems import did_you_mean, dotted
 from edge_agent.config.references import check
 from edge_agent.config.rosters import Known
 from edge_agent.config.schema import AgentConfig, TagBinding
@@ -40,6 +40,12 @@ _PLACEHOLDERS: dict[str, object] = {
     "pipelines": {},
     "outputs": {},
 }
+_STAND_INS: dict[str, object] = {
+    "endpoint": "opc.tcp://unknown:4840",
+    "host": "unknown",
+    "model": "unknown",
+    "score": {"every": "1s"},
+}
 _OF_PARENT = {"missing", "union_tag_not_found", "extra_forbidden"}
 
 
@@ -49,13 +55,13 @@ class Draft:
 
     Attributes:
         root: the merged tree.
-        problems: all complaints; grows while checks run.
+        problems: complaints about the tree; grows while checks run.
         config: the sound part, None if not even that exists.
         places: position in the tree's ``assets`` of each group of ``config``.
     """
 
     root: Block
-    problems: list[Problem]
+    problems: list[Problem] = field(default_factory=list)
     config: AgentConfig | None = None
     places: list[int] = field(default_factory=list)
 
@@ -90,28 +96,28 @@ class Draft:
     def _known(self, groups: Mapping[int, AssetGroup]) -> Known:
         """What the tree has and the sound part has not."""
         unsound: dict[int, set[str]] = {}
-        partial = set()
-        for place, group in enumerate(_children(self.root.items.get("assets"))):
+        partial: set[str] = set()
+        assets = self.root.items.get("assets")
+        for place, group in enumerate(_children(assets)):
             kind, tags = at(group, ("type",)), at(group, ("tags",))
             if place not in groups and isinstance(kind, Scalar):
                 partial.add(kind.text)
             elif place in groups and isinstance(tags, Block):
                 unsound[place] = tags.items.keys() - groups[place].tags.keys()
         sources = self.root.items.get("sources")
-        names = tuple(sources.items) if isinstance(sources, Block) else ()
-        return Known(names, unsound, partial)
+        names = tuple(sources.items) if isinstance(sources, Block) else None
+        return Known(names, unsound, partial if isinstance(assets, Items) else None)
 
 
-def drafted(root: Block, problems: list[Problem], *, whole: bool) -> Draft:
+def drafted(root: Block, *, whole: bool) -> Draft:
     """Models of the tree.
 
     Args:
         root: the merged tree.
-        problems: where complaints go.
         whole: every file could be read, so that what is missing is missing.
     """
     data = cast("dict[str, Any]", plain(root))
-    draft = Draft(root, problems)
+    draft = Draft(root)
     groups = data.get("assets")
     draft.places = list(range(len(groups))) if isinstance(groups, list) else []
     for attempt in range(3):
@@ -121,7 +127,7 @@ def drafted(root: Block, problems: list[Problem], *, whole: bool) -> Draft:
             errors = error.errors(include_url=False)
             if attempt == 0:
                 _report(draft, errors, whole=whole)
-            _prune(data, draft.places, errors)
+            _prune(data, draft.places, errors, fine=attempt == 0)
         else:
             draft.config = _anchored(config, root, draft.places)
             break
@@ -160,26 +166,49 @@ def _is_union_tag(node: Node, part: str | int) -> bool:
 
 
 def _report(draft: Draft, errors: list[ErrorDetails], *, whole: bool) -> None:
+    misspelt = _misspelt(errors)
     for error in errors:
         loc = error["loc"]
-        if not whole and error["type"] == "missing" and len(loc) == 1:
+        if error["type"] == "missing" and (
+            loc in misspelt or (len(loc) == 1 and not whole)
+        ):
             continue
         said, hint = in_words(error, AgentConfig)
-        walked, mark = located(draft.root, loc)
-        if error["type"] in _OF_PARENT and walked and walked[-1] == loc[-1]:
-            mark = key_mark(draft.root, walked, mark)
-            walked = walked[:-1]
-        elif error["type"] == "union_tag_invalid":
-            kind = at(draft.root, (*walked, "type"))
-            walked, mark = (*walked, "type"), kind.mark if kind else mark
-        elif error["type"] in _OF_PARENT:
-            mark = key_mark(draft.root, walked, mark)
+        walked, mark = _marked(draft.root, error)
         path = f"{draft.path(walked)}: " if walked else ""
         draft.problems.append(mark.problem(path + said, hint))
 
 
-def _prune(data: dict[str, Any], places: list[int], errors: list[ErrorDetails]) -> None:
-    """Leave out the smallest named thing around each error."""
+def _marked(root: Block, error: ErrorDetails) -> tuple[Loc, Mark]:
+    """What an error is about: the value, its key, or the key of the block around."""
+    loc, kind = error["loc"], error["type"]
+    walked, mark = located(root, loc)
+    if kind == "union_tag_invalid":
+        return located(root, (*walked, "type"))
+    if kind not in _OF_PARENT:
+        return walked, mark
+    mark = key_mark(root, walked, mark)
+    inner = kind == "extra_forbidden" and walked and walked[-1] == loc[-1]
+    return (walked[:-1] if inner else walked), mark
+
+
+def _misspelt(errors: list[ErrorDetails]) -> set[Loc]:
+    """Missing keys that an unknown key beside them was meant to be."""
+    missing = [error["loc"] for error in errors if error["type"] == "missing"]
+    return {
+        loc
+        for error in errors
+        for loc in missing
+        if error["type"] == "extra_forbidden"
+        and loc[:-1] == error["loc"][:-1]
+        and did_you_mean(str(error["loc"][-1]), [str(loc[-1])])
+    }
+
+
+def _prune(
+    data: dict[str, Any], places: list[int], errors: list[ErrorDetails], *, fine: bool
+) -> None:
+    """Leave out the smallest thing around each error; ``fine`` tries single keys."""
     unsound: set[int] = set()
     for loc in {error["loc"] for error in errors}:
         match loc:
@@ -187,8 +216,9 @@ def _prune(data: dict[str, Any], places: list[int], errors: list[ErrorDetails]) 
                 data["assets"][place]["tags"].pop(role, None)
             case ("assets", int(place), *_):
                 unsound.add(place)
-            case ("sources" | "pipelines" | "outputs" as section, str(name), *_):
-                data[section].pop(name, None)
+            case ("sources" | "pipelines" | "outputs" as section, str(name), *rest):
+                if not (fine and _mended(data[section].get(name), rest)):
+                    data[section].pop(name, None)
             case (str(section), *_) if section in _PLACEHOLDERS:
                 data[section] = _PLACEHOLDERS[section]
             case _:
@@ -199,6 +229,18 @@ def _prune(data: dict[str, Any], places: list[int], errors: list[ErrorDetails]) 
         places[:] = [places[place] for place in kept]
     if not data["assets"]:
         places.clear()
+
+
+def _mended(thing: object, rest: list[str | int]) -> bool:
+    """Leave out one key of a source, pipeline or output, or put a stand-in there."""
+    keys = rest[1:] if len(rest) > 1 and rest[0] in {"opcua", "mqtt"} else rest
+    if not isinstance(thing, dict) or not keys or keys[0] in {"type", "assets"}:
+        return False
+    if keys[0] in _STAND_INS:
+        thing[keys[0]] = _STAND_INS[str(keys[0])]
+    else:
+        thing.pop(keys[0], None)
+    return True
 
 
 def _children(node: Node | None) -> list[Node]:

@@ -6,8 +6,9 @@ that `drafting` can point at the operator's line and `plant` need not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from pydantic import ValidationError
 
@@ -19,7 +20,6 @@ from edge_agent.config.tables import TableError, read_table
 from edge_agent.config.words import in_words
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from pathlib import Path
 
     from edge_agent.config.problems import Loc
@@ -69,6 +69,10 @@ class Complain(Protocol):
         ...
 
 
+Cells = Mapping[str, Place]
+"""Where the cells of one row stand, by column."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asset:
     """One asset.
@@ -108,25 +112,26 @@ def listed_assets(
 
 def listed_tags(
     path: Path | None, loc: Loc, complain: Complain
-) -> dict[str, tuple[TagBinding, Place]] | None:
-    """Tags of a list by role, with their places; None if the list cannot be used."""
+) -> tuple[dict[str, tuple[TagBinding, Cells]], bool]:
+    """Tags of a list by role, with their cells; False if there should be more."""
     if path is None:
-        return {}
+        return {}, True
     table = _table(path, loc, ("role", "source"), complain)
     if table is None or _unknown_columns(path, loc, table, complain):
-        return None
-    tags: dict[str, tuple[TagBinding, Place]] = {}
+        return {}, False
+    tags: dict[str, tuple[TagBinding, Cells]] = {}
     whole = True
     for row in table.rows:
         tag = _tag(path, loc, row, table.comma, complain)
         whole = whole and tag is not None
         role = row["role"].text
         if role in tags:
-            said = f"tag {role!r} is there twice, first in line {tags[role][1].line}"
+            first = tags[role][1]["role"].line
+            said = f"tag {role!r} is there twice, first in line {first}"
             complain(loc, said, "remove or rename one", _place(path, row["role"]))
         elif tag is not None:
-            tags[role] = tag, _place(path, row["role"])
-    return tags if whole else None
+            tags[role] = tag, {key: _place(path, cell) for key, cell in row.items()}
+    return tags, whole
 
 
 def _table(
@@ -163,13 +168,18 @@ def _unknown_columns(path: Path, loc: Loc, table: Table, complain: Complain) -> 
 def _tag(
     path: Path, loc: Loc, row: dict[str, Cell], comma: bool, complain: Complain
 ) -> TagBinding | None:
-    raw = {key: cell.text for key, cell in row.items() if cell.text and key != "role"}
+    raw: dict[str, Any] = {
+        key: cell.text for key, cell in row.items() if cell.text and key != "role"
+    }
     if comma:
         raw |= {key: raw[key].replace(",", ".") for key in _NUMBERS & raw.keys()}
-    bounds = {key: raw.pop(key, None) for key in ("low", "high")}
-    if any(bounds.values()):
-        raw["range"] = (bounds["low"], bounds["high"])  # type: ignore[assignment]
     place = _place(path, row["role"])
+    if ("low" in raw) != ("high" in raw):
+        said = "low and high belong together: one of them is empty"
+        complain(loc, said, "write both or none", place)
+        return None
+    if "low" in raw:
+        raw["range"] = [raw.pop("low"), raw.pop("high")]
     try:
         parse_name(row["role"].text)
         return TagBinding.model_validate(raw)

@@ -84,8 +84,10 @@ def read(path: Path) -> Loaded:
     if not trees:
         raise Refused(problems)
     root = merged(trees, problems)
-    draft = drafted(root, problems, whole=len(trees) == len(files))
+    draft = drafted(root, whole=len(trees) == len(files))
     rosters = draft.check()
+    said = {(problem.file, problem.line, problem.col) for problem in problems}
+    problems += [p for p in draft.problems if (p.file, p.line, p.col) not in said]
     if problems or draft.config is None:
         raise Refused(sorted(problems, key=_order(files)))
     config = draft.config
@@ -122,7 +124,7 @@ def _parsed(
     if node is None and not found and file.parent.name == PARTS:
         return source, Block(Mark(source, 1, 1))
     if node is None and not found:
-        said = "is empty"
+        said = "the file is empty"
         problems.append(
             Problem(source.name, 1, 1, said, "begin with the section site:")
         )

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 LIMIT = 1_000_000
 _WIDE = 100
+_BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # where YAML sees lines end
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
 _SECRET = re.compile(
     r"(?i)((?:password|passwd|pwd|secret|token)['\"]?\s*[:=]\s*)"
@@ -77,7 +78,7 @@ def read_text(name: str, path: Path) -> tuple[SourceText | None, list[Problem]]:
         text = raw.decode()
     except UnicodeDecodeError as error:
         return None, [_not_utf8(name, path, raw, error.start)]
-    source = SourceText(name, path, text, text.split("\n"))
+    source = SourceText(name, path, text, _BREAK.split(text))
     problems = _unwanted(source)
     return (None if problems else source), problems
 
@@ -100,7 +101,7 @@ def _not_utf8(name: str, path: Path, raw: bytes, at: int) -> Problem:
     col = len(raw[begin:at].decode(errors="replace")) + 1
     likely = raw[at : at + 1].decode("cp1252", "replace")
     text = raw.decode("cp1252", "replace")
-    source = SourceText(name, path, text, text.split("\n"))
+    source = SourceText(name, path, text, _BREAK.split(text))
     said = f"is not UTF-8: byte 0x{raw[at]:02X} (in Windows-1252 it is {likely!r})"
     return source.problem(line, col, said, "save the file as UTF-8")
 
@@ -110,13 +111,13 @@ def _unwanted(source: SourceText) -> list[Problem]:
         tab = text.find("\t")
         if tab >= 0 and not text.lstrip().startswith("#"):
             more = sum("\t" in other for other in source.lines[number:])
-            hint = f"{more} more lines have one" if more else ""
+            plural = "lines have" if more > 1 else "line has"
+            hint = f"{more} more {plural} one" if more else ""
             said = "a TAB stands here: use spaces, not TAB"
             return [source.problem(number, tab + 1, said, hint)]
-    match = _CONTROL.search(source.text)
-    if match is None:
-        return []
-    line = source.text.count("\n", 0, match.start()) + 1
-    col = match.start() - source.text.rfind("\n", 0, match.start())
-    said = f"an invisible control character (0x{ord(match[0]):02X}) stands here"
-    return [source.problem(line, col, said, "delete it")]
+    for number, text in enumerate(source.lines, 1):
+        match = _CONTROL.search(text)
+        if match is not None:
+            said = f"an invisible character (0x{ord(match[0]):02X}) stands here"
+            return [source.problem(number, match.start() + 1, said, "delete it")]
+    return []

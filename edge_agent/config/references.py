@@ -57,17 +57,16 @@ def _check_tags(
     config: AgentConfig, roster: Roster, known: Known, complain: Complain
 ) -> None:
     for role, tag in roster.tags.items():
-        loc, place = roster.loc(role), roster.places.get(role)
         source = config.sources.get(tag.source)
-        check_tag(loc, tag, source, complain, place)
+        check_tag(roster, role, tag, source, complain)
         if source is not None:
             check_address(roster, role, tag, source, complain)
-        elif tag.source not in known.sources:
-            said = (
-                f"there is no source {tag.source!r}; there is: {listed(known.sources)}"
-            )
+        elif known.sources is not None and tag.source not in known.sources:
+            said = f"there is no source {tag.source!r}; there is: "
             hint = did_you_mean(tag.source, known.sources)
-            complain((*loc, "source"), said, hint, place)
+            loc = (*roster.loc(role), "source")
+            at = roster.at(role, "source")
+            complain(loc, said + listed(known.sources), hint, at)
 
 
 def _check_pipeline(
@@ -79,6 +78,8 @@ def _check_pipeline(
 ) -> None:
     loc = ("pipelines", name)
     check_score((*loc, "score"), pipeline.score, complain)
+    if known.partial is None:
+        return
     types = {*(roster.type for roster in read), *known.partial}
     if pipeline.assets not in types:
         said = f"there is no asset type {pipeline.assets!r}; there is: "

@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge_agent.config.lists import Asset, Place, listed_assets, listed_tags
+from edge_agent.config.lists import Asset, listed_assets, listed_tags
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from pathlib import Path
 
-    from edge_agent.config.lists import Complain
+    from edge_agent.config.lists import Cells, Complain, Place
     from edge_agent.config.problems import Loc
     from edge_agent.config.schema import AssetGroup, TagBinding
 
@@ -28,14 +28,15 @@ class Known:
     """What the files speak of although it is not sound, so that it is not "unknown".
 
     Attributes:
-        sources: names of all sources.
+        sources: names of all sources; None when that section makes no sense.
         unsound: roles left out of the group at a position.
-        partial: asset types of which a whole group was left out.
+        partial: asset types of which a whole group was left out; None when the
+            section makes no sense.
     """
 
-    sources: Collection[str]
+    sources: Collection[str] | None
     unsound: Mapping[int, Collection[str]] = field(default_factory=dict)
-    partial: Collection[str] = ()
+    partial: Collection[str] | None = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,7 @@ class Roster:
         type: name of the asset type.
         assets: those named and those listed.
         tags: by role, those in YAML first.
-        places: where in a list a role stands.
+        cells: the row of a role, where it comes from a list.
         whole: False when a list could not be used.
     """
 
@@ -55,14 +56,20 @@ class Roster:
     type: str
     assets: tuple[Asset, ...]
     tags: Mapping[str, TagBinding]
-    places: Mapping[str, Place]
+    cells: Mapping[str, Cells]
     whole: bool
 
     def loc(self, role: str) -> Loc:
         """Path of keys of a tag."""
-        if role in self.places:
+        if role in self.cells:
             return ("assets", self.place, "tags_csv")
         return ("assets", self.place, "tags", role)
+
+    def at(self, role: str, key: str = "role") -> Place | None:
+        """Where in a list a key of a tag stands; None if it stands in YAML."""
+        row = self.cells.get(role)
+        column = {"range": "low"}.get(key, key)
+        return None if row is None else row.get(column, row["role"])
 
 
 def filled(pattern: str, columns: Mapping[str, str]) -> str:
@@ -101,19 +108,18 @@ def _roster(place: int, group: AssetGroup, complain: Complain) -> Roster:
     loc = ("assets", place)
     named = tuple(Asset(name, {"id": name}) for name in group.ids)
     assets = listed_assets(group.ids_csv, (*loc, "ids_csv"), complain)
-    tags = listed_tags(group.tags_csv, (*loc, "tags_csv"), complain)
-    whole = assets is not None and tags is not None
-    found = tags or {}
+    found, whole = listed_tags(group.tags_csv, (*loc, "tags_csv"), complain)
+    whole = whole and assets is not None
     for role in found.keys() & group.tags.keys():
         said = f"the list has a tag {role!r}, which stands under tags as well"
-        complain((*loc, "tags_csv"), said, "remove one of them", found[role][1])
+        complain((*loc, "tags_csv"), said, "remove one of them", found[role][1]["role"])
     if not group.ids and not group.ids_csv:
         said = "this group has no assets"
         complain(loc, said, "add ids: [P-101, P-102], or ids_csv: FILE")
     joined = {role: tag for role, (tag, _) in found.items()} | group.tags
-    places = {r: at for r, (_, at) in found.items() if r not in group.tags}
-    ordered = {role: joined[role] for role in (*group.tags, *places)}
-    return Roster(place, group.type, (*named, *(assets or ())), ordered, places, whole)
+    cells = {role: row for role, (_, row) in found.items() if role not in group.tags}
+    ordered = {role: joined[role] for role in (*group.tags, *cells)}
+    return Roster(place, group.type, (*named, *(assets or ())), ordered, cells, whole)
 
 
 def _refuse_doubles(members: list[Roster], complain: Complain) -> None:
@@ -122,7 +128,8 @@ def _refuse_doubles(members: list[Roster], complain: Complain) -> None:
         for position, asset in enumerate(roster.assets):
             if asset.id in seen:
                 said = f"asset {asset.id!r} is there twice"
-                loc = ("assets", roster.place, "ids", position)
+                loc: Loc = ("assets", roster.place, "ids", position)
+                loc = ("assets", roster.place, "ids_csv") if asset.at else loc
                 complain(loc, said, "an id names one asset of a type", asset.at)
             seen.add(asset.id)
 
@@ -145,7 +152,7 @@ def _refuse_unequal(members: list[Roster], known: Known, complain: Complain) -> 
         for role, tag in other.tags.items():
             if role in ignored:
                 continue
-            loc, place = other.loc(role), other.places.get(role)
+            loc, place = other.loc(role), other.at(role)
             if role not in first.tags:
                 said = f"the first group of type {first.type!r} has no tag {role!r}"
                 complain(loc, said, same, place)

@@ -9,8 +9,9 @@ from edge_agent.config import units
 from edge_agent.config.schema import MqttLink, MqttSource, OpcUaSource, Security
 
 if TYPE_CHECKING:
-    from edge_agent.config.lists import Complain, Place
+    from edge_agent.config.lists import Complain
     from edge_agent.config.problems import Loc
+    from edge_agent.config.rosters import Roster
     from edge_agent.config.schema import (
         AgentConfig,
         MqttOutput,
@@ -77,29 +78,31 @@ def check_score(loc: Loc, score: Score, complain: Complain) -> None:
 
 
 def check_tag(
-    loc: Loc,
+    roster: Roster,
+    role: str,
     tag: TagBinding,
     source: Source | None,
     complain: Complain,
-    at: Place | None,
 ) -> None:
     """Unit, range, and settings that this kind of source does not have."""
+
+    def wrong(key: str, message: str, hint: str = "remove it") -> None:
+        complain((*roster.loc(role), key), message, hint, roster.at(role, key))
+
     if not units.known(tag.unit):
         hint = units.nearest(tag.unit) or "see the list of units in the manual"
-        complain((*loc, "unit"), f"the unit {tag.unit!r} is not known", hint, at)
+        wrong("unit", f"the unit {tag.unit!r} is not known", hint)
     if tag.range is not None and not tag.range[0] < tag.range[1]:
         low, high = tag.range
-        said = f"the range ends at {high:g} and begins at {low:g}"
-        complain((*loc, "range"), said, "write [low, high]", at)
+        said = f"the range begins at {low:g} and ends at {high:g}"
+        wrong("range", said, "write [low, high]")
     if tag.text and (tag.range is not None or tag.unit or tag.deadband is not None):
         said = "a text has no unit, range or deadband"
-        complain((*loc, "text"), said, "remove them, or text: true", at)
+        wrong("text", said, "remove them, or text: true")
     if isinstance(source, OpcUaSource) and tag.field is not None:
-        said = "field is for MQTT payloads; an OPC UA node is one value"
-        complain((*loc, "field"), said, "remove it", at)
+        wrong("field", "field is for MQTT payloads; an OPC UA node is one value")
     if isinstance(source, MqttSource) and tag.deadband is not None:
-        said = "an MQTT broker knows no deadband"
-        complain((*loc, "deadband"), said, "remove it", at)
+        wrong("deadband", "an MQTT broker knows no deadband")
 
 
 def _check_credentials(loc: Loc, link: Source | MqttLink, complain: Complain) -> None:

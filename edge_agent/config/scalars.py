@@ -48,6 +48,17 @@ _YES_NO = {"yes": "true", "on": "true", "y": "true", "1": "true"} | {
 }
 
 
+class _Nothing:
+    """An empty value: a key with a colon and nothing after it."""
+
+    def __str__(self) -> str:
+        return "nothing"
+
+
+NOTHING = _Nothing()
+"""Not the same as ``null``, which a person wrote; no kind of value accepts it."""
+
+
 class Wrong(ValueError):
     """A value that cannot stand here, in words, with what to write instead."""
 
@@ -60,7 +71,7 @@ class Wrong(ValueError):
 def shown(value: object) -> str:
     """The value in quotes for a message, shortened; blocks by what they are."""
     if value is None:
-        return "nothing"
+        return "null"
     if isinstance(value, dict):
         return "a block of keys"
     if isinstance(value, list | tuple):
@@ -218,13 +229,19 @@ def _decimal(text: str) -> str:
 _LOOKS_LIKE: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("[-+]?0[0-9]{1,18}", lambda t: f"no 0 in front: write {int(t)}"),
     ("0[xob][0-9A-Fa-f]{1,16}", _decimal),
-    ("[-+]?[0-9]+,[0-9]+", lambda t: f"decimals: write {t.replace(',', '.')}"),
+    (
+        "[-+]?[0-9]+,[0-9]+",
+        lambda t: f"decimals have a point: write {t.replace(',', '.')}",
+    ),
     (
         "[-+]?[0-9]+([_' ][0-9]+)+",
         lambda t: f"no gaps: write {re.sub('[^-+0-9]', '', t)}",
     ),
     ("[0-9]+(:[0-9]+)+", lambda _: "a time or ratio is no number: write plain digits"),
-    ("[-+]?[0-9.]+ *[A-Za-z%°/]+[0-9]?", lambda _: "write the number without a unit"),
+    (
+        "[-+]?[0-9][0-9.]* *[A-Za-z%°/]+[0-9]?",
+        lambda _: "write the number without a unit",
+    ),
 )
 
 

@@ -78,7 +78,7 @@ class OpcUaSource(_Model):
     sampling: Duration | None = None
     """Default: the publishing interval. 0s: every new value, where the server can."""
     queue: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
-    """Values kept a tag between publishes; default max(4, 4 x publishing / sampling)."""
+    """Values kept a tag between publishes; default max(4, 4 x publishing/sampling)."""
     report: Literal["change", "every-write"] = "change"
     """every-write also reports a value written again unchanged (new time stamp)."""
     time: TimePolicy = TimePolicy.SOURCE
@@ -202,7 +202,8 @@ class Alarm(_Model):
     """Clears below threshold x (1 - hysteresis)."""
     on_delay: Duration = 3.0
     off_delay: Duration = 60.0
-    severity: Annotated[Whole, Field(ge=1, le=1000)] = 700
+    severity: Annotated[Whole, Field(ge=1, le=1000)] | None = None
+    """OPC UA style. Default: the passport's."""
     enabled: Flag = True
 
 

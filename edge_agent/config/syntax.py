@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from edge_agent.config.problems import Problem
     from edge_agent.config.reading import SourceText
 
+_EARLIER = re.compile("end of stream|expected ',' or|could not find expected ':'")
+_GLUED = re.compile(r"\s*(?:- )?([A-Za-z_][A-Za-z0-9_-]*):([^\s/:].*)")
 _QUOTE = "put the whole text in single quotes"
 _WORDS = {
     "mapping values are not allowed": (
@@ -18,7 +20,7 @@ _WORDS = {
         "check the indentation here and above; a text with ': ' in it needs quotes",
     ),
     "could not find expected ':'": (
-        "the line above is no 'key: value'",
+        "this line is no 'key: value'",
         "a key needs a colon and a space after it",
     ),
     "did not find expected key": (
@@ -56,12 +58,18 @@ _WORDS = {
 def explained(source: SourceText, error: yaml.MarkedYAMLError) -> Problem:
     """A problem from libyaml's complaint."""
     problem = error.problem or "this is not YAML"
-    mark = error.problem_mark or error.context_mark
+    mark, context = error.problem_mark or error.context_mark, error.context_mark
     line, col = (mark.line, mark.column) if mark else (0, 0)
-    if "unexpected end of stream" in problem and error.context_mark:
-        line, col = error.context_mark.line, error.context_mark.column
-    line = min(line, max(0, len(source.lines) - 1))
+    if context and _EARLIER.search(problem) and context.line != line:
+        line, col = context.line, context.column
+    line = min(line, len(source.lines) - 1)
     text = source.lines[line]
+    if "mapping values" in problem or "could not find expected" in problem:
+        for near in (line, line - 1):
+            if near >= 0 and (glued := _GLUED.match(source.lines[near])):
+                said = "a space is missing after the colon"
+                hint = f"write '{glued[1]}: {glued[2].strip()}'"
+                return source.problem(near + 1, glued.end(1) + 1, said, hint)
     said, hint = _in_words(problem, error, text, col)
     if "cannot start any token" in problem and col < len(text):
         said = f"a text cannot begin with {text[col]!r}"
@@ -97,12 +105,11 @@ def _in_flow(
     error: yaml.MarkedYAMLError, close: str, text: str, col: int
 ) -> tuple[str, str]:
     begin = "{" if close == "}" else "["
+    problem = error.problem_mark
     opened = error.context_mark
-    if opened is not None and opened.line != (error.problem_mark or opened).line:
-        return (
-            f"the '{begin}' of line {opened.line + 1} is not closed before this line",
-            f"close it with '{close}'",
-        )
+    if problem is not None and opened is not None and opened.line != problem.line:
+        said = f"this '{begin}' is not closed before line {problem.line + 1}"
+        return said, f"close it with '{close}'"
     value = _value_in_flow(text, col)
     if value:
         said = f"inside {begin} {close} a text with [ ] {{ }} or , must be in quotes"

@@ -78,7 +78,7 @@ def _text(path: Path) -> str:
         with path.open("rb") as file:
             raw = file.read(LIMIT + 1)
     except OSError as error:
-        reason = error.strerror or str(error)
+        reason = (error.strerror or str(error)).lower()
         raise TableError(f"cannot read {path}: {reason}") from None
     if len(raw) > LIMIT:
         raise TableError(f"{path} is larger than {LIMIT // 10**6} MB")

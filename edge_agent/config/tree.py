@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, cast
 
 import yaml
 
+from edge_agent.config.scalars import NOTHING
 from edge_agent.config.syntax import explained
 
 if TYPE_CHECKING:
@@ -81,10 +82,10 @@ Node = Scalar | Block | Items
 
 
 def plain(node: Node) -> object:
-    """The tree as dicts, lists and texts."""
+    """The tree as dicts, lists and texts; NOTHING where a value is left out."""
     match node:
         case Scalar():
-            return node.value
+            return node.value if node.text or node.quoted else NOTHING
         case Block():
             return {key: plain(value) for key, value in node.items.items()}
         case Items():
@@ -119,8 +120,9 @@ def parse(source: SourceText) -> tuple[Node | None, list[Problem]]:
         for event in yaml.parse(source.text, Loader=yaml.CSafeLoader):
             builder.take(event)
     except yaml.MarkedYAMLError as error:
-        builder.problems.append(explained(source, error))
-        return None, builder.problems
+        fatal = explained(source, error)
+        sure = [p for p in builder.problems if p.line < fatal.line - 1]
+        return None, [*sure, fatal]
     except Refusal as refusal:
         builder.problems.append(refusal.problem)
         return None, builder.problems

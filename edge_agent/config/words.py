@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, get_args
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
 from edge_agent.config.problems import did_you_mean, listed
-from edge_agent.config.scalars import Wrong, shown
+from edge_agent.config.scalars import NOTHING, Wrong, shown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +23,7 @@ _INSTEAD = (
     "/etc/edge-agent/NAME.password, or password_credential: NAME "
     "(systemd LoadCredential=)"
 )
+_EMPTY = "write a value or remove the key; a text that begins with # needs quotes"
 _WANTED = {
     "string_type": "a text",
     "model_type": "a block of keys (key: value)",
@@ -43,50 +45,60 @@ def in_words(error: ErrorDetails, root: type[BaseModel]) -> tuple[str, str]:
     """What is wrong, and what to do; ``root`` is the model that was validated."""
     kind, value, loc = error["type"], error["input"], error["loc"]
     context: dict[str, Any] = error.get("ctx", {})
+    if kind == "extra_forbidden":
+        return _unknown(str(loc[-1]), value, keys_at(root, loc[:-1]))
+    if value is NOTHING:
+        return "nothing is written here", _EMPTY
     wrong = context.get("error")
     if isinstance(wrong, Wrong):
         return wrong.message, wrong.hint
-    if kind == "extra_forbidden":
-        return _unknown(str(loc[-1]), value, keys_at(root, loc[:-1]))
     if kind in _LIMITS:
         key, words = _LIMITS[kind]
         return f"{shown(value)} is out of bounds", f"allowed: {words} {context[key]:g}"
     if kind in _WANTED:
-        return _wanted(_WANTED[kind], value)
+        return f"{_WANTED[kind]} is wanted here, not {shown(value)}", ""
     known = _KNOWN.get(kind)
     return known(str(loc[-1]), value, context) if known else (error["msg"], "")
 
 
 def keys_at(root: type[BaseModel], loc: Loc) -> list[str]:
     """The keys the schema knows at a place, for "allowed:"."""
-    known: list[Any] = [root]
+    known = [root]
     for part in loc:
-        known = [deeper for kind in known for deeper in _below(kind, part)]
-    return [name for kind in known for name in getattr(kind, "model_fields", {})]
+        known = [below for kind in known for below in _below(kind, part)]
+    models = [kind for kind in known if _is_model(kind)]
+    return list(dict.fromkeys(name for kind in models for name in kind.model_fields))
 
 
-def _below(kind: object, part: str | int) -> list[Any]:
-    if isinstance(kind, type) and issubclass(kind, BaseModel):
-        field = kind.model_fields.get(str(part))
-        if field is not None:
-            return _inside(field.annotation)
-        tag = kind.model_fields.get("type")
-        return [kind] if tag and part in get_args(tag.annotation) else []
-    return [kind]
+def _below(kind: Any, part: str | int) -> list[Any]:  # noqa: ANN401  (an annotation)
+    """The annotations one step deeper; a union's tag stays at its model."""
+    if not _is_model(kind):
+        inside = get_args(kind)
+        return _parts(inside[1] if get_origin(kind) is dict else inside[0])
+    if part in kind.model_fields:
+        return _parts(kind.model_fields[part].annotation)
+    tag = kind.model_fields.get("type")
+    return [kind] if tag and part in get_args(tag.annotation) else []
 
 
-def _inside(annotation: object) -> list[Any]:
-    """The models an annotation can hold: dict[str, A | B] gives A and B."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return [annotation]
-    return [model for part in get_args(annotation) for model in _inside(part)]
+def _parts(annotation: Any) -> list[Any]:  # noqa: ANN401  (an annotation)
+    """The members of a union, without what pydantic is told about them."""
+    if get_origin(annotation) is Annotated:
+        return _parts(get_args(annotation)[0])
+    if isinstance(annotation, UnionType) or get_origin(annotation) is Union:
+        return [part for member in get_args(annotation) for part in _parts(member)]
+    return [annotation] if _is_model(annotation) or get_args(annotation) else []
+
+
+def _is_model(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
 
 
 def _unknown(key: str, value: object, allowed: list[str]) -> tuple[str, str]:
     if key.casefold() in _SECRETS:
         return "a password may not stand in this file", _INSTEAD
     said = f"unknown key {key!r}; allowed: {listed(allowed)}"
-    if value is None and not did_you_mean(key, allowed):
+    if value is NOTHING and not did_you_mean(key, allowed):
         hint = "inside { } a comma ends a value: a text with a comma needs quotes"
         return said, hint
     return said, did_you_mean(key, allowed)
@@ -96,14 +108,6 @@ def _one_of(value: object, expected: str) -> tuple[str, str]:
     allowed = [word.strip(" '") for word in expected.replace(" or ", ", ").split(",")]
     near = did_you_mean(str(value), allowed) if isinstance(value, str) else ""
     return f"{shown(value)} is not known here; allowed: {listed(allowed)}", near
-
-
-def _wanted(wanted: str, value: object) -> tuple[str, str]:
-    if value is None:
-        return f"nothing is written here; {wanted} is wanted", (
-            "a text that begins with # needs quotes" if wanted == "a text" else ""
-        )
-    return f"{wanted} is wanted here, not {shown(value)}", ""
 
 
 def _pattern(value: object, key: str) -> tuple[str, str]:
