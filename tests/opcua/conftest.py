@@ -1,4 +1,4 @@
-"""One event loop and one asyncua server for all tests here: making one takes 2 s."""
+"""One event loop and one server of each make for all tests here: making one takes 2 s."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from tests.opcua.plants import Plc
+from tests.opcua.plants import NodePlant, Plc
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -35,3 +35,17 @@ async def plc(shared_plc: Plc) -> AsyncIterator[Plc]:
     """The shared server; what a test adds to it is gone behind the test."""
     yield shared_plc
     await shared_plc.clear()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_node_plant() -> AsyncIterator[NodePlant]:
+    """A running node-opcua server without variables."""
+    async with NodePlant([]) as plant:
+        yield plant
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def plant(shared_node_plant: NodePlant) -> AsyncIterator[NodePlant]:
+    """The shared node-opcua server; what a test adds to it is gone behind the test."""
+    yield shared_node_plant
+    await shared_node_plant.clear()

@@ -104,6 +104,7 @@ class NodePlant:
         self.folder = peers.require("node_opcua")
         self.options = {"variables": variables, **options}
         self.endpoint = ""
+        self.names: set[str] = set()
         self._process: asyncio.subprocess.Process | None = None
         self._synced = 0
 
@@ -132,6 +133,21 @@ class NodePlant:
         assert self._process is not None
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
+
+    async def have(self, variables: Any) -> None:
+        """Several variables, by name or with their types."""
+        kinds = variables
+        if not isinstance(variables, dict):
+            kinds = dict.fromkeys(variables, "Double")
+        self.tell({"add": kinds})
+        self.names |= set(kinds)
+        await self.sync()
+
+    async def clear(self) -> None:
+        """Remove every variable."""
+        self.tell({"remove": sorted(self.names)})
+        self.names.clear()
+        await self.sync()
 
     def set(self, values: Mapping[str, Any], **order: Any) -> None:
         """Set values, with ``time`` and ``status`` where given."""

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 #: severity stays Good and asyncua's names do not tell.
 OVERFLOW = 0x480
 
-#: BadNodeIdUnknown: the node was deleted under its item, by a download to the PLC.
-NODE_UNKNOWN = 0x80340000
+#: BadNodeIdUnknown, BadNodeIdInvalid: the node was deleted under its item, by a
+#: download to the PLC. The item may stay dead when the node is back.
+NODE_GONE = (0x80340000, 0x80330000)
 
 RUNNING = 0
 """ServerState of a server that works as it should."""
@@ -126,8 +127,7 @@ class Intake:
         bad = quality == Quality.BAD
         if bad.any():
             value = np.where(bad, np.nan, value)
-            unknown = status == NODE_UNKNOWN
-            self.gone.update(columns.handle[unknown].tolist())
+            self.gone.update(columns.handle[np.isin(status, NODE_GONE)].tolist())
         return value, quality
 
     def _overflowed(self, count: int) -> None:

@@ -141,9 +141,10 @@ async function started(options) {
 }
 
 function terminateSubscriptions(server) {
-  const engine = server.engine;
-  for (const session of Object.values(engine._sessions ?? {})) {
-    session.deleteAllSubscriptions?.();
+  for (const session of Object.values(server.engine._sessions)) {
+    for (const { id } of session.publishEngine.subscriptions) {
+      session.deleteSubscription(id);
+    }
   }
 }
 
