@@ -58,6 +58,18 @@ class FeatureRows:
         first: U8 = self.missing[np.arange(len(self)), column]
         return first
 
+    def rounds(self) -> list[NDArray[np.int64]]:
+        """Positions of the rows in rounds: each asset once a round, in order."""
+        order = np.argsort(self.asset, kind="stable").astype(np.int64)
+        first = np.flatnonzero(np.diff(self.asset[order], prepend=-1))
+        lengths = np.diff(first, append=len(self))
+        rank = np.empty(len(self), np.int64)
+        rank[order] = np.arange(len(self)) - np.repeat(first, lengths)
+        return [
+            np.flatnonzero(rank == turn).astype(np.int64)
+            for turn in range(int(rank.max(initial=-1)) + 1)
+        ]
+
     def take(self, select: NDArray[np.int64]) -> FeatureRows:
         """Rows by position."""
         return FeatureRows(

@@ -90,7 +90,8 @@ class FeaturePlan:
         self._age: I64 = np.flatnonzero(kinds == "age")
         self._instant: Mask = (kinds == "last") | (kinds == "age")
         self._groups = grouped(self.specs, self._position)
-        self._hints: dict[int, list[I64]] = {}
+        self._hinted: Window | None = None
+        self._hints: list[I64] = []
 
     def compute(
         self,
@@ -130,12 +131,13 @@ class FeaturePlan:
             )
 
     def _hints_for(self, window: Window) -> list[I64]:
-        if id(window) not in self._hints:
+        if self._hinted is not window:
             first = [
                 round((g.window or 0) / NANOSECONDS * g.rate) for g in self._groups
             ]
-            self._hints = {id(window): [np.full(window.columns, f) for f in first]}
-        return self._hints[id(window)]
+            self._hints = [np.full(window.columns, f) for f in first]
+            self._hinted = window
+        return self._hints
 
     def _block(
         self,

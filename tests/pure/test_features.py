@@ -63,7 +63,9 @@ def batch(given_samples: list[Sample]) -> SampleBatch:
 
 
 def window_of(
-    given_samples: list[Sample], held: tuple[bool, bool] = (False, False), depth: int = 64
+    given_samples: list[Sample],
+    held: tuple[bool, bool] = (False, False),
+    depth: int = 64,
 ) -> Window:
     """A window that took the samples as one batch."""
     window = Window(KIND, depth, np.array(held))
@@ -186,7 +188,11 @@ def test_a_dead_source_vouches_for_nothing() -> None:
 def test_held_over_bad_is_uncertain_then_missing() -> None:
     """A BAD sensor's last good value is used, marked, for hold seconds."""
     window = window_of(
-        [(0, 0, T0, 1.5, 0), (0, 0, T0 + SECOND, 9.0, 2), (0, 0, T0 + 2 * SECOND, 9.0, 2)]
+        [
+            (0, 0, T0, 1.5, 0),
+            (0, 0, T0 + SECOND, 9.0, 2),
+            (0, 0, T0 + 2 * SECOND, 9.0, 2),
+        ]
     )
     plan = FeaturePlan([FeatureSpec("x", "a", "last", hold=3.0)], KIND)
     at = np.array([T0, T0 + 3 * SECOND, T0 + 4 * SECOND])
@@ -248,7 +254,9 @@ def test_no_rows_are_an_empty_table() -> None:
 def test_nothing_given_is_changed() -> None:
     """Neither the batch nor the rows asked for are written to."""
     stream: list[Sample] = [
-        (0, 0, T0, 1.0, 0), (0, 0, T0, 2.0, 0), (1, 1, T0 - 5, np.inf, 0)
+        (0, 0, T0, 1.0, 0),
+        (0, 0, T0, 2.0, 0),
+        (1, 1, T0 - 5, np.inf, 0),
     ]
     given_batch = batch(stream)
     for column in (given_batch.tag, given_batch.time, given_batch.value):

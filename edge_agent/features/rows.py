@@ -1,0 +1,193 @@
+"""Rows, turn by turn, for every pipeline on one asset type.
+
+`RowBuilder.advance` is a function of the stream alone. A row sees exactly the
+samples that had arrived when it closed, however many turns, ticks and rows share a
+batch; so replaying a recording gives the gateway's rows bit for bit. The batch goes
+into the window in as few steps as this allows: usually one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.features.arrivals import Sorter
+from edge_agent.features.feature_rows import FeatureRows, joined
+from edge_agent.features.window import IngestCounts, span_for
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_agent.features.arrivals import Arrivals
+    from edge_agent.features.plan import FeaturePlan
+    from edge_agent.features.triggers import Due, Trigger
+    from edge_agent.features.window import Mask, Window
+    from edge_agent.samples import I64, SampleBatch
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What a turn gave.
+
+    Attributes:
+        rows: for each pipeline; an asset may come several times, in order of time.
+        counts: what became of the samples.
+    """
+
+    rows: tuple[FeatureRows, ...]
+    counts: IngestCounts
+
+
+def row_makers(plan: FeaturePlan, window: Window) -> Mask:
+    """Columns whose stamps make rows: the plan's tags that report every value.
+
+    Of an asset where all of them report changes only, all of them.
+    """
+    used = np.zeros((window.assets, window.roles), bool)
+    used[:, plan.roles] = True
+    steady = used & ~window.held.reshape(used.shape)
+    makers: Mask = np.where(steady.any(axis=1, keepdims=True), steady, used)
+    return makers.reshape(-1)
+
+
+class RowBuilder:
+    """The window of an asset type and the pipelines that read it.
+
+    Args:
+        window: the rings, shared.
+        pipelines: plan and trigger of each pipeline.
+        source: int[kind.size] the source of each tag, for ``alive``; None where
+            every source is vouched for.
+        longest_cycle: seconds, see `window.span_for`.
+    """
+
+    def __init__(
+        self,
+        window: Window,
+        pipelines: Sequence[tuple[FeaturePlan, Trigger]],
+        source: NDArray[np.int16] | None = None,
+        longest_cycle: float = 600.0,
+    ) -> None:
+        self.window = window
+        self.pipelines = list(pipelines)
+        self._sorter = Sorter(window.kind)
+        self._source = None if source is None else window.by_column(source)
+        specs = [spec for plan, _ in pipelines for spec in plan.specs]
+        self._room = max(window.depth - span_for(specs, longest_cycle), 1)
+        self._moment = int(np.iinfo(np.int64).min)
+
+    def advance(self, batch: SampleBatch, now: int, alive: I64 | None = None) -> Turned:
+        """Take a turn's samples in and give the rows that are due.
+
+        Args:
+            batch: samples in order of arrival. One that the clock stamped before the
+                previous turn's end counts as received just after it.
+            now: agent time of the turn.
+            alive: int64[sources] when each source was last seen alive.
+        """
+        if len(batch) and batch.received[0] <= self._moment:
+            received = np.maximum(batch.received, self._moment + 1)
+            batch = replace(batch, received=received)
+        if len(batch):
+            now = max(now, int(batch.received[-1]))
+        self._moment = max(self._moment, now)
+        arrivals = self._sorter.arrivals(batch)
+        dues = [trigger.due(arrivals, now) for _, trigger in self.pipelines]
+        vouched = None
+        if alive is not None and self._source is not None:
+            vouched = alive[self._source]
+        done: list[list[FeatureRows]] = [[] for _ in dues]
+        counts, low, made = IngestCounts(), 0, -1
+        for high in self._steps(arrivals, dues):
+            if high > low:
+                counts += self.window.ingest(arrivals.batch.take(slice(low, high)))
+            for due, (plan, _), rows in zip(dues, self.pipelines, done, strict=True):
+                closed = (due.seen > made) & (due.seen <= high)
+                if closed.any():
+                    rows.append(_computed(plan, self.window, due, closed, vouched))
+            low = made = high
+        return Turned(
+            tuple(
+                joined(rows) if rows else _none(plan, self.window)
+                for rows, (plan, _) in zip(done, self.pipelines, strict=True)
+            ),
+            counts,
+        )
+
+    def _steps(self, arrivals: Arrivals, dues: list[Due]) -> list[int]:
+        """Where the arrivals are cut: rows up to a cut are made before what follows."""
+        column = arrivals.asset * self.window.roles + arrivals.role
+        cuts: set[int] = set()
+        for due in dues:
+            if len(due) and len(arrivals):
+                cuts.update(_torn(arrivals, due))
+        if len(arrivals) > self._room:
+            most = np.bincount(column).max(initial=0)
+            if most > self._room:
+                cuts.update(_crowded(column, self._room))
+        return [*sorted(cuts), len(arrivals)]
+
+
+def _torn(arrivals: Arrivals, due: Due) -> list[int]:
+    """Cuts that keep samples out of rows that closed before they arrived."""
+    newest = np.full(int(arrivals.asset.max()) + 1, np.iinfo(np.int64).min)
+    oldest = np.full(len(newest), len(arrivals))
+    known = due.asset < len(newest)
+    asset, at, seen = due.asset[known], due.at[known], due.seen[known]
+    np.maximum.at(newest, asset, at)
+    np.minimum.at(oldest, asset, seen)
+    sample = np.arange(len(arrivals))
+    doubtful = (arrivals.time <= newest[arrivals.asset]) & (
+        sample >= oldest[arrivals.asset]
+    )
+    if not doubtful.any():
+        return []
+    late = np.flatnonzero(doubtful)
+    scale = len(arrivals) + 1
+    key = asset.astype(np.int64) * scale + seen
+    order = np.argsort(key, kind="stable")
+    key, at, seen, asset = key[order], at[order], seen[order], asset[order]
+    mine = arrivals.asset[late] * scale + late
+    row = np.searchsorted(key, mine, side="right") - 1
+    same = (row >= 0) & (asset[row] == arrivals.asset[late])
+    torn = same & (at[row] >= arrivals.time[late])
+    cuts: list[int] = []
+    for edge, place in zip(seen[row[torn]].tolist(), late[torn].tolist(), strict=True):
+        if not cuts or cuts[-1] < edge:
+            cuts.append(place)
+    return cuts
+
+
+def _crowded(column: I64, room: int) -> list[int]:
+    """Cuts so that no column gets more than ``room`` samples in one step."""
+    order = np.argsort(column, kind="stable")
+    first = np.flatnonzero(np.diff(column[order], prepend=-1))
+    lengths = np.diff(first, append=len(column))
+    rank = np.empty(len(column), np.int64)
+    rank[order] = np.arange(len(column)) - np.repeat(first, lengths)
+    before = np.zeros(int(column.max()) + 1, np.int64)
+    cuts: list[int] = []
+    while (full := rank - before[column] >= room).any():
+        cut = int(np.argmax(full))
+        cuts.append(cut)
+        before = np.bincount(column[:cut], minlength=len(before))
+    return cuts
+
+
+def _computed(
+    plan: FeaturePlan, window: Window, due: Due, which: Mask, alive: I64 | None
+) -> FeatureRows:
+    start = None if due.start is None else due.start[which]
+    rows = plan.compute(window, due.asset[which], due.at[which], start, alive)
+    if not due.part:
+        return rows
+    names = tuple(due.part[i] for i in np.flatnonzero(which))
+    return replace(rows, part=names)
+
+
+def _none(plan: FeaturePlan, window: Window) -> FeatureRows:
+    return plan.compute(window, np.zeros(0, np.int32), np.zeros(0, np.int64))
