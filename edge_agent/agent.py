@@ -1,0 +1,144 @@
+"""The one TaskGroup: what starts in which order, and how it stops.
+
+Stop order, each step for the sake of the next: sources (no new samples), the last
+turn and its commit, forwarding until a limit, the farewell to SCADA, the store.
+A second signal stops waiting for forwarding.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from edge_agent.health import Notifier, Watchdog, watchdog_interval
+from edge_agent.status import socket
+from edge_agent.status.report import UP, summary
+from edge_agent.supervision import supervise
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from edge_agent.inbox import Inbox
+    from edge_agent.inference import Inference
+    from edge_agent.sinks.forwarder import Forwarder
+    from edge_agent.sources.source import Source
+
+log = structlog.get_logger()
+
+#: Seconds the last records get to reach the brokers: with the rest under 5 s.
+DRAIN_LIMIT = 2.0
+#: Seconds until a forwarder that does not end is cancelled.
+STOP_LIMIT = 3.0
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """Everything that runs, wired and not yet started."""
+
+    inbox: Inbox
+    sources: Sequence[Source]
+    inference: Inference
+    forwarders: Sequence[Forwarder]
+    runtime_dir: Path
+    status: Callable[[], dict[str, Any]]
+
+    async def run(self) -> None:
+        """Run until SIGTERM or SIGINT, then drain and return.
+
+        Raises:
+            BaseExceptionGroup: a bug ended a task; systemd starts the agent again.
+        """
+        notifier = Notifier.from_environment()
+        stop = asyncio.Event()
+        with _signals(stop):
+            async with asyncio.TaskGroup() as tasks:
+                turns = tasks.create_task(self._turns(), name="turn")
+                forwards = [self._forward(tasks, sink) for sink in self.forwarders]
+                reads = [self._read(tasks, source) for source in self.sources]
+                aside = [
+                    tasks.create_task(self._watch(notifier), name="health"),
+                    tasks.create_task(
+                        socket.serve(self.runtime_dir, self.status), name="status"
+                    ),
+                ]
+                notifier.ready()
+                log.info("running", sources=len(reads), outputs=len(forwards))
+                await stop.wait()
+                notifier.stopping()
+                log.info("stopping")
+                await _end(reads)
+                self.inference.stop()
+                await turns
+                stop.clear()
+                await self._drain(forwards, stop)
+                await _end([*forwards, *aside])
+        log.info("stopped")
+
+    async def _turns(self) -> None:
+        await asyncio.to_thread(self.inference.run)
+
+    def _read(self, tasks: asyncio.TaskGroup, source: Source) -> asyncio.Task[None]:
+        name = f"source:{source.name}"
+        life = partial(source.run, self.inbox)
+        return tasks.create_task(
+            supervise(name, life, log=log, is_up=lambda: _is_up(source)), name=name
+        )
+
+    def _forward(self, tasks: asyncio.TaskGroup, sink: Forwarder) -> asyncio.Task[None]:
+        name = f"forward:{sink.name}"
+        return tasks.create_task(
+            supervise(name, sink.run, log=log, is_up=lambda: _is_up(sink)), name=name
+        )
+
+    async def _watch(self, notifier: Notifier) -> None:
+        watchdog = Watchdog(
+            notifier,
+            # not the journal: a disk that hangs must not restart what still scores
+            {"turn": lambda: self.inference.turns},
+            interval=watchdog_interval(),
+            status=lambda: summary(self.status()),
+        )
+        await watchdog.run()
+
+    async def _drain(
+        self, forwards: Sequence[asyncio.Task[None]], again: asyncio.Event
+    ) -> None:
+        """Give the last records and the farewell a chance; a second signal ends it."""
+        for sink in self.forwarders:
+            sink.finish(DRAIN_LIMIT)
+        async with asyncio.TaskGroup() as waiting:
+            hurry = waiting.create_task(again.wait())
+            finished = waiting.create_task(asyncio.wait(forwards, timeout=STOP_LIMIT))
+            await asyncio.wait((hurry, finished), return_when=asyncio.FIRST_COMPLETED)
+            hurry.cancel()
+            finished.cancel()
+
+
+def _is_up(link: Source | Forwarder) -> bool:
+    return link.status().get("state") in UP
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    for number in wanted:
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)

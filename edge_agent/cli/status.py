@@ -1,0 +1,61 @@
+"""`edge-agent status`: what the running agent says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from edge_agent.status import socket
+
+if TYPE_CHECKING:
+    import argparse
+
+DEGRADED, UNAVAILABLE = 3, 69
+
+
+def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Declare the command."""
+    parser = commands.add_parser("status", help="state of the running agent")
+    parser.add_argument("--runtime-dir", type=Path, default=Path("/run/edge-agent"))
+    parser.add_argument("--json", action="store_true", help="for machines")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Print the status; 0 fine, 3 degraded, 69 when no agent answers."""
+    try:
+        status = asyncio.run(socket.ask(arguments.runtime_dir))
+    except (OSError, TimeoutError) as why:
+        path = arguments.runtime_dir / socket.SOCKET_NAME
+        print(f"no agent answers at {path}: {why or 'timeout'}", file=sys.stderr)
+        print("is it running? systemctl status edge-agent", file=sys.stderr)
+        return UNAVAILABLE
+    if arguments.json:
+        print(msgspec.json.format(msgspec.json.encode(status)).decode())
+    else:
+        print("\n".join(_page(status)))
+    return 0 if status["state"] == "ok" else DEGRADED
+
+
+def _page(status: dict[str, Any]) -> list[str]:
+    lines = [f"{status['state'].upper()}: {status['summary']}", ""]
+    for part in ("sources", "pipelines", "outputs"):
+        lines.append(f"{part}:")
+        lines += [_entry(name, of) for name, of in status[part].items()]
+    store = status["store"]
+    lines += ["store:", *(f"  {key}: {value}" for key, value in store.items())]
+    return lines
+
+
+def _entry(name: str, of: dict[str, Any]) -> str:
+    state = of.get("state", "")
+    rest = (f"{key} {value}" for key, value in of.items() if _worth(key, value))
+    return f"  {name:<16} {state:<12} {', '.join(rest)}"
+
+
+def _worth(key: str, value: object) -> bool:
+    return key != "state" and value not in ("", None) and not isinstance(value, dict)

@@ -1,0 +1,231 @@
+"""From a configured pipeline and its model's folder to a pipeline that scores.
+
+A model that is missing or refused takes no line down: its pipeline goes on without
+one, every state it sends says so, and the reason is in the status.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.alarms import Limits
+from edge_agent.bundle.contents import open_bundle
+from edge_agent.bundle.folders import find
+from edge_agent.errors import ModelRejected
+from edge_agent.explain import Usual
+from edge_agent.features.plan import FeaturePlan
+from edge_agent.features.spec import FeatureSpec
+from edge_agent.pipeline import Pipeline
+from edge_agent.records import Fallback, NoScore, PipelineInfo
+from edge_agent.samples import NANOSECONDS
+from edge_agent.scores import Scores
+from edge_agent.scoring import OnnxScorer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from edge_agent.bundle.contents import Bundle
+    from edge_agent.bundle.passport import Passport
+    from edge_agent.config import schema
+    from edge_agent.samples import AssetType
+
+
+@dataclass(frozen=True, slots=True)
+class Commissioned:
+    """A pipeline ready to turn.
+
+    Attributes:
+        pipeline: frozen.
+        plan: its features over the asset type.
+        specs: the same, as stated.
+        error: why it has no model; empty when it has.
+    """
+
+    pipeline: Pipeline
+    plan: FeaturePlan
+    specs: tuple[FeatureSpec, ...]
+    error: str = ""
+
+
+class NoModel:
+    """Stands in for a model that is missing: every row has no score, and says why."""
+
+    def score(self, values: NDArray[np.float32]) -> Scores:
+        """No score for any row."""
+        rows = len(values)
+        why = np.full(rows, NoScore.MODEL_MISSING, np.uint8)
+        return Scores(np.full(rows, np.nan), why)
+
+
+def commission(
+    name: str, settings: schema.Pipeline, registry: Path, kind: AssetType
+) -> Commissioned:
+    """A pipeline with its model, or without one when that is missing or refused.
+
+    Args:
+        name: of the pipeline.
+        settings: as configured.
+        registry: folder NAME/VERSION of models.
+        kind: the asset type it scores.
+    """
+    try:
+        bundle = open_bundle(find(registry, settings.model))
+        return _with_model(name, settings, bundle, kind)
+    except ModelRejected as why:
+        return _without_model(name, settings, kind, str(why))
+
+
+def _with_model(
+    name: str, settings: schema.Pipeline, bundle: Bundle, kind: AssetType
+) -> Commissioned:
+    passport = bundle.passport
+    roles = {tag: settings.roles.get(tag, tag) for tag in passport.tags}
+    _check_tags(passport, roles, kind)
+    specs = tuple(_renamed(spec, roles) for spec in passport.specs())
+    plan = FeaturePlan(specs, kind)
+    info = PipelineInfo(
+        pipeline=name,
+        asset_type=kind.name,
+        assets=kind.assets,
+        roles=tuple(roles.values()),
+        units=tuple(facts.unit for facts in passport.tags.values()),
+        model=passport.name,
+        model_version=passport.version,
+        model_sha8=bundle.sha8,
+    )
+    levels, severities = _levels(settings.alarm, passport)
+    pipeline = Pipeline(
+        info,
+        OnnxScorer(bundle),
+        _usual(bundle),
+        _limits(settings, float(levels[0])),
+        levels,
+        severities,
+        alarmed=settings.alarm.enabled,
+        deadband=settings.report.deadband,
+        max_interval=_ns(settings.report.max_interval),
+    )
+    return Commissioned(pipeline, plan, specs)
+
+
+def _without_model(
+    name: str, settings: schema.Pipeline, kind: AssetType, error: str
+) -> Commissioned:
+    """Rows of plain last values, so that quality and age of the input still show."""
+    numeric = [tag for tag in kind.tags if not tag.text]
+    specs = tuple(FeatureSpec(tag.role, tag.role, "last") for tag in numeric)
+    model, _, version = settings.model.partition("@")
+    roles = tuple(tag.role for tag in numeric)
+    units = tuple(tag.unit for tag in numeric)
+    info = PipelineInfo(
+        name, kind.name, kind.assets, roles, units, model, version, model_sha8=""
+    )
+    threshold = settings.alarm.threshold or 0.0
+    pipeline = Pipeline(
+        info,
+        NoModel(),
+        _unknown(roles, units),
+        _limits(settings, threshold),
+        np.array([threshold]),
+        np.array([settings.alarm.severity or 1], np.int32),
+        alarmed=False,
+        max_interval=_ns(settings.report.max_interval),
+        fallback=Fallback.NO_SCORE,
+    )
+    return Commissioned(pipeline, FeaturePlan(specs, kind), specs, error)
+
+
+def _check_tags(passport: Passport, roles: Mapping[str, str], kind: AssetType) -> None:
+    """Refuse a model whose tags the asset type lacks or measures in another unit."""
+    known = {tag.role: tag for tag in kind.tags}
+    problems = []
+    for tag, facts in passport.tags.items():
+        role = roles[tag]
+        if role not in known:
+            listed = ", ".join(known)
+            problems.append(f"needs tag {role!r}; asset type {kind.name} has {listed}")
+        elif facts.unit and known[role].unit and facts.unit != known[role].unit:
+            problems.append(
+                f"expects {role} in {facts.unit}, not in {known[role].unit}"
+            )
+    if problems:
+        raise ModelRejected(f"model {passport.name}: " + "; ".join(problems))
+
+
+def _renamed(spec: FeatureSpec, roles: Mapping[str, str]) -> FeatureSpec:
+    return FeatureSpec(
+        spec.name,
+        roles[spec.tag],
+        spec.aggregate,
+        window=spec.window,
+        cycle=spec.cycle,
+        hold=spec.hold,
+        rate=spec.rate,
+        min_completeness=spec.min_completeness,
+    )
+
+
+def _levels(
+    alarm: schema.Alarm, passport: Passport
+) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
+    stated = [(t.value, t.severity) for t in passport.thresholds]
+    if alarm.threshold is not None:
+        above = [pair for pair in stated[1:] if pair[0] > alarm.threshold]
+        stated = [(alarm.threshold, stated[0][1]), *above]
+    severities = [alarm.severity or severity for _, severity in stated]
+    return np.array([v for v, _ in stated]), np.array(severities, np.int32)
+
+
+def _limits(settings: schema.Pipeline, threshold: float) -> Limits:
+    period = settings.score.every
+    return Limits(
+        threshold,
+        settings.alarm.hysteresis,
+        _ns(settings.alarm.on_delay),
+        _ns(settings.alarm.off_delay),
+        max_gap=0 if period is None else max(5 * _ns(period), 5 * NANOSECONDS),
+    )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NANOSECONDS)
+
+
+def _usual(bundle: Bundle) -> Usual:
+    passport, reference = bundle.passport, bundle.reference
+    order = {tag: position for position, tag in enumerate(passport.tags)}
+    return Usual(
+        labels=tuple(
+            facts.label or tag.replace("_", " ") for tag, facts in passport.tags.items()
+        ),
+        units=tuple(facts.unit for facts in passport.tags.values()),
+        role=np.array([order[f.tag] for f in passport.features], np.int64),
+        aggregates=tuple(f.aggregate for f in passport.features),
+        windows=tuple(f.window for f in passport.features),
+        low=reference.usual_low,
+        high=reference.usual_high,
+        mean=reference.mean,
+        std=reference.std,
+    )
+
+
+def _unknown(roles: Sequence[str], units: Sequence[str]) -> Usual:
+    count = len(roles)
+    none = np.full(count, np.nan)
+    return Usual(
+        tuple(role.replace("_", " ") for role in roles),
+        tuple(units),
+        np.arange(count, dtype=np.int64),
+        ("last",) * count,
+        (None,) * count,
+        none,
+        none,
+        none,
+        none,
+    )

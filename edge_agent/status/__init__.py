@@ -1,0 +1,1 @@
+"""What a technician asks the running agent."""

@@ -1,0 +1,85 @@
+"""The agent's state in one document, and in one sentence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+#: States of a link that works.
+UP = frozenset({"up", "connected", "running"})
+
+
+def report(
+    *,
+    identity: Mapping[str, Any],
+    sources: Mapping[str, Mapping[str, Any]],
+    pipelines: Mapping[str, Mapping[str, Any]],
+    outputs: Mapping[str, Mapping[str, Any]],
+    store: Mapping[str, Any],
+    counters: Mapping[str, float],
+    complaint: str,
+) -> dict[str, Any]:
+    """Everything a technician may ask, as plain data.
+
+    Args:
+        identity: version, gateway, start, configuration digest, turns.
+        sources: state of each by name.
+        pipelines: state of each by name.
+        outputs: state of each by name.
+        store: what `Journal.status` says.
+        counters: every instrument.
+        complaint: what is wrong with the newest configuration; empty for nothing.
+    """
+    document: dict[str, Any] = {
+        **identity,
+        "sources": dict(sources),
+        "pipelines": dict(pipelines),
+        "outputs": dict(outputs),
+        "store": dict(store),
+        "configuration": {"state": "refused" if complaint else "ok", "why": complaint},
+        "counters": dict(counters),
+    }
+    troubles = _troubles(document)
+    document["state"] = "degraded" if troubles else "ok"
+    document["summary"] = "; ".join(troubles) or _all_well(document)
+    return document
+
+
+def summary(document: Mapping[str, Any]) -> str:
+    """One line for `systemctl status`."""
+    return f"{document['state']}: {document['summary']}"
+
+
+def _troubles(document: Mapping[str, Any]) -> list[str]:
+    found = []
+    if document["configuration"]["why"]:
+        found.append("new configuration refused, running on the last good one")
+    for kind in ("sources", "outputs"):
+        found += [
+            f"{kind[:-1]} {name} {of.get('state', 'unknown')}{_because(of)}"
+            for name, of in document[kind].items()
+            if of.get("state") not in UP
+        ]
+    found += [
+        f"pipeline {name}: {of['error']}"
+        for name, of in document["pipelines"].items()
+        if of.get("error")
+    ]
+    if document["store"].get("state") == "failing":
+        found.append("the store's disk is failing, records are kept in memory")
+    return found
+
+
+def _because(of: Mapping[str, Any]) -> str:
+    why = of.get("last_error") or of.get("error") or ""
+    return f": {why}" if why else ""
+
+
+def _all_well(document: Mapping[str, Any]) -> str:
+    counts = (
+        f"{len(document[kind])} {kind}" for kind in ("pipelines", "sources", "outputs")
+    )
+    return f"{', '.join(counts)}, {document['store'].get('rows', 0)} rows waiting"

@@ -1,0 +1,325 @@
+"""From configuration to objects: the only place that knows every implementation.
+
+Heavy clients are imported only when something configured needs them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import structlog
+
+from edge_agent import __version__
+from edge_agent.agent import Agent
+from edge_agent.clock import SystemClock
+from edge_agent.commissioning import Commissioned, commission
+from edge_agent.config import schema
+from edge_agent.config.secrets import password_of
+from edge_agent.features.offline import TriggerSpec, trigger_for
+from edge_agent.features.rows import RowBuilder
+from edge_agent.features.window import Window, depth_for
+from edge_agent.inbox import Inbox
+from edge_agent.inference import Inference, Line
+from edge_agent.instruments import Instruments
+from edge_agent.recording import Recorder
+from edge_agent.records import EventRecord
+from edge_agent.sinks.flat import FlatProfile
+from edge_agent.sinks.forwarder import Forwarder
+from edge_agent.sinks.topics import Place
+from edge_agent.stamps import Stamps
+from edge_agent.status.report import report
+from edge_agent.store.journal import Journal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from edge_agent.clock import Clock
+    from edge_agent.config.loading import Loaded
+    from edge_agent.samples import AssetType
+    from edge_agent.sources.source import Source
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What turns samples into records, the same live and in a replay.
+
+    Attributes:
+        lines: one an asset type that a pipeline scores.
+        stamps: the sources' clocks.
+        commissioned: every pipeline, with or without its model.
+    """
+
+    lines: list[Line]
+    stamps: Stamps
+    commissioned: dict[str, Commissioned]
+
+
+def core(loaded: Loaded, since: int) -> Core:
+    """Build windows, plans, models and triggers.
+
+    Args:
+        loaded: the configuration with its plant.
+        since: agent time of the start.
+    """
+    config, tags = loaded.config, loaded.plant.tags
+    made = {
+        name: commission(name, p, config.registry.path, tags.type_named(p.assets))
+        for name, p in config.pipelines.items()
+    }
+    lines = []
+    for kind in tags.types:
+        names = [name for name, p in config.pipelines.items() if p.assets == kind.name]
+        if names:
+            lines.append(
+                _line(loaded, kind, {name: made[name] for name in names}, since)
+            )
+    policies = [str(config.sources[name].time) for name in tags.sources]
+    return Core(lines, Stamps(tags, policies), made)
+
+
+def _line(
+    loaded: Loaded, kind: AssetType, made: dict[str, Commissioned], since: int
+) -> Line:
+    config, tags = loaded.config, loaded.plant.tags
+    owner = tags.source[kind.base : kind.base + kind.size]
+    changes = np.array([_reports_changes(config.sources[s]) for s in tags.sources])
+    specs = [spec for one in made.values() for spec in one.specs]
+    window = Window(kind, depth_for(specs), changes[owner])
+    readers = [
+        (
+            one.plan,
+            trigger_for(_trigger(config.pipelines[name]), one.plan, window, since),
+        )
+        for name, one in made.items()
+    ]
+    settles = [p.score.settle for n, p in config.pipelines.items() if n in made]
+    periods = [p.score.every for n, p in config.pipelines.items() if n in made]
+    return Line(
+        RowBuilder(window, readers, owner),
+        [one.pipeline for one in made.values()],
+        period=min((round(p * 1e9) for p in periods if p), default=0),
+        settle=round(max(settles) * 1e9),
+    )
+
+
+def _reports_changes(source: schema.OpcUaSource | schema.MqttSource) -> bool:
+    return isinstance(source, schema.OpcUaSource) and source.report == "change"
+
+
+def _trigger(pipeline: schema.Pipeline) -> TriggerSpec:
+    score = pipeline.score
+    return TriggerSpec(score.every, score.on, score.settle, score.part, score.part_at)
+
+
+@contextlib.contextmanager
+def build(
+    loaded: Loaded, *, record: Path | None = None, complaint: str = ""
+) -> Iterator[Agent]:
+    """Everything of a live agent, its store open; closed again at the end.
+
+    Args:
+        loaded: the configuration with its plant.
+        record: write every sample to this CSV too.
+        complaint: what is wrong with a newer configuration.
+    """
+    house = _House(loaded, complaint)
+    found = house.core
+    recorder = Recorder(record, loaded.plant.tags) if record is not None else None
+    journal = house.journal
+    recovered = journal.start()
+    inference = Inference(
+        found.lines,
+        house.inbox,
+        found.stamps,
+        journal.submit,
+        house.clock,
+        house.instruments,
+        record=recorder.write if recorder else None,
+    )
+    inference.restore(recovered.checkpoint)
+    for event in house.events():
+        inference.note(event)
+    try:
+        yield Agent(
+            house.inbox,
+            house.sources(),
+            inference,
+            house.forwarders(),
+            loaded.config.runtime_dir,
+            lambda: house.status(inference),
+        )
+    finally:
+        if recorder is not None:
+            recorder.close()
+        journal.stop(timeout=2.0)
+
+
+@dataclass(slots=True)
+class _House:
+    """One agent's parts while it is built, and what its status is made of."""
+
+    loaded: Loaded
+    complaint: str
+    clock: Clock = field(default_factory=SystemClock)
+    instruments: Instruments = field(default_factory=Instruments)
+    inbox: Inbox = field(init=False)
+    core: Core = field(init=False)
+    journal: Journal = field(init=False)
+    _sources: list[Source] = field(default_factory=list)
+    _forwarders: list[Forwarder] = field(default_factory=list)
+    _started: int = 0
+
+    def __post_init__(self) -> None:
+        config = self.loaded.config
+        config.state_dir.mkdir(parents=True, exist_ok=True)
+        config.runtime_dir.mkdir(parents=True, exist_ok=True)
+        self._started = self.clock.now()
+        self.inbox = Inbox(self.loaded.plant.tags)
+        self.core = core(self.loaded, self._started)
+        self.journal = Journal(
+            config.state_dir / "store.db",
+            sinks=tuple(config.outputs),
+            settings=config.store,
+            clock=self.clock,
+            instruments=self.instruments,
+        )
+
+    def events(self) -> Iterator[EventRecord]:
+        """What happened while starting: which models score, which are missing."""
+        now = self.clock.now()
+        yield EventRecord(now, "agent started", self.loaded.config.gateway, __version__)
+        if self.complaint:
+            name = self.loaded.config.gateway
+            yield EventRecord(now, "configuration refused", name, self.complaint)
+        for name, one in self.core.commissioned.items():
+            if one.error:
+                log.error(
+                    "no model: pipeline gives no score", pipeline=name, why=one.error
+                )
+                yield EventRecord(now, "model refused", name, one.error)
+            else:
+                info = one.pipeline.info
+                said = f"{info.model} {info.model_version} ({info.model_sha8})"
+                log.info("model loaded", pipeline=name, model=said)
+                yield EventRecord(now, "model loaded", name, said)
+
+    def sources(self) -> Sequence[Source]:
+        """One an entry of the configuration that feeds a tag."""
+        for index, (name, settings) in enumerate(self.loaded.config.sources.items()):
+            self._sources.append(self._source(index, name, settings))
+        return self._sources
+
+    def _source(
+        self, index: int, name: str, settings: schema.OpcUaSource | schema.MqttSource
+    ) -> Source:
+        bindings = self.loaded.plant.bindings[name]
+        password = password_of(f"source {name}", settings)
+        match settings:
+            case schema.OpcUaSource():
+                from edge_agent.sources.opcua.source import OpcUaSource
+
+                return OpcUaSource(
+                    name,
+                    index,
+                    settings,
+                    bindings,
+                    clock=self.clock,
+                    instruments=self.instruments,
+                    pki_dir=self.loaded.config.state_dir / "pki",
+                    application_uri=application_uri(self.loaded.config),
+                    password=password,
+                )
+            case schema.MqttSource():
+                from edge_agent.sources.mqtt import MqttSource
+
+                return MqttSource(
+                    name,
+                    index,
+                    settings,
+                    bindings,
+                    clock=self.clock,
+                    instruments=self.instruments,
+                    gateway=self.loaded.config.gateway,
+                    password=password,
+                )
+
+    def forwarders(self) -> Sequence[Forwarder]:
+        """One an output."""
+        from edge_agent.sinks.mqtt import MqttSink
+
+        config = self.loaded.config
+        site = config.site
+        levels = (site.enterprise, site.site, site.area, site.line, site.cell)
+        intervals = {n: p.report.max_interval for n, p in config.pipelines.items()}
+        for name, settings in config.outputs.items():
+            place = Place.of(settings.root, levels, config.gateway)
+            sink = MqttSink(
+                name,
+                settings,
+                client_id=f"edge-agent-{config.gateway}-{name}",
+                password=password_of(f"output {name}", settings),
+                clock=self.clock,
+                instruments=self.instruments,
+            )
+            self._forwarders.append(
+                Forwarder(
+                    sink,
+                    self.journal,
+                    FlatProfile(place, intervals),
+                    settings,
+                    clock=self.clock,
+                    instruments=self.instruments,
+                    version=__version__,
+                )
+            )
+        return self._forwarders
+
+    def status(self, inference: Inference) -> dict[str, Any]:
+        """The document of the status socket."""
+        return report(
+            identity={
+                "version": __version__,
+                "gateway": self.loaded.config.gateway,
+                "uptime_s": (self.clock.now() - self._started) / 1e9,
+                "configuration_sha256": self.loaded.digest,
+                "turns": inference.turns,
+                "inbox": len(self.inbox),
+            },
+            sources={source.name: source.status() for source in self._sources},
+            pipelines={
+                name: _pipeline_status(one, self.instruments)
+                for name, one in self.core.commissioned.items()
+            },
+            outputs={sink.name: sink.status() for sink in self._forwarders},
+            store=self.journal.status(),
+            counters=self.instruments.snapshot(),
+            complaint=self.complaint,
+        )
+
+
+def application_uri(config: schema.AgentConfig) -> str:
+    """Who this gateway is in the world of OPC UA; also in its certificate."""
+    return f"urn:{socket.gethostname()}:edge-agent:{config.gateway}"
+
+
+def _pipeline_status(one: Commissioned, instruments: Instruments) -> dict[str, Any]:
+    info = one.pipeline.info
+    name = info.pipeline
+    return {
+        "state": "no model" if one.error else "scoring",
+        "model": f"{info.model}@{info.model_version}",
+        "sha8": info.model_sha8,
+        "assets": len(info.assets),
+        "rows_scored": instruments.counter("rows_scored_total", pipeline=name),
+        "rows_without_score": instruments.counter(
+            "rows_without_score_total", pipeline=name
+        ),
+        "error": one.error,
+    }
