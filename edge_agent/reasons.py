@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -95,20 +95,11 @@ def nothing(count: int) -> Top:
 
 def _spread(found: Top, places: I64, count: int) -> Top:
     into = nothing(count)
-    return Top(
-        *(
-            _placed(getattr(into, name), getattr(found, name), places)
-            for name in ("role", "feature", "shown", "value", "low", "high", "share")
-        )
-    )
-
-
-def _placed(
-    into: NDArray[np.generic], found: NDArray[np.generic], places: I64
-) -> NDArray[np.generic]:
-    filled = into.copy()
-    filled[places] = found
-    return filled
+    for field in fields(Top):
+        column = getattr(into, field.name).copy()
+        column[places] = getattr(found, field.name)
+        into = replace(into, **{field.name: column})
+    return into
 
 
 def _doubt(rows: FeatureRows, scores: Scores, row: int, usual: Usual) -> str:
