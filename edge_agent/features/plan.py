@@ -213,9 +213,9 @@ class FeaturePlan:
         results, share = _results(window, where, held, group, seconds, (asset, role))
         share = share.reshape(rows, roles)
         short = where.short
-        doubted = (spans.any_uncertain(window, where) | short | seen.bad[pick]).reshape(
-            rows, roles
-        )
+        period = nanoseconds(1 / group.rate)
+        unsure = spans.any_uncertain(window, where, held, period)
+        doubted = (unsure | short | seen.bad[pick]).reshape(rows, roles)
         sheet.cut_short |= short.reshape(rows, roles).any(axis=1)
         silent = ~seen.exists[pick].reshape(rows, roles)
         lasting = held.reshape(rows, roles)

@@ -164,14 +164,18 @@ def held(window: Window, where: Cut, period: int) -> WeightedSpan:
     return WeightedSpan(values, weight, stamped, centre, dt)
 
 
-def any_uncertain(window: Window, where: Cut) -> Mask:
-    """Whether an UNCERTAIN value lies in each window."""
-    found = window.last_uncertain[where.column] >= where.start
-    if found.any():
-        some = where.of(found)
-        length = some.end - some.start
-        place = slots(window, some.column, some.start, max(int(length.max()), 1))
-        doubted = window.quality.take(place) == Quality.UNCERTAIN
-        doubted &= np.arange(len(place))[:, None] < length[None, :]
-        found[found] = doubted.any(axis=0)
+def any_uncertain(window: Window, where: Cut, held: Mask, period: int) -> Mask:
+    """Whether an UNCERTAIN value counts in each window, one carried into it too."""
+    found = window.last_uncertain[where.column] >= where.start - held
+    if not found.any():
+        return found
+    some = where.of(found)
+    first = (some.start & window.mask) * window.columns + some.column
+    lasts = (some.start == some.end) | (window.times[first] > some.bound + period)
+    start = some.start - (held[found] & lasts & (some.start > some.low))
+    length = some.end - start
+    place = slots(window, some.column, start, max(int(length.max()), 1))
+    doubted = window.quality.take(place) == Quality.UNCERTAIN
+    doubted &= np.arange(len(place))[:, None] < length[None, :]
+    found[found] = doubted.any(axis=0)
     return found

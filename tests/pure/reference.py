@@ -128,30 +128,36 @@ def expected(
         bound = at - round(spec.window * SECOND)
     else:
         bound = at if start is None else start
+    first = min(e.time for e in entries)
+    warming = first > bound or (spec.cycle and start is None)
+    value, share, doubted = _windowed(entries, spec, bound, at, held=held)
+    if share < spec.min_completeness - 1e-9 or isnan(value) or (held and stale):
+        reason = NoScore.WARMING_UP if warming else NoScore.INPUT_MISSING
+        reason = NoScore.INPUT_STALE if stale else reason
+        return Expected(nan, NoScore.INPUT_BAD if bad else reason, doubted=False)
+    return Expected(value, NoScore.NONE, doubted=bad or doubted)
+
+
+def _windowed(
+    entries: list[Entry], spec: FeatureSpec, bound: int, at: int, *, held: bool
+) -> tuple[float, float, bool]:
+    """Value, share of its input, and whether an UNCERTAIN sample is in it."""
     found = weighted(entries, spec, bound, at, held=held)
     length = (at - bound) / SECOND
     wanted = length if held else length * spec.rate
     share = min(fsum(w for w, _, _ in found) / wanted, 1.0) if wanted else 0.0
-    inside = [e for e in good if e.time > bound]
+    inside = [e for e in entries if bound < e.time <= at and not isnan(e.value)]
     if spec.aggregate == "count":
         value = float(len(inside))
     else:
         value = aggregate(spec.aggregate, found, 1 / spec.rate if held else None)
-    doubted = bad or any(e.quality == Quality.UNCERTAIN for e in inside)
-    if held:
-        carried = [e for e in known if e.time <= bound]
-        doubted = doubted or bool(carried and carried[-1].quality == Quality.UNCERTAIN)
-    if share < spec.min_completeness - 1e-9 or isnan(value) or (held and stale):
-        first = min(e.time for e in entries)
-        reason = NoScore.INPUT_MISSING
-        if first > bound or (spec.cycle and start is None):
-            reason = NoScore.WARMING_UP
-        if stale:
-            reason = NoScore.INPUT_STALE
-        if bad:
-            reason = NoScore.INPUT_BAD
-        return Expected(nan, reason, doubted=False)
-    return Expected(value, NoScore.NONE, doubted=doubted)
+    doubted = any(e.quality == Quality.UNCERTAIN for e in inside)
+    carried = [e for e in entries if e.time <= bound][-1:]
+    if held and carried and carried[0].quality == Quality.UNCERTAIN:
+        low = bound + round(SECOND / spec.rate)
+        after = [e.time for e in entries if bound < e.time <= at]
+        doubted = doubted or not after or after[0] > low
+    return value, share, doubted
 
 
 def _instant(

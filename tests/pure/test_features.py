@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -90,22 +91,29 @@ def same(one: FeatureRows, other: FeatureRows) -> bool:
 def test_every_feature_equals_its_formula(
     stream: list[Sample], held_a: bool, held_b: bool, when: int
 ) -> None:
-    """Whatever comes in, each feature is what its formula says, or the reason why not."""
+    """Each feature is what its formula says, or has the reason why it is not."""
     held = (held_a, held_b)
     window = window_of(stream, held, depth=256)
     at = T0 + when * SECOND // 4
     plan = FeaturePlan(SPECS, KIND)
     rows = plan.compute(window, np.arange(3, dtype=np.int32), np.full(3, at))
     for asset in range(3):
+        good = 0
         for column, spec in enumerate(SPECS):
             role = KIND.role_index(spec.tag)
             mine = [(t, v, q) for r, a, t, v, q in stream if (r, a) == (role, asset)]
             want = reference.expected(mine, spec, at, held=held[role])
+            good += want.missing == 0 and not want.doubted
             where = f"{spec.name} of asset {asset}"
             assert NoScore(want.missing) == NoScore(rows.missing[asset, column]), where
             assert rows.values[asset, column] == pytest.approx(
                 want.value, rel=1e-5, abs=1e-5, nan_ok=True
             ), where
+        assert rows.inputs_good[asset] == good
+        assert rows.valid[asset] == (not rows.missing[asset].any())
+        assert rows.quality[asset] == (
+            2 if not rows.valid[asset] else int(good < len(SPECS))
+        )
 
 
 @settings(max_examples=60, deadline=None)
@@ -117,7 +125,7 @@ def test_cutting_the_stream_changes_nothing(
     whole = window_of(stream, (False, True))
     pieces = Window(KIND, 512, np.array([False, True]))
     edges = [0, *sorted(cuts), len(stream)]
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         pieces.ingest(batch(stream[low:high]))
     plan = FeaturePlan(SPECS, KIND)
     assets, at = np.arange(3, dtype=np.int32), np.full(3, T0 + when * SECOND // 4)
@@ -143,6 +151,29 @@ def test_a_row_does_not_depend_on_its_company(
         assert same(every.take(np.array([asset])), alone)
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_a_lonely_column_is_summed_like_many(held: bool) -> None:
+    """One asset with one tag gives the bits it gives among others."""
+    kind = AssetType("pump", ("P1", "P2", "P3"), (Tag("a"),), 0)
+    specs = [
+        FeatureSpec(name, "a", name, window=64.0)
+        for name in AGGREGATES
+        if name not in INSTANT
+    ]
+    window = Window(kind, 128, np.array([held]))
+    noise = np.random.default_rng(3).normal(size=300)
+    times = np.repeat(T0 + np.arange(100) * SECOND, 3)
+    window.ingest(SampleBatch.of(np.tile([0, 1, 2], 100), times, noise))
+    plan = FeaturePlan(specs, kind)
+    at = np.full(3, times[-1])
+    among = plan.compute(window, np.arange(3, dtype=np.int32), at)
+
+    assert among.valid.all()
+    for asset in range(3):
+        alone = plan.compute(window, np.array([asset], np.int32), at[:1])
+        assert same(among.take(np.array([asset])), alone)
+
+
 def test_a_reported_change_gives_what_full_sampling_gives() -> None:
     """Leaving out unchanged values changes no feature but count."""
     kind = AssetType("pump", ("P1",), (Tag("a"),), 0)
@@ -155,11 +186,13 @@ def test_a_reported_change_gives_what_full_sampling_gives() -> None:
         if name not in {*INSTANT, "count"}
     ]
     full = Window(kind, 128, np.array([False]))
-    full.ingest(SampleBatch.of(np.zeros(len(level)), times, level))
+    full.ingest(SampleBatch.of(np.zeros(len(level), np.int32), times, level))
     changed = np.diff(level, prepend=np.nan) != 0
     sparse = Window(kind, 128, np.array([True]))
     sparse.ingest(
-        SampleBatch.of(np.zeros(changed.sum()), times[changed], level[changed])
+        SampleBatch.of(
+            np.zeros(changed.sum(), np.int32), times[changed], level[changed]
+        )
     )
     plan = FeaturePlan(specs, kind)
     asset = np.zeros(len(level) - 16, np.int32)
@@ -177,12 +210,11 @@ def test_a_dead_source_vouches_for_nothing() -> None:
     plan = FeaturePlan([FeatureSpec("x", "a", "last", hold=3.0)], KIND)
     at = np.array([T0 + 100 * SECOND])
     one = np.zeros(1, np.int32)
-    for silence, valid in ((0, True), (3, True), (4, False)):
+    for silence, reason in ((0, 0), (3, 0), (4, NoScore.INPUT_STALE)):
         alive = np.full(window.columns, at[0] - silence * SECOND)
         rows = plan.compute(window, one, at, alive=alive)
-        assert rows.valid.tolist() == [valid]
+        assert rows.reason.tolist() == [reason]
         assert rows.age.tolist() == [silence]
-    assert rows.reason.tolist() == [NoScore.INPUT_STALE]
 
 
 def test_held_over_bad_is_uncertain_then_missing() -> None:

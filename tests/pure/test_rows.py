@@ -14,7 +14,7 @@ from edge_agent.features.offline import TriggerSpec, offline_rows, trigger_for
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.rows import RowBuilder
 from edge_agent.features.spec import FeatureSpec
-from edge_agent.features.window import NEVER, Window
+from edge_agent.features.window import Window, depth_for
 from edge_agent.records import NoScore
 from edge_agent.samples import AssetType, SampleBatch, Tag
 
@@ -137,20 +137,29 @@ def test_turns_leave_no_trace(
         assert by_asset(one) == by_asset(many)
 
 
-@settings(max_examples=60, deadline=None)
-@given(streams, cuts, helds)
+@pytest.mark.parametrize("trigger", [TriggerSpec(every=0.7), TriggerSpec(on="update")])
+@pytest.mark.parametrize("held", [False, True])
 def test_a_small_ring_gives_the_rows_of_a_large_one(
-    stream: list[Arrival], ends: list[int], held: tuple[bool, ...]
+    trigger: TriggerSpec, held: bool
 ) -> None:
-    """A backlog larger than the ring's room is taken in steps, and scored right."""
-    specs = SPECS[:2]
-    large = turns(builder(specs=specs, held=held, depth=2048), stream, [5000])
-    small = turns(builder(specs=specs, held=held, depth=4), stream, [*ends, 5000])
+    """A backlog many times the ring's room is taken in steps, and scored right."""
+    noise = np.random.default_rng(1).normal(size=1200)
+    queues: list[Arrival] = [
+        (150_000, role, 0, 250 * k, noise[600 * role + k], 0)
+        for role in (A, B)
+        for k in range(600)
+    ]
+    specs = SPECS[:4]
+    keep = (held, held, False)
+    depth = depth_for(specs)
+    small = turns(builder([trigger], keep, specs, depth), queues, [150_300])
+    large = turns(builder([trigger], keep, specs, 4096), queues, [150_300])
 
-    for one, many in zip(large[:2], small[:2], strict=True):
-        assert [[r[0] for r in a] for a in by_asset(one)] == [
-            [r[0] for r in a] for a in by_asset(many)
-        ]
+    assert depth < 100
+    assert by_asset(small[0]) == by_asset(large[0])
+    if trigger.on is not None:
+        assert len(small[0][0]) == 600
+        assert small[0][0].valid[20:].all()
 
 
 @settings(max_examples=60, deadline=None)
@@ -202,8 +211,8 @@ def test_a_restart_scores_nothing_twice(
     first = builder(TRIGGERS[1:])
     old = turns(first, [a for a in stream if a[0] <= 2000], [*before, 2000][-1:])
     second = builder(TRIGGERS[1:])
-    for (_, one), (_, other) in zip(first.pipelines, second.pipelines, strict=True):
-        other.restore(one.saved(), T0 + 2000 * MS)
+    for (_, from_), (_, to) in zip(first.pipelines, second.pipelines, strict=True):
+        to.restore(from_.saved(), T0 + 2000 * MS)
     new = turns(second, stream, [5000, *(5000 + c for c in after)])
 
     for one, two in zip(old, new, strict=True):
@@ -396,4 +405,3 @@ def test_an_empty_recording_has_no_rows() -> None:
     rows = offline_rows(KIND, SPECS, UPDATE[0], batch([]))
 
     assert rows.values.shape == (0, len(SPECS))
-    assert NEVER < 0
