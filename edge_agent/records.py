@@ -55,6 +55,7 @@ class NoScore(IntEnum):
     MODEL_ERROR = 5
     MODEL_MISSING = 6
     INPUT_STALE = 7
+    AGENT_STOPPED = 8
 
 
 @dataclass(frozen=True, slots=True)

@@ -141,6 +141,12 @@ class Tray:
             self._reads.append(read)
             self._changed.notify()
 
+    def unsettled(self, read: Read, found: list[Stored]) -> list[Stored]:
+        """Without those acknowledged already, whose deletion is not written yet."""
+        with self._lock:
+            acks = self._waiting.acks
+            return [s for s in found if not acks.get(s.id, 0) & read.bit]
+
     def waiting(self, read: Read) -> list[Stored]:
         """The part of an answer that is still in memory."""
         with self._lock:

@@ -284,9 +284,10 @@ class Writer:
             if bad:
                 losses = self._database.discard(bad, _DAMAGED_ROW)
                 self._count([], losses)
-            if good or not bad:
-                return good
-            after = max(bad)
+            owed = self._tray.unsettled(read, good)
+            if owed or not (good or bad):
+                return owed
+            after = max([*bad, *(stored.id for stored in good)])
 
     # --- when the disk does not ------------------------------------------------
 
