@@ -64,7 +64,7 @@ class Bridge:
         self._fileno = connection.fileno()
         self._client.on_socket_close = self._closing
         asyncio.get_running_loop().add_reader(self._fileno, self._readable)
-        self._tick(min(TICK, keepalive / 4))
+        self._tick(max(0.1, min(TICK, keepalive / 4)))
 
     def detach(self) -> None:
         """Watch no more, and close."""

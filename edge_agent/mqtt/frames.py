@@ -20,6 +20,9 @@ FIRST_OWN_ID = 0x8000
 """Packet ids from here up are ours, those below are paho's: a PUBACK tells whose."""
 LAST_ID = 0xFFFF
 
+MAX_CONTROL = 1 << 20
+"""Bytes that any other packet (or a PUBLISH of QoS 2) may have."""
+
 _PUBACK = b"\x40\x02"
 _FAILED = 0x80
 _CONTINUES = 0x80
@@ -122,6 +125,8 @@ class FrameCutter:
         except IndexError:
             raise MalformedFrame("a PUBLISH that ends within its header") from None
         self._rest = data[end:]
+        if len(self._rest) > max(self._limit, MAX_CONTROL):
+            raise MalformedFrame(f"a packet of more than {MAX_CONTROL} bytes unasked")
         return cut
 
     def _walk(self, data: bytes, cut: Cut) -> int:  # noqa: C901

@@ -113,7 +113,7 @@ def connect(
 ) -> None:
     """Hand the connection to paho, which queues its CONNECT."""
     client.ready = ready
-    keepalive = math.ceil(link.keepalive)
+    keepalive = min(math.ceil(link.keepalive), 0xFFFF)
     if link.version != "5":
         client.connect(link.host, port_of(link), keepalive)
         return

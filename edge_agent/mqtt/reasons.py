@@ -14,9 +14,20 @@ class LinkLost(Transient):
     """
 
     def __init__(self, message: str, *, code: int = 0) -> None:
-        super().__init__(message)
+        super().__init__(message, retry_after=_PATIENCE.get(code))
         self.code = code
 
+
+_PATIENCE = {
+    0x86: 30.0,  # brokers lock a user out after a few wrong passwords
+    0x87: 30.0,
+    0x89: 10.0,
+    0x8A: 300.0,
+    0x8E: 30.0,  # two clients with one id throw each other out for ever
+    0x97: 30.0,
+    0x9F: 10.0,
+}
+"""Seconds to wait at least after a reason code; others are tried again sooner."""
 
 _ADVICE = {
     0x84: "it does not speak this MQTT version: set version: '3.1.1' (or '5')",

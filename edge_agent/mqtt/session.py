@@ -165,7 +165,9 @@ class MqttSession:
         raise self._bridge.failure or LinkLost(f"{self._where} was left")
 
     async def close(self) -> None:
-        """Say goodbye, so that the broker keeps the will to itself."""
+        """Send what waits, then say goodbye: the broker keeps the will to itself."""
+        if self.connected:
+            await self._bridge.drained(GOODBYE_TIMEOUT)
         if self.connected:
             self._client.on_disconnect = None
             self._client.disconnect()

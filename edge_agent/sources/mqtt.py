@@ -17,7 +17,7 @@ What the agent decides here, and why:
 from __future__ import annotations
 
 import asyncio
-from itertools import repeat
+from itertools import count, repeat
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -117,7 +117,9 @@ class MqttSource:
                 await self._watch(session)
         except LinkLost as lost:
             self._became("lost", str(lost))
-            raise SourceLost(f"source {self.name}: {lost}") from lost
+            raise SourceLost(
+                f"source {self.name}: {lost}", retry_after=lost.retry_after
+            ) from lost
         except SourceLost as lost:
             self._became("lost", str(lost))
             raise
@@ -191,8 +193,10 @@ class MqttSource:
         received = self._heard = arrivals.received
         columns, find = Columns(), self._topics.find
         limit = self._settings.max_payload
-        for topic, payload, old in zip(
-            arrivals.topics, arrivals.payloads, _marks(arrivals), strict=False
+        # a read's messages a nanosecond apart: two of one tag are two samples
+        moments = count(received + 1 - len(arrivals.topics))
+        for moment, topic, payload, old in zip(
+            moments, arrivals.topics, arrivals.payloads, _marks(arrivals), strict=False
         ):
             reader = find(topic)
             if reader is None:
@@ -201,7 +205,7 @@ class MqttSource:
                 self._too_large(topic, len(payload))
             else:
                 try:
-                    reader.read(payload, columns, received, old)
+                    reader.read(payload, columns, moment, old)
                 except Unreadable as bad:
                     self._refusals.add(topic, payload, bad.reason, bad.detail)
                 if columns.refusals:

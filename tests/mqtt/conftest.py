@@ -2,9 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
+from tests import peers
 from tests.mqtt.kinds import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def mosquitto(tmp_path: Path) -> Iterator[peers.Mosquitto]:
+    """A broker for one test, killed at its end: a tenth of a second each."""
+    with peers.Mosquitto(tmp_path / "mosquitto") as broker:
+        yield broker
+        broker.kill()
 
 
 @pytest.fixture(

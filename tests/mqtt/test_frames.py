@@ -142,6 +142,14 @@ def test_a_huge_message_is_never_held() -> None:
     assert cutter.feed(b"\x30\x04\x00\x01tx").payloads == [b"x"]
 
 
+def test_an_endless_control_packet_is_refused() -> None:
+    """A broker cannot make us hold what we never asked for."""
+    cutter = FrameCutter(version5=True, limit=LIMIT)
+    cutter.feed(b"\x90" + encoded_length(200_000_000) + bytes(1_000_000))
+    with pytest.raises(MalformedFrame):
+        cutter.feed(bytes(100_000))
+
+
 @given(
     topic=st.text(min_size=1, max_size=30, alphabet=st.characters(codec="utf-8")),
     payload=st.binary(max_size=300),

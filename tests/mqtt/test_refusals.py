@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 FAST = Kind(fast=True, version="5")
 
 
-async def _refusal(kind: Kind, link: MqttLink, password: str | None = None) -> str:
-    session = kind.unconnected(link, password=password, connect_timeout=1.0)
+async def _refusal(
+    kind: Kind, link: MqttLink, password: str | None = None, patience: float = 10.0
+) -> str:
+    session = kind.unconnected(link, password=password, connect_timeout=patience)
     with pytest.raises(LinkLost) as lost:
         await session.connect()
     assert not session.connected
@@ -48,7 +50,7 @@ async def test_an_unknown_name(kind: Kind) -> None:
 async def test_a_server_that_says_nothing(kind: Kind) -> None:
     """A port that accepts and stays silent ends in a timeout that says so."""
     async with _server([], hang_up=False) as port:
-        told = await _refusal(kind, kind.link(port))
+        told = await _refusal(kind, kind.link(port), patience=0.3)
     assert "does not answer" in told
 
 

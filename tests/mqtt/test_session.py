@@ -50,19 +50,17 @@ async def test_qos_0_has_no_id_and_keeps_its_place(
         assert [payload for _, payload in log.messages] == [f[1] for f in frames]
 
 
-@pytest.mark.parametrize("size", [0, 1, 127, 128, 16_383, 16_384, 200_000])
-async def test_any_size_goes_through(
-    kind: Kind, mosquitto: peers.Mosquitto, size: int
-) -> None:
+async def test_any_size_goes_through(kind: Kind, mosquitto: peers.Mosquitto) -> None:
     """Payloads at the borders of the length encoding arrive as they were sent."""
     log = Log()
-    payload = bytes(i % 251 for i in range(size))
+    sizes = (0, 1, 127, 128, 16_383, 16_384, 200_000)
+    payloads = [bytes(i % 251 for i in range(size)) for size in sizes]
     topic = "fäbrik/" + "x" * 200
     async with kind.session(mosquitto.port, log, subscriptions=[(topic, 1)]) as session:
-        session.publish_many([(topic.encode(), payload, 1, False)])
-        await until(lambda: bool(log.messages))
+        session.publish_many([(topic.encode(), each, 1, False) for each in payloads])
+        await until(lambda: len(log.messages) == len(sizes))
 
-        assert log.messages == [(topic.encode(), payload)]
+        assert log.messages == [(topic.encode(), each) for each in payloads]
 
 
 async def test_more_than_the_socket_takes_is_sent_in_the_end(
@@ -143,6 +141,7 @@ async def test_a_broker_that_dies_ends_the_session(
             session.publish_many([(b"t", b"", 0, False)])
 
 
+@pytest.mark.parametrize("kind", [Kind(fast=f, version="5") for f in (True, False)])
 async def test_a_broker_that_hangs_is_noticed(
     kind: Kind, mosquitto: peers.Mosquitto
 ) -> None:
@@ -165,6 +164,19 @@ async def test_a_quiet_link_is_kept_alive(
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(session.run_until_lost(), 2.5)
         assert session.connected
+
+
+async def test_a_close_sends_what_waits(kind: Kind, mosquitto: peers.Mosquitto) -> None:
+    """The last words before a close arrive, however much was before them."""
+    log = Log()
+    more: dict[str, Any] = {"subscriptions": [("t", 0)], "max_payload": 100_000}
+    async with kind.session(mosquitto.port, log, client_id="reader", **more):
+        async with kind.session(mosquitto.port) as session:
+            session.publish_many([(b"t", bytes(60_000), 0, False)] * 100)
+            session.publish_many([(b"t", b"last", 0, False)])
+        await until(lambda: len(log.messages) == 101)
+
+        assert log.messages[-1] == (b"t", b"last")
 
 
 async def test_the_will_is_published_only_without_a_goodbye(

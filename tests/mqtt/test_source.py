@@ -179,6 +179,19 @@ async def test_other_ways_to_write_a_number(
     assert 0 <= bench.times[0] - before < 20e9
 
 
+async def test_values_of_one_tag_in_one_read_keep_their_order(
+    mosquitto: peers.Mosquitto,
+) -> None:
+    """Without a time stamp, messages that arrive together are told apart."""
+    bench = Bench(mosquitto.port, [("t", None)], payload="number")
+    async with bench.running(), publisher(mosquitto.port) as out:
+        out.publish_many([(b"t", b"%d" % i, 0, False) for i in range(200)])
+        samples = await bench.samples(200)
+
+    assert [value for _, value, _ in samples] == list(range(200))
+    assert bench.times == sorted(set(bench.times))
+
+
 async def test_text_tags_carry_strings(mosquitto: peers.Mosquitto) -> None:
     """A part id arrives as a text beside its numbers."""
     bench = Bench(mosquitto.port, [("t", "part", True), ("t", "force")])
