@@ -76,11 +76,15 @@ class Draft:
         self, loc: Loc, message: str, hint: str = "", at: Place | None = None
     ) -> None:
         """Add a problem at a path of keys, or at a place in a list."""
-        said = f"{self.path(loc)}: {message}" if loc else message
         if at is None:
-            self.problems.append(self._mark(loc).problem(said, hint))
+            self.problems.append(self.problem(loc, message, hint))
         else:
-            self.problems.append(at.problem(said, hint))
+            self.problems.append(at.problem(f"{self.path(loc)}: {message}", hint))
+
+    def problem(self, loc: Loc, message: str, hint: str = "") -> Problem:
+        """A problem at a path of keys."""
+        said = f"{self.path(loc)}: {message}" if loc else message
+        return located(self.root, loc)[1].problem(said, hint)
 
     def path(self, loc: Loc) -> str:
         """``assets[pump].tags.flow``: groups are named by their type."""
@@ -89,9 +93,6 @@ class Draft:
             if isinstance(kind, Scalar):
                 return dotted((f"assets[{kind.text}]", *loc[2:]))
         return dotted(loc)
-
-    def _mark(self, loc: Loc) -> Mark:
-        return located(self.root, loc)[1]
 
     def _known(self, groups: Mapping[int, AssetGroup]) -> Known:
         """What the tree has and the sound part has not."""

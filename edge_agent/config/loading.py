@@ -8,11 +8,11 @@ reported, so that one round of corrections is enough.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.config.drafting import drafted
+from edge_agent.config.drafting import Draft, drafted
 from edge_agent.config.merging import merged
 from edge_agent.config.plant import Plant, plant_of
 from edge_agent.config.problems import Problem, Refused
@@ -23,6 +23,7 @@ from edge_agent.config.tree import Block, Mark, parse
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge_agent.config.problems import Loc
     from edge_agent.config.reading import SourceText
     from edge_agent.config.schema import AgentConfig
 
@@ -42,12 +43,24 @@ class Loaded:
         plant: every tag of it, numbered and addressed.
         files: what was read, lists (CSV) included, in order.
         digest: SHA-256 over these files' names and content.
+        draft: the files' text, to point at a place in it.
     """
 
     config: AgentConfig
     plant: Plant
     files: tuple[Path, ...]
     digest: str
+    draft: Draft = field(repr=False, compare=False)
+
+    def problem(self, loc: Loc, message: str, hint: str = "") -> Problem:
+        """A problem found later (a model, a certificate) at its place in the files.
+
+        Args:
+            loc: path of keys, e.g. ``("pipelines", "pump-anomaly", "model")``.
+            message: what is wrong.
+            hint: what to do.
+        """
+        return self.draft.problem(loc, message, hint)
 
 
 def load(path: Path) -> AgentConfig:
@@ -94,7 +107,7 @@ def read(path: Path) -> Loaded:
     listed = (list_ for group in config.assets for list_ in lists_of(group))
     read_files = (*files, *dict.fromkeys(listed))
     plant = plant_of(tuple(config.sources), rosters)
-    return Loaded(config, plant, read_files, _hashed(read_files))
+    return Loaded(config, plant, read_files, _hashed(read_files), draft)
 
 
 def _files(path: Path) -> tuple[list[Path], list[Problem]]:

@@ -50,9 +50,14 @@ class Refused(ConfigError):
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         self.problems = tuple(problems)
-        count = len(self.problems)
-        tail = f"{count} problem{'s' if count > 1 else ''} found."
-        super().__init__("\n".join([*map(str, self.problems), tail]))
+        super().__init__(report(self.problems))
+
+
+def report(problems: Sequence[Problem]) -> str:
+    """Every problem, and how many there are."""
+    count = len(problems)
+    tail = f"{count} problem{'s' if count > 1 else ''} found."
+    return "\n".join([*map(str, problems), tail])
 
 
 def dotted(loc: Loc) -> str:

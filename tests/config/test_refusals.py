@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import string
 from pathlib import Path
@@ -12,7 +13,6 @@ from hypothesis import strategies as st
 
 from edge_agent.config import loading
 from edge_agent.config.problems import Refused
-from edge_agent.errors import ConfigError
 
 BAD = Path(__file__).with_name("bad")
 CASES = sorted(path.name for path in BAD.iterdir() if path.suffix != ".txt")
@@ -133,10 +133,8 @@ def test_any_edit_is_accepted_or_explained(
         text = text[:at] + insert + text[at + length :]
     path = tmp_path_factory.getbasetemp() / "mangled.yaml"
     path.write_text(text, newline="", errors="replace")
-    try:
-        loading.read(path)
-    except ConfigError as error:
-        assert ":" in str(error)
+    with contextlib.suppress(Refused):
+        assert len(loading.read(path).plant.tags) > 0
 
 
 @settings(max_examples=200, deadline=None)
@@ -172,11 +170,10 @@ SHAPES = st.recursive(
 @given(
     st.dictionaries(
         st.sampled_from(
-            ["site", "gateway", "sources", "assets", "pipelines", "registry"]
-            + ["outputs", "store", "x"]
+            ["site", "gateway", "sources", "assets", "pipelines", "outputs", "x"]
         ),
         SHAPES,
-        max_size=9,
+        max_size=7,
     )
 )
 def test_any_shape_is_explained(

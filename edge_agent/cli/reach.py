@@ -1,0 +1,60 @@
+"""Whether the servers of a configuration can be reached and used."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from edge_agent.cli.surroundings import links
+from edge_agent.config import secrets
+from edge_agent.config.schema import MqttSource, OpcUaSource
+from edge_agent.errors import ConfigError
+from edge_agent.mqtt import probe as broker
+from edge_agent.sources import opcua_probe as server
+from edge_agent.sources.mqtt_topics import filters
+
+if TYPE_CHECKING:
+    from edge_agent.config.loading import Loaded
+    from edge_agent.config.problems import Loc, Problem
+    from edge_agent.config.schema import MqttLink, Source
+
+
+async def reach(loaded: Loaded) -> list[Problem]:
+    """Connect to every server at once; nothing is written, nobody is disturbed."""
+    asked = (_reach(loaded, loc, link) for loc, link in links(loaded))
+    return [problem for found in await asyncio.gather(*asked) for problem in found]
+
+
+async def _reach(loaded: Loaded, loc: Loc, link: Source | MqttLink) -> list[Problem]:
+    name = str(loc[-1])
+    try:
+        password = secrets.password_of(name, link)
+    except ConfigError as error:
+        said = [str(error)]
+    else:
+        said = await _ask(loaded, name, link, password)
+    return [loaded.problem(loc, text) for text in said]
+
+
+async def _ask(
+    loaded: Loaded, name: str, link: Source | MqttLink, password: str | None
+) -> list[str]:
+    config, bindings = loaded.config, loaded.plant.bindings
+    if isinstance(link, OpcUaSource):
+        return await server.probe(
+            name,
+            link,
+            bindings[name],
+            pki_dir=config.pki_dir,
+            application_uri=config.application_uri,
+            password=password,
+        )
+    wanted: list[tuple[str, int]] = []
+    if isinstance(link, MqttSource):
+        addresses = (binding.address for binding in bindings[name])
+        wanted = [(topic, link.qos) for topic in filters(addresses)]
+    client_id = config.client_id(name, link)
+    wrong = await broker.probe(
+        link, client_id=client_id, password=password, subscriptions=wanted
+    )
+    return [] if wrong is None else [wrong]
