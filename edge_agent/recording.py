@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from edge_agent.samples import TagTable
 
-Row = tuple[int, int, int, str, int]
-"""Tag index, time, received, value as text, quality."""
+Row = tuple[int, int, int, float | str, int]
+"""Tag index, time, received, value, quality."""
 
 _SCALES = ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (math.inf, 1))
 HEADER = ("time", "tag", "value", "quality", "received")
@@ -47,7 +47,7 @@ def read(path: Path, tags: TagTable) -> SampleBatch:
     """
     try:
         rows = _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
-        return _batch(list(_samples(rows, _numbered(tags), path)), tags)
+        return _batch(list(_samples(rows, _numbered(tags), path)))
     except OSError as why:
         raise ConfigError(f"{path}: cannot be read: {why.strerror or why}") from why
 
@@ -86,8 +86,14 @@ def _scale(number: float) -> int:
     return next(scale for limit, scale in _SCALES if abs(number) < limit)
 
 
-def _numbered(tags: TagTable) -> dict[str, int]:
-    return {tags.name(index): index for index in range(len(tags))}
+def _numbered(tags: TagTable) -> dict[str, tuple[int, bool]]:
+    """Tag index by name, and whether its values are text."""
+    is_text = _texts(tags)
+    return {tags.name(index): (index, is_text[index]) for index in range(len(tags))}
+
+
+def _texts(tags: TagTable) -> list[bool]:
+    return [tag.text for kind in tags.types for tag in kind.tags for _ in kind.assets]
 
 
 def _csv_rows(path: Path) -> Iterator[dict[str, str]]:
@@ -116,7 +122,9 @@ def _text(value: object) -> str:
 
 
 def _samples(
-    rows: Iterable[Mapping[str, str]], numbered: Mapping[str, int], path: Path
+    rows: Iterable[Mapping[str, str]],
+    numbered: Mapping[str, tuple[int, bool]],
+    path: Path,
 ) -> Iterator[Row]:
     for line, row in enumerate(rows, start=2):
         try:
@@ -125,16 +133,24 @@ def _samples(
             raise ConfigError(f"{path}:{line}: {_explained(why)}") from why
 
 
-def _of_row(row: Mapping[str, str], numbered: Mapping[str, int]) -> Iterator[Row]:
+def _of_row(
+    row: Mapping[str, str], numbered: Mapping[str, tuple[int, bool]]
+) -> Iterator[Row]:
     time = parse_time(row["time"])
     received = parse_time(row["received"]) if row.get("received") else time
     if "tag" in row:
+        tag, is_text = numbered[row["tag"]]
         quality = int(row.get("quality") or Quality.GOOD)
-        yield numbered[row["tag"]], time, received, row["value"], quality
+        yield tag, time, received, _value(row["value"], is_text), quality
         return
     for name, value in row.items():
         if name not in ("time", "received") and value not in ("", None):
-            yield numbered[name], time, received, value, Quality.GOOD
+            tag, is_text = numbered[name]
+            yield tag, time, received, _value(value, is_text), Quality.GOOD
+
+
+def _value(written: str, is_text: bool) -> float | str:
+    return written if is_text else float(written or "nan")
 
 
 def _explained(why: Exception) -> str:
@@ -146,21 +162,16 @@ def _explained(why: Exception) -> str:
     return str(why)
 
 
-def _batch(rows: list[Row], tags: TagTable) -> SampleBatch:
+def _batch(rows: list[Row]) -> SampleBatch:
     rows.sort(key=lambda row: row[2])  # stable: arrival order within one stamp
-    is_text = np.zeros(len(tags), bool)
-    for kind in tags.types:
-        for role, tag in enumerate(kind.tags):
-            start = kind.index(role, 0)
-            is_text[start : start + len(kind.assets)] = tag.text
     texts: list[str] = []
     values = np.empty(len(rows))
-    for position, (tag_index, _, _, value, _) in enumerate(rows):
-        if is_text[tag_index]:
+    for position, (_, _, _, value, _) in enumerate(rows):
+        if isinstance(value, str):
             values[position] = len(texts)
             texts.append(value)
         else:
-            values[position] = float(value or "nan")
+            values[position] = value
     return SampleBatch.of(
         [row[0] for row in rows],
         [row[1] for row in rows],
@@ -181,9 +192,7 @@ class Recorder:
 
     def __init__(self, path: Path, tags: TagTable) -> None:
         self._names = [tags.name(index) for index in range(len(tags))]
-        self._is_text = [
-            tag.text for kind in tags.types for tag in kind.tags for _ in kind.assets
-        ]
+        self._is_text = _texts(tags)
         self._file: TextIO = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)
         self._writer.writerow(HEADER)
