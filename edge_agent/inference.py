@@ -282,14 +282,14 @@ def _packed(arrays: Mapping[str, NDArray[np.int64]], assets: Sequence[str]) -> b
 
 
 def _restored(body: bytes, pipeline: Pipeline) -> PipelineState:
-    then, plain = msgspec.msgpack.decode(body)
-    arrays = {
-        name: np.frombuffer(raw, np.int64).reshape(shape)
-        for name, (shape, raw) in plain.items()
-    }
     try:
+        then, plain = msgspec.msgpack.decode(body)
+        arrays = {
+            name: np.frombuffer(raw, np.int64).reshape(shape)
+            for name, (shape, raw) in plain.items()
+        }
         return PipelineState.restored(arrays, then, pipeline.info.assets)
-    except (ValueError, KeyError) as why:
+    except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as why:
         log.warning(
             "alarm state not restored", pipeline=pipeline.info.pipeline, why=str(why)
         )

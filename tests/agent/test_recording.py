@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import arro3.core
 import arro3.io
@@ -65,7 +65,7 @@ def test_a_wide_recording_has_a_column_a_tag(tmp_path: Path) -> None:
 
 def test_parquet_reads_like_csv(tmp_path: Path) -> None:
     """The same columns in Parquet give the same samples."""
-    columns = {
+    columns: dict[str, Any] = {
         "time": arro3.core.Array(
             [1_700_000_000, 1_700_000_001], arro3.core.DataType.int64()
         ),

@@ -1,0 +1,180 @@
+"""The turn with its state: drain, score, commit, restore."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_agent.clock import ManualClock
+from edge_agent.features.plan import FeaturePlan
+from edge_agent.features.rows import RowBuilder
+from edge_agent.features.spec import FeatureSpec
+from edge_agent.features.triggers import Every
+from edge_agent.features.window import Window, depth_for
+from edge_agent.inbox import Inbox
+from edge_agent.inference import Inference, Line
+from edge_agent.instruments import Instruments
+from edge_agent.records import AlarmRecord, AlarmState, EventRecord, LossRecord
+from edge_agent.samples import NANOSECONDS, AssetType, Tag, TagTable
+from edge_agent.stamps import Stamps
+from tests.pure.test_pipeline import FirstFeature, pipeline
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    import pytest
+
+    from edge_agent.records import Record
+
+KIND = AssetType("pump", ("P-1", "P-2"), (Tag("pressure"), Tag("flow")), 0)
+TAGS = TagTable((KIND,), ("plc",), np.zeros(4, np.int16))
+SPECS = [FeatureSpec(r, r, "last", hold=10.0) for r in ("pressure", "flow")]
+START = 1_700_000_000 * NANOSECONDS
+
+
+class Bench:
+    """An inference over two pumps whose time a test moves by hand."""
+
+    def __init__(self, limit: int = 1000, **changes: object) -> None:
+        self.clock = ManualClock(START)
+        self.inbox = Inbox(TAGS, limit=limit)
+        self.instruments = Instruments()
+        self.records: list[Record] = []
+        self.checkpoint: Mapping[str, bytes] = {}
+        plan = FeaturePlan(SPECS, KIND)
+        window = Window(KIND, depth_for(SPECS))
+        builder = RowBuilder(window, [(plan, Every(KIND, NANOSECONDS, START))])
+        self.line = Line(builder, [pipeline(**changes)], period=NANOSECONDS)
+        self.inference = Inference(
+            [self.line],
+            self.inbox,
+            Stamps(TAGS, ["source"]),
+            self._submit,
+            self.clock,
+            self.instruments,
+        )
+
+    def _submit(
+        self, records: Sequence[Record], checkpoint: Mapping[str, bytes]
+    ) -> None:
+        self.records += records
+        self.checkpoint = checkpoint
+
+    def push(self, pressure: float, at: int | None = None) -> None:
+        """Both pumps report now."""
+        now = self.clock.now()
+        self.inbox.push(
+            np.arange(4, dtype=np.int32),
+            np.full(4, now if at is None else at, np.int64),
+            np.array([pressure, pressure, 15.0, 15.0]),
+            np.zeros(4, np.uint8),
+            now,
+        )
+
+    def second(self, pressure: float | None = None) -> int:
+        """Let a second pass, with or without samples."""
+        if pressure is not None:
+            self.push(pressure)
+        self.clock.time += NANOSECONDS
+        return self.inference.turn(self.clock.now())
+
+    def of(self, kind: type) -> list[Any]:
+        """Records of one kind so far."""
+        return [record for record in self.records if isinstance(record, kind)]
+
+
+def test_every_asset_is_scored_each_period() -> None:
+    """Two pumps, three seconds: six rows, in score records of one a turn."""
+    bench = Bench()
+
+    assert [bench.second(1.0) for _ in range(3)] == [2, 2, 2]
+    assert bench.instruments.counter("rows_scored_total", pipeline="pump") == 6
+
+
+def test_silence_ends_in_no_score_with_a_reason() -> None:
+    """A tag without a new value is used as long as it holds, then never again."""
+    bench = Bench()
+    bench.second(1.0)
+    for _ in range(12):
+        bench.second()
+
+    last = bench.records[-1]
+    assert np.isnan(last.score).all()  # type: ignore[union-attr]
+    assert "no new value" in last.reason[0]  # type: ignore[union-attr]
+    assert bench.instruments.counter("rows_without_score_total") > 0
+
+
+def test_samples_dropped_unread_become_a_loss() -> None:
+    """What the inbox could not hold is counted with source and time range."""
+    bench = Bench(limit=8)
+    for _ in range(5):
+        bench.push(1.0)
+    bench.second()
+
+    (loss,) = bench.of(LossRecord)
+    assert (loss.what, loss.subject, loss.count) == ("samples", "plc", 12)
+    assert loss.first == loss.last == START
+
+
+def test_an_alarm_goes_on_after_a_restart() -> None:
+    """The checkpoint of the last turn keeps an alarm from being announced twice."""
+    first = Bench()
+    first.second(9.0)
+    assert {a.state for a in first.of(AlarmRecord)} == {AlarmState.ACTIVE}
+
+    again = Bench()
+    again.inference.restore(first.checkpoint)
+    again.clock.time = first.clock.time
+    again.second(9.0)
+    assert again.of(AlarmRecord) == []
+    again.second(1.0)
+    assert {a.state for a in again.of(AlarmRecord)} == {AlarmState.NORMAL}
+
+
+def test_a_checkpoint_that_fits_nothing_starts_fresh() -> None:
+    """Bytes of another shape cost the alarm's memory, not the start."""
+    bench = Bench()
+    bench.second(9.0)
+    body = bench.checkpoint["alarms/pump"]
+    again = Bench()
+    again.inference.restore({"alarms/pump": body[:1] + b"\x90" + b"\x80"})
+
+    assert again.second(1.0) == 2
+
+
+def test_a_failing_model_is_news_once() -> None:
+    """One event when it begins to fail, one when it works again."""
+    scorer = FirstFeature(error="Boom")
+    bench = Bench(scorer=scorer)
+    bench.second(1.0)
+    bench.second(1.0)
+    scorer.error = ""
+    bench.second(1.0)
+
+    names = [event.name for event in bench.of(EventRecord)]
+    assert names == ["model fails", "model works again"]
+
+
+def test_the_loop_turns_by_itself_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A push wakes the thread; stop makes one last turn and returns."""
+    bench = Bench()
+    turned = threading.Event()
+    submit = bench.inference._submit
+
+    def seen(records: Sequence[Record], checkpoint: Mapping[str, bytes]) -> object:
+        turned.set()
+        return submit(records, checkpoint)
+
+    monkeypatch.setattr(bench.inference, "_submit", seen)
+    thread = threading.Thread(target=bench.inference.run)
+    thread.start()
+    bench.push(1.0)
+    bench.clock.time += NANOSECONDS
+    bench.inbox.wake()
+    assert turned.wait(10)
+    bench.inference.stop()
+    thread.join(10)
+
+    assert not thread.is_alive()
