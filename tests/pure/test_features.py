@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.features.aggregates import total
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import AGGREGATES, INSTANT, FeatureSpec
 from edge_agent.features.window import NEVER, Window, depth_for
@@ -149,6 +150,18 @@ def test_a_row_does_not_depend_on_its_company(
     for asset in range(3):
         alone = plan.compute(window, np.array([asset], np.int32), np.array([at]))
         assert same(every.take(np.array([asset])), alone)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 200), st.integers(1, 40), st.integers(0, 10**6))
+def test_sums_run_in_order_of_time(count: int, width: int, seed: int) -> None:
+    """A column's sum is that of adding its values one by one, whatever its width."""
+    table = np.random.default_rng(seed).normal(size=(count, width))
+    one_by_one = [0.0] * width
+    for row in table.tolist():
+        one_by_one = [a + b for a, b in zip(one_by_one, row, strict=True)]
+
+    assert total(table).tolist() == one_by_one
 
 
 @pytest.mark.parametrize("held", [False, True])
