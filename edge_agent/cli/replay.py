@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from edge_agent import logs, wiring
+from edge_agent import logs
 from edge_agent.clock import ManualClock
 from edge_agent.config import loading
 from edge_agent.errors import ConfigError
 from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
+from edge_agent.lines import core
 from edge_agent.recording import read
 from edge_agent.records import AlarmRecord, NoScore
 
@@ -102,11 +103,11 @@ def _play(loaded: Loaded, batch: SampleBatch, observe: object, submit: object) -
     """Turn through the recording on its own clock, then let open rows close."""
     start = int(batch.received[0]) - 1 if len(batch) else 0
     clock, inbox = ManualClock(start), Inbox(loaded.plant.tags)
-    core = wiring.core(loaded, start)
+    made = core(loaded, start)
     inference = Inference(
-        core.lines,
+        made.lines,
         inbox,
-        core.stamps,
+        made.stamps,
         submit,  # type: ignore[arg-type]
         clock,
         Instruments(),
@@ -120,9 +121,9 @@ def _play(loaded: Loaded, batch: SampleBatch, observe: object, submit: object) -
         clock.time = last
         inference.turn(last, part)
         low = high
-    settle = max((line.settle for line in core.lines), default=0)
+    settle = max((line.settle for line in made.lines), default=0)
     clock.time += settle
-    inference.turn(clock.time, core.stamps.release(clock.time))
+    inference.turn(clock.time, made.stamps.release(clock.time))
 
 
 def _score_line(
