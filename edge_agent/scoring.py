@@ -110,9 +110,10 @@ class OnnxScorer:
         except Exception as error:  # noqa: BLE001  (the runtime's own exceptions have no root)
             return self._failed(len(rows), f"{type(error).__name__}: {error}")
         sound = np.isfinite(score)
+        no_score = np.zeros(len(rows), np.uint8)
         if not sound.all():
             score = np.where(sound, score, np.nan)
-        no_score = np.where(sound, NoScore.NONE, NoScore.MODEL_NAN).astype(np.uint8)
+            no_score[~sound] = NoScore.MODEL_NAN
         return Scores(score, no_score, contributions, probabilities)
 
     def _run(self, rows: F32, plan: BatchPlan) -> dict[str, NDArray[Any]]:

@@ -172,7 +172,7 @@ def _passport(
         "limits": [
             "Learned on a simulation: train it again on your own pumps.",
             "Does not know starts, stops and standstill; score running pumps only.",
-            "Does not find a worn impeller or slow fouling: pumps differ by as much.",
+            "Does not see a worn impeller, fouling or slow drift: pumps differ as much.",
             "Does not protect anything: trips and interlocks stay in the PLC.",
         ],
         "owner": "edge-agent project",
@@ -180,8 +180,8 @@ def _passport(
         "approver": "edge-agent project",
         "training": {
             "script": "models/train_pump_anomaly.py",
-            "data": "Simulated normal running of four halls of 24 pumps "
-            "(edge_agent/demo/hall.py), one from each quarter of a day.",
+            "data": "Simulated normal running: four halls of 24 pumps, each from "
+            "another quarter of the day (edge_agent/demo/hall.py).",
             "start": "2026-01-01T00:00:00Z",
             "end": "2026-01-01T21:00:00Z",
             "rows": len(normal),

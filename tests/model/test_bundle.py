@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import onnx
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
@@ -17,14 +20,13 @@ from onnx import TensorProto, helper
 from edge_agent.bundle import graph
 from edge_agent.bundle.contents import open_bundle
 from edge_agent.bundle.folders import version_order
-from edge_agent.bundle.passport import find, load
+from edge_agent.bundle.passport import find, load, parse
 from edge_agent.errors import ModelRejected
 from edge_agent.scoring import OnnxScorer
 from tests.model import bundles
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 WIDTH = 4
 
@@ -404,6 +406,45 @@ def test_no_bytes_crash_the_look_into_a_graph(cut: int, flips: list[int]) -> Non
     except ModelRejected:
         return
     assert facts.ir_version >= 0
+
+
+_FILES = ("model.onnx", "golden.json", "reference.json")
+_GOOD = yaml.safe_dump(
+    bundles.passport()
+    | {
+        "files": dict.fromkeys(
+            ("model.onnx", "golden.json", "reference.json"), "a" * 64
+        ),
+        "features": [
+            f | {"trained": [0.0, 1.0]} for f in bundles.passport()["features"]
+        ],
+    },
+    sort_keys=False,
+)
+
+
+@given(
+    places=st.lists(st.integers(0, len(_GOOD) - 1), min_size=1, max_size=5),
+    texts=st.lists(
+        st.sampled_from([*":-[]{}&*!|>'\"#%@`,?\t\n\0 ", "- ", ": ", "~", "1e999", "é"])
+        | st.text(max_size=3),
+        min_size=5,
+        max_size=5,
+    ),
+    keep=st.integers(0, 3),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_text_crashes_the_reading_of_a_passport(
+    places: list[int], texts: list[str], keep: int
+) -> None:
+    """Whatever an editor does to passport.yaml, it is read or refused in words."""
+    text = _GOOD
+    for place, new in zip(places, texts, strict=False):
+        text = text[:place] + new + text[place + keep :]
+    body = text.encode("utf-8", "surrogatepass")
+
+    with contextlib.suppress(ModelRejected):
+        assert parse(body, Path("somewhere")).specs()
 
 
 def test_the_look_into_a_graph_sees_what_onnx_sees() -> None:
