@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from tests.bench.measure import Child, eventually, usage
 from tests.bench.model import autoencoder
-from tests.bench.plant import TAGS, Load
+from tests.bench.plant import SLOTS, TAGS, Load
 from tests.bench.sent import Sent
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ max_inflight_messages 2000
 max_queued_messages 0
 log_type error
 """
+
+
+_SETTLE_S = 2.0
 
 
 def free_port() -> int:
@@ -96,27 +99,35 @@ class Arena:
         reader: Child,
         seconds: float,
         *,
-        warm: Callable[[], None] | None = None,
+        rows: int,
         offered: Callable[[], int] | None = None,
     ) -> Window:
-        """Wait for the first scores, let it settle, measure."""
+        """Wait for the first scores and until every window is full, measure.
+
+        Args:
+            subject: the process under test.
+            reader: the receiver of its scores.
+            seconds: to measure.
+            rows: a second, offered; says how long a window takes to fill.
+            offered: how many rows were sent so far.
+        """
         eventually(lambda: reader.ask()["rows"] > 0, "score", subject)
-        (warm or (lambda: time.sleep(min(3.0, seconds))))()
+        time.sleep(_SETTLE_S + SLOTS * period(rows) / 1000)
         reader.ask()
         broker = usage(self.broker.pid)
         sent, before = (offered or _zero)(), usage(subject.pid)
         time.sleep(seconds)
         report, after = reader.ask(), usage(subject.pid)
         span = after.at - before.at
-        rows = max(report["rows"], 1)
+        scored = max(report["rows"], 1)
         figures: Figures = {
-            "cpu_us_row": round(1e6 * (after.cpu - before.cpu) / rows, 2),
+            "cpu_us_row": round(1e6 * (after.cpu - before.cpu) / scored, 2),
             "rows_s": round(report["rows"] / span, 1),
             "cpu_share": round((after.cpu - before.cpu) / span, 3),
             "p50_ms": report["p50_ms"],
             "p99_ms": report["p99_ms"],
             "rss_mb": round(after.rss_mb, 1),
-            "bytes_row": round(report["bytes"] / rows, 1),
+            "bytes_row": round(report["bytes"] / scored, 1),
             "history": report["history"],
             "doubled": report["doubled"],
             "broker_share": round((usage(self.broker.pid).cpu - broker.cpu) / span, 3),

@@ -49,7 +49,7 @@ def over_mqtt(starter: Starter, rows: int, seconds: float) -> Window:
     with Arena() as arena, arena.reader(period(rows)) as reader:
         with starter(arena, rows) as subject, arena.generator(rows, INGEST_QOS):
             window = arena.measure(
-                subject, reader, seconds, offered=lambda: arena.sent.rows
+                subject, reader, seconds, rows=rows, offered=lambda: arena.sent.rows
             )
         window.figures["off_by"] = worst_error(arena, window, rows)
     if not window.figures["off_by"] < TOLERANCE:

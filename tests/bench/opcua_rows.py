@@ -98,6 +98,7 @@ def _once(plc: Plc, starter: Starter, seconds: float, scores_a_row: int) -> Figu
                 subject,
                 reader,
                 seconds,
+                rows=plc.rows,
                 offered=lambda: int(server.ask()["items"]) // TAGS,
             ).figures
     figures["rows_s"] = round(figures["rows_s"] / scores_a_row, 1)
