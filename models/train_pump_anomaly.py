@@ -172,7 +172,10 @@ def _passport(
         "limits": [
             "Learned on a simulation: train it again on your own pumps.",
             "Does not know starts, stops and standstill; score running pumps only.",
-            "Does not see a worn impeller, fouling or slow drift: pumps differ as much.",
+            (
+                "Does not see a worn impeller, fouling or slow drift: "
+                "pumps differ as much."
+            ),
             "Does not protect anything: trips and interlocks stay in the PLC.",
         ],
         "owner": "edge-agent project",
