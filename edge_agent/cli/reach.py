@@ -12,6 +12,7 @@ from edge_agent.errors import ConfigError
 from edge_agent.mqtt import probe as broker
 from edge_agent.sources import opcua_probe as server
 from edge_agent.sources.mqtt_topics import filters
+from edge_agent.wiring import application_uri
 
 if TYPE_CHECKING:
     from edge_agent.config.loading import Loaded
@@ -45,15 +46,15 @@ async def _ask(
             name,
             link,
             bindings[name],
-            pki_dir=config.pki_dir,
-            application_uri=config.application_uri,
+            pki_dir=config.state_dir / "pki",
+            application_uri=application_uri(config),
             password=password,
         )
     wanted: list[tuple[str, int]] = []
     if isinstance(link, MqttSource):
         addresses = (binding.address for binding in bindings[name])
         wanted = [(topic, link.qos) for topic in filters(addresses)]
-    client_id = config.client_id(name, link)
+    client_id = link.client_id or f"edge-agent-{config.gateway}-{name}"
     wrong = await broker.probe(
         link, client_id=client_id, password=password, subscriptions=wanted
     )

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ValidationError
 from edge_agent.config.problems import did_you_mean, dotted
 from edge_agent.config.references import check
 from edge_agent.config.rosters import Known
-from edge_agent.config.schema import AgentConfig, TagBinding
+from edge_agent.config.schema import AgentConfig, AssetGroup
 from edge_agent.config.tree import Block, Items, Scalar, at, plain
 from edge_agent.config.words import in_words
 
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from edge_agent.config.lists import Place
     from edge_agent.config.problems import Loc, Problem
     from edge_agent.config.rosters import Roster
-    from edge_agent.config.schema import AssetGroup
     from edge_agent.config.tree import Mark, Node
 
 _PLACEHOLDERS: dict[str, object] = {
@@ -261,8 +260,16 @@ def _anchored(config: AgentConfig, root: Block, places: list[int]) -> AgentConfi
 def _with_anchor(value: Any, node: Node | None) -> Any:  # noqa: ANN401  (any field)
     match value, node:
         case Path(), Scalar():
-            return node.mark.source.path.parent / value
-        case BaseModel(), Block() if not isinstance(value, TagBinding):
+            return node.mark.source.home / value
+        case AssetGroup(), Block():
+            lists = {"ids_csv", "tags_csv"} & node.items.keys()
+            return value.model_copy(
+                update={
+                    name: _beside(getattr(value, name), node.items[name])
+                    for name in lists
+                }
+            )
+        case BaseModel(), Block():
             below = ((name, node.items.get(name)) for name in node.items)
             return value.model_copy(
                 update={
@@ -277,3 +284,11 @@ def _with_anchor(value: Any, node: Node | None) -> Any:  # noqa: ANN401  (any fi
             return tuple(map(_with_anchor, value, node.items))
         case _:
             return value
+
+
+def _beside(path: Path | None, node: Node) -> Path | None:
+    """A list stands beside the file that names it, in a copy as well."""
+    source = node.mark.source
+    if path is None or (source.path.parent / path).exists():
+        return None if path is None else source.path.parent / path
+    return source.home / path

@@ -16,7 +16,7 @@ from edge_agent.config.drafting import Draft, drafted
 from edge_agent.config.merging import merged
 from edge_agent.config.plant import Plant, plant_of
 from edge_agent.config.problems import Problem, Refused
-from edge_agent.config.reading import read_text
+from edge_agent.config.reading import read_text, unreadable
 from edge_agent.config.rosters import lists_of
 from edge_agent.config.tree import Block, Mark, parse
 
@@ -81,8 +81,13 @@ def digest(path: Path) -> str:
     return read(path).digest
 
 
-def read(path: Path) -> Loaded:
+def read(path: Path, *, home: Path | None = None) -> Loaded:
     """The configuration with its plant, files and digest.
+
+    Args:
+        path: a file, or a folder with agent.yaml.
+        home: the folder the files were copied from, if they are a copy: relative
+            paths still count from there; only lists are read from beside the copy.
 
     Raises:
         ConfigError: with every problem in ``problems``; its text is the report.
@@ -90,7 +95,7 @@ def read(path: Path) -> Loaded:
     files, problems = _files(path)
     sources, trees = [], []
     for file in files:
-        source, node = _parsed(file, problems)
+        source, node = _parsed(file, _home(path, file, home), problems)
         if source is not None and node is not None:
             sources.append(source)
             trees.append(node)
@@ -112,21 +117,33 @@ def read(path: Path) -> Loaded:
 
 def _files(path: Path) -> tuple[list[Path], list[Problem]]:
     """The YAML files of a configuration in order, and those that only look so."""
-    if not path.is_dir():
-        return [path], []
-    parts = path / PARTS
-    found = sorted(parts.iterdir()) if parts.is_dir() else []
-    strays = [*path.glob("agent.yml"), *(f for f in found if f.suffix == ".yml")]
+    try:
+        if not path.is_dir():
+            return [path], []
+        parts = path / PARTS
+        found = sorted([*path.iterdir(), *(parts.iterdir() if parts.is_dir() else ())])
+    except OSError as error:
+        return [], [Problem(str(path), 0, 0, *unreadable(error))]
+    strays = [f for f in found if f.suffix == ".yml" and f.parent == parts]
+    strays += [f for f in found if f.name == "agent.yml" and f.parent == path]
     said, hint = "this file would not be read", "rename it to end in .yaml"
     problems = [Problem(str(stray), 0, 0, said, hint) for stray in strays]
-    named = [f for f in found if f.suffix == ".yaml" and not f.name.startswith(".")]
-    return [path / MAIN, *named], problems
+    named = [f for f in found if f.suffix == ".yaml" and f.parent == parts]
+    shown = [f for f in named if not f.name.startswith(".")]
+    return [path / MAIN, *shown], problems
+
+
+def _home(path: Path, file: Path, home: Path | None) -> Path:
+    if home is None:
+        return file.parent
+    root = path if path.is_dir() else path.parent
+    return home / file.parent.relative_to(root)
 
 
 def _parsed(
-    file: Path, problems: list[Problem]
+    file: Path, home: Path, problems: list[Problem]
 ) -> tuple[SourceText | None, Block | None]:
-    source, found = read_text(str(file), file)
+    source, found = read_text(str(file), file, home)
     problems += found
     if source is None:
         return None, None

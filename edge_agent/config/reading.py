@@ -16,6 +16,7 @@ LIMIT = 1_000_000
 _WIDE = 100
 _BREAK = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # where YAML sees lines end
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+_USERINFO = re.compile(r"(?<=://)[^/@\s]+(?=@)")
 _SECRET = re.compile(
     r"(?i)((?:password|passwd|pwd|secret|token)['\"]?\s*[:=]\s*)"
     r"('[^']*'?|\"[^\"]*\"?|[^\s,}#][^,}]*)"
@@ -29,12 +30,14 @@ class SourceText:
     Attributes:
         name: the file as the operator names it.
         path: where it is.
+        home: the folder its relative paths count from, lists (CSV) excepted.
         text: its content.
         lines: its lines, for excerpts.
     """
 
     name: str
     path: Path
+    home: Path
     text: str
     lines: list[str] = field(repr=False)
 
@@ -50,6 +53,7 @@ class SourceText:
 def excerpted(text: str, line: int, col: int, length: int) -> str:
     """The line and a caret under the mistake; passwords are starred out."""
     text = _SECRET.sub(lambda m: m[1] + "*" * len(m[2]), text)
+    text = _USERINFO.sub(lambda m: "*" * len(m[0]), text)
     text = re.sub(r"[\t\x00-\x1f\x7f]", " ", text)
     start = max(0, col - 1 - _WIDE // 2) if len(text) > _WIDE else 0
     lead, tail = "..." if start else "", "..." if len(text) > start + _WIDE else ""
@@ -59,14 +63,15 @@ def excerpted(text: str, line: int, col: int, length: int) -> str:
     return f"{line:>5} | {seen.rstrip()}\n{'':>5} | {'':{at}}{carets}".rstrip()
 
 
-def read_text(name: str, path: Path) -> tuple[SourceText | None, list[Problem]]:
+def read_text(
+    name: str, path: Path, home: Path
+) -> tuple[SourceText | None, list[Problem]]:
     """The text of a file that can be YAML at all, and what is wrong with it."""
     try:
         with path.open("rb") as file:
             raw = file.read(LIMIT + 1)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
-        return None, [Problem(name, 0, 0, f"cannot be read: {reason}", _access(error))]
+        return None, [Problem(name, 0, 0, *unreadable(error))]
     if len(raw) > LIMIT:
         hint = "split it into conf.d/*.yaml, or put tag lists into a CSV (tags_csv)"
         return None, [Problem(name, 0, 0, "is larger than 1 MB", hint)]
@@ -78,17 +83,19 @@ def read_text(name: str, path: Path) -> tuple[SourceText | None, list[Problem]]:
         text = raw.decode()
     except UnicodeDecodeError as error:
         return None, [_not_utf8(name, path, raw, error.start)]
-    source = SourceText(name, path, text, _BREAK.split(text))
+    source = SourceText(name, path, home, text, _BREAK.split(text))
     problems = _unwanted(source)
     return (None if problems else source), problems
 
 
-def _access(error: OSError) -> str:
+def unreadable(error: OSError) -> tuple[str, str]:
+    """Why a file or folder cannot be read, and what to do."""
+    hint = ""
     if isinstance(error, FileNotFoundError):
-        return "name a file, or a folder with agent.yaml in it"
+        hint = "name a file, or a folder with agent.yaml in it"
     if isinstance(error, PermissionError):
-        return "the agent's user must be allowed to read it"
-    return ""
+        hint = "the agent's user must be allowed to read it"
+    return f"cannot be read: {(error.strerror or str(error)).lower()}", hint
 
 
 def _encoding(name: str, what: str) -> Problem:
@@ -101,7 +108,7 @@ def _not_utf8(name: str, path: Path, raw: bytes, at: int) -> Problem:
     col = len(raw[begin:at].decode(errors="replace")) + 1
     likely = raw[at : at + 1].decode("cp1252", "replace")
     text = raw.decode("cp1252", "replace")
-    source = SourceText(name, path, text, _BREAK.split(text))
+    source = SourceText(name, path, path.parent, text, _BREAK.split(text))
     said = f"is not UTF-8: byte 0x{raw[at]:02X} (in Windows-1252 it is {likely!r})"
     return source.problem(line, col, said, "save the file as UTF-8")
 

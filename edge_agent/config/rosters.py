@@ -94,7 +94,7 @@ def rosters(
         known: what was left out before.
         complain: takes every complaint; a roster is given back all the same.
     """
-    read = [_roster(place, group, complain) for place, group in groups.items()]
+    read = [_roster(place, group, known, complain) for place, group in groups.items()]
     by_type: dict[str, list[Roster]] = {}
     for roster in read:
         by_type.setdefault(roster.type, []).append(roster)
@@ -104,7 +104,7 @@ def rosters(
     return read
 
 
-def _roster(place: int, group: AssetGroup, complain: Complain) -> Roster:
+def _roster(place: int, group: AssetGroup, known: Known, complain: Complain) -> Roster:
     loc = ("assets", place)
     named = tuple(Asset(name, {"id": name}) for name in group.ids)
     assets = listed_assets(group.ids_csv, (*loc, "ids_csv"), complain)
@@ -113,9 +113,11 @@ def _roster(place: int, group: AssetGroup, complain: Complain) -> Roster:
     for role in found.keys() & group.tags.keys():
         said = f"the list has a tag {role!r}, which stands under tags as well"
         complain((*loc, "tags_csv"), said, "remove one of them", found[role][1]["role"])
-    if not group.ids and not group.ids_csv:
+    if whole and not named and not assets:
         said = "this group has no assets"
-        complain(loc, said, "add ids: [P-101, P-102], or ids_csv: FILE")
+        complain(loc, said, "add ids: [P-101, P-102], or rows to the list ids_csv")
+    if whole and not found and not group.tags and not known.unsound.get(place):
+        complain(loc, "this group has no tags", "add tags:, or rows to tags_csv")
     joined = {role: tag for role, (tag, _) in found.items()} | group.tags
     cells = {role: row for role, (_, row) in found.items() if role not in group.tags}
     ordered = {role: joined[role] for role in (*group.tags, *cells)}

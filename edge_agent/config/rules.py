@@ -20,6 +20,10 @@ if TYPE_CHECKING:
         TagBinding,
     )
 
+_COMMON = (
+    "known are for example bar, degC, mm/s, m3/h, l/min, A, V, kW, rpm, Hz, %, kg/h"
+)
+
 
 def check_source(loc: Loc, source: Source, complain: Complain) -> None:
     """Credentials, certificates, and settings that contradict each other."""
@@ -27,6 +31,9 @@ def check_source(loc: Loc, source: Source, complain: Complain) -> None:
     if isinstance(source, MqttSource):
         _check_tls(loc, source, complain)
         return
+    if "@" in source.endpoint:
+        said = "a user or password may not stand in the endpoint"
+        complain((*loc, "endpoint"), said, "write user: and password_file: apart")
     if source.session_timeout < source.keepalive:
         said = "the session would end before its keep-alive comes"
         complain((*loc, "session_timeout"), said, "make it longer than keepalive")
@@ -90,7 +97,7 @@ def check_tag(
         complain((*roster.loc(role), key), message, hint, roster.at(role, key))
 
     if not units.known(tag.unit):
-        hint = units.nearest(tag.unit) or "see the list of units in the manual"
+        hint = units.nearest(tag.unit) or _COMMON
         wrong("unit", f"the unit {tag.unit!r} is not known", hint)
     if tag.range is not None and not tag.range[0] < tag.range[1]:
         low, high = tag.range

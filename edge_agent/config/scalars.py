@@ -76,7 +76,7 @@ def shown(value: object) -> str:
         return "a block of keys"
     if isinstance(value, list | tuple):
         return "a list"
-    text = str(value)
+    text = re.sub(r"(?<=://)[^/@\s]+(?=@)", "***", str(value))
     return repr(text if len(text) <= _WIDE else text[: _WIDE - 3] + "...")
 
 
@@ -200,6 +200,9 @@ def parse_host(value: object) -> str:
     """
     if not isinstance(value, str):
         raise Wrong(f"a host name or address is wanted here, not {shown(value)}")
+    if "@" in value:
+        said = f"{shown(value)} is more than a host name"
+        raise Wrong(said, "write host:, user: and password_file: apart")
     match = re.fullmatch(r"[a-z+]+://([^/:]+)(?::([0-9]+))?/?", value)
     match = match or re.fullmatch(r"([^/:]+):([0-9]+)", value)
     if match:

@@ -274,17 +274,3 @@ class AgentConfig(_Model):
     state_dir: Path = Path("/var/lib/edge-agent")
     runtime_dir: Path = Path("/run/edge-agent")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-    @property
-    def pki_dir(self) -> Path:
-        """Folder of the gateway's OPC UA certificate and of those it trusts."""
-        return self.state_dir / "pki"
-
-    @property
-    def application_uri(self) -> str:
-        """Who this gateway is in the world of OPC UA; stands in its certificate."""
-        return f"urn:{self.site.enterprise}:{self.gateway}:edge-agent"
-
-    def client_id(self, name: str, link: MqttLink) -> str:
-        """MQTT client id of a source or output: what is written, or a unique one."""
-        return link.client_id or f"{self.gateway}-{name}"

@@ -12,7 +12,23 @@ if TYPE_CHECKING:
     from edge_agent.config.reading import SourceText
 
 _EARLIER = re.compile("end of stream|expected ',' or|could not find expected ':'")
-_GLUED = re.compile(r"\s*(?:- )?([A-Za-z_][A-Za-z0-9_-]*):([^\s/:].*)")
+_SLIPS = (
+    (
+        re.compile(r"\s*(?:- )?([A-Za-z_][A-Za-z0-9_-]*):([^\s/:].*)"),
+        "a space is missing after the colon",
+        r"\1: \2",
+    ),
+    (
+        re.compile(r"\s*(-)([A-Za-z_]\S*:\s.*)"),
+        "a space is missing after the dash",
+        r"- \2",
+    ),
+    (
+        re.compile(r"\s*(?:- )?([A-Za-z_][A-Za-z0-9_-]*)\s*=\s*(\S.*)"),
+        "a key and its value are separated by a colon, not by =",
+        r"\1: \2",
+    ),
+)
 _QUOTE = "put the whole text in single quotes"
 _WORDS = {
     "mapping values are not allowed": (
@@ -65,16 +81,26 @@ def explained(source: SourceText, error: yaml.MarkedYAMLError) -> Problem:
     line = min(line, len(source.lines) - 1)
     text = source.lines[line]
     if "mapping values" in problem or "could not find expected" in problem:
-        for near in (line, line - 1):
-            if near >= 0 and (glued := _GLUED.match(source.lines[near])):
-                said = "a space is missing after the colon"
-                hint = f"write '{glued[1]}: {glued[2].strip()}'"
-                return source.problem(near + 1, glued.end(1) + 1, said, hint)
+        slip = _slip(source, line)
+        if slip is not None:
+            return slip
     said, hint = _in_words(problem, error, text, col)
     if "cannot start any token" in problem and col < len(text):
         said = f"a text cannot begin with {text[col]!r}"
         hint = f"put it in quotes: '{_rest(text, col)}'"
     return source.problem(line + 1, col + 1, said, hint)
+
+
+def _slip(source: SourceText, line: int) -> Problem | None:
+    """A missing space or colon, in this line or the one that it was glued to."""
+    for near in (line, line - 1):
+        text = source.lines[near] if near >= 0 else ""
+        for pattern, said, written in _SLIPS:
+            match = pattern.match(text)
+            if match is not None:
+                hint = f"write '{match.expand(written).strip()}'"
+                return source.problem(near + 1, match.end(1) + 1, said, hint)
+    return None
 
 
 def _in_words(

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edge_agent.config.reading import SourceText
 
 DEPTH = 20
+_CURLY = frozenset("\u201c\u201d\u201e\u2018\u2019\u201a\u00ab\u00bb")
 _NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 
 
@@ -172,6 +173,10 @@ class _Builder:
         self._refuse_decorated(event, mark)
         if quoted and not text.isprintable():
             self._escaped(node)
+        elif not quoted and text[:1] in _CURLY:
+            said = f"{text[0]} is a typographic quote and part of the text here"
+            hint = "use the plain ' of the keyboard, or no quotes"
+            self.problems.append(mark.problem(said, hint))
         elif not quoted and text and _span(event)[0].line != _span(event)[1].line:
             self._several_lines(node)
         self._place(node)

@@ -133,3 +133,20 @@ def test_a_later_problem_finds_its_line(tmp_path: Path) -> None:
     problem = loading.read(folder).problem(("pipelines", "anomaly", "model"), "no")
     assert (problem.line, problem.col) == (19, 12)
     assert problem.message == "pipelines.anomaly.model: no"
+
+
+def test_a_copy_counts_from_home(tmp_path: Path) -> None:
+    """A last good copy finds models where they were, its lists beside itself."""
+    copy, home = tmp_path / "copy", tmp_path / "home"
+    copy.mkdir()
+    group = "assets:\n  - type: fan\n    ids_csv: fans.csv\n    tags:\n"
+    tag = "      n: { source: plc1, node: 'ns=2;s={id}' }\n"
+    tls = "outputs:\n  mes: { type: mqtt, host: mes, tls: { ca_file: ca.pem } }\n"
+    written(copy, a_yaml=group + tag + tls)
+    (copy / "conf.d" / "fans.csv").write_text("id\nF-1\n")
+    loaded = loading.read(copy, home=home)
+    used = loaded.config.outputs["mes"].tls
+    assert used is not None
+    assert used.ca_file == home / "conf.d" / "ca.pem"
+    assert loaded.config.registry.path == home / "models"
+    assert loaded.config.assets[1].ids_csv == copy / "conf.d" / "fans.csv"

@@ -69,7 +69,7 @@ def test_every_problem_names_its_place(
     monkeypatch.chdir(BAD)
     for problem in refused(Path(case)).problems:
         assert re.match(r"[\w./-]+:[1-9]\d*:[1-9]\d*: \S", str(problem))
-        lines = re.split("\r\n|\r|\n", Path(problem.file).read_text("cp1252"))
+        lines = re.split("\r\n|\r|\n", Path(problem.file).read_text("latin-1"))
         assert problem.line <= max(1, len(lines))
 
 
@@ -106,6 +106,12 @@ def test_a_file_nobody_may_read_is_named(tmp_path: Path) -> None:
     """A folder in the place of agent.yaml is told, not a traceback."""
     (tmp_path / "agent.yaml").mkdir()
     assert "cannot be read: is a directory" in str(refused(tmp_path))
+
+
+def test_a_path_that_cannot_be(tmp_path: Path) -> None:
+    """What the operating system says is passed on, as one problem."""
+    report = str(refused(tmp_path / ("x" * 300)))
+    assert "cannot be read: file name too long" in report
 
 
 EDITS = st.lists(
@@ -146,6 +152,32 @@ def test_any_bytes_are_explained(
     path = tmp_path_factory.getbasetemp() / "bytes.yaml"
     path.write_bytes(raw)
     assert refused(path).problems
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.one_of(
+        st.binary(max_size=200),
+        st.text(st.sampled_from('idrole,;\t"\n{}P1='), max_size=80).map(str.encode),
+        st.text(st.sampled_from('ns=2;s,"\nflowplc'), max_size=80).map(
+            lambda text: f"id,role,source,node\n{text}".encode()
+        ),
+    )
+)
+def test_any_list_is_accepted_or_explained(
+    tmp_path_factory: pytest.TempPathFactory, raw: bytes
+) -> None:
+    """A list (CSV) of any bytes ends in a plant or in a report."""
+    folder = tmp_path_factory.getbasetemp()
+    (folder / "list.csv").write_bytes(raw)
+    for old, new in (
+        ("ids: [P-101, P-102]", "ids_csv: list.csv"),
+        ("    tags:\n", "    tags_csv: list.csv\n    tags:\n"),
+    ):
+        path = folder / "with_list.yaml"
+        path.write_text(GOOD.replace(old, new, 1))
+        with contextlib.suppress(Refused):
+            assert len(loading.read(path).plant.tags) > 0
 
 
 LEAVES = st.one_of(
