@@ -75,6 +75,12 @@ class OnnxScorer:
                 f"{bundle.path}: {stated.file} cannot run its golden rows: {error}"
             ) from error
         verify_golden(self, bundle)
+        if not self.exact and stated.replay == "exact":
+            raise ModelRejected(
+                f"{bundle.path}: {stated.file} gives one row different scores from run "
+                "to run; export it for inference (no dropout, no random operators), or "
+                "state replay: close"
+            )
 
     @property
     def rows_per_call(self) -> int | None:

@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import helper
 
+from edge_agent.errors import ModelRejected
 from edge_agent.records import NoScore
 from edge_agent.scoring import OnnxScorer
 from tests.model import bundles
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    import onnx
 
 WIDTH = 4
 
@@ -245,6 +248,30 @@ def test_close_replay_keeps_one_call(tmp_path: Path) -> None:
     scorer = _wide(tmp_path, "close")
 
     assert scorer.rows_per_call is None
+
+
+def _restless() -> onnx.ModelProto:
+    """A graph with a little noise in it, as dropout left switched on would be."""
+    nodes = [
+        helper.make_node("RandomNormalLike", ["rows"], ["noise"], scale=1e-7),
+        helper.make_node("Add", ["rows", "noise"], ["noisy"]),
+        helper.make_node("Mul", ["noisy", "noisy"], ["contributions"]),
+        helper.make_node("MatMul", ["contributions", "ones"], ["score"]),
+    ]
+    weights = {"ones": np.ones((WIDTH, 1), np.float32)}
+    outputs: dict[str, list[int | str]] = {
+        "score": ["N", 1],
+        "contributions": ["N", WIDTH],
+    }
+    return bundles.model(nodes, weights, WIDTH, outputs)
+
+
+def test_a_graph_with_chance_in_it_is_refused(tmp_path: Path) -> None:
+    """Noise within the golden tolerance would still make a replay another story."""
+    bundle = bundles.make(tmp_path, proto=_restless())
+
+    with pytest.raises(ModelRejected, match="different scores from run to run"):
+        OnnxScorer(bundle)
 
 
 def test_a_quality_model_gives_labels_and_a_complement_score(tmp_path: Path) -> None:
