@@ -61,6 +61,14 @@ def significant(column: F64) -> F64:
     return np.where(np.isfinite(rounded), rounded, column)
 
 
+def rounded(column: F64, digits: int) -> F64:
+    """Rounded to some decimals; a number too large for that stays as it is."""
+    with np.errstate(all="ignore"):
+        result = np.round(column, digits)
+    finite = np.isfinite(result)
+    return result if finite.all() else np.where(finite, result, column)
+
+
 def milliseconds(at: I64, offset: int) -> I64:
     """Wall-clock milliseconds since 1970 of agent times."""
     return (at + offset) // _MILLISECOND

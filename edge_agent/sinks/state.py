@@ -6,6 +6,7 @@ a gap for each value. Values are rendered a column at a time.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,8 @@ from edge_agent.sinks import jsontext
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from edge_agent.records import PipelineInfo, ScoreRecord
     from edge_agent.samples import F64, U8
@@ -50,6 +53,19 @@ _ALARM = [jsontext.text(state.name) for state in AlarmState]
 _WHY = [jsontext.text(WHY[code]) for code in NoScore]
 _FALLBACK = [jsontext.text(FALLBACKS[rung]) for rung in Fallback]
 _EMPTY = b'""'
+_KEYS = (
+    *("ts", "ts_ms", "score", "score_valid", "threshold", "severity", "alarm"),
+    *("quality", "completeness", "age", "reason", "no_score"),
+    *(
+        f"top{place}_{what}"
+        for place in range(1, TOPS + 1)
+        for what in ("tag", "value", "usual", "share")
+    ),
+    *("part", "model", "model_version", "model_sha8", "fallback"),
+    *("inputs_good", "inputs_total", "boot", "seq", "hist"),
+)
+#: Kept at most; few differ in practice.
+_TEMPLATES, _RANGES = 100, 10_000
 _TRUE, _FALSE = b"true", b"false"
 
 
@@ -68,7 +84,8 @@ class StateWriter:
         self._roles = [*map(jsontext.text, info.roles), _EMPTY]
         self._units = info.units
         self._usual: dict[tuple[int, float, float], bytes] = {}
-        self._template = _template(info)
+        self._info = info
+        self._templates: dict[tuple[object, ...], tuple[bytes, list[str]]] = {}
 
     def frames(
         self, stored: Stored, record: ScoreRecord, rows: slice, *, old: bool
@@ -87,66 +104,82 @@ class StateWriter:
     def _payloads(
         self, stored: Stored, record: ScoreRecord, rows: slice, *, old: bool
     ) -> list[bytes]:
-        score, count = record.score[rows], rows.stop - rows.start
+        score, start = record.score[rows], stored.seq + rows.start
         valid = (record.no_score[rows] == NoScore.NONE) & np.isfinite(score)
-        quality = np.where(valid, record.quality[rows], Quality.BAD)
+        if valid.all():
+            quality = record.quality[rows]
+        else:
+            quality = np.where(valid, record.quality[rows], np.uint8(Quality.BAD))
+            score = np.where(valid, score, np.nan)
         ms = jsontext.milliseconds(record.at[rows], stored.offset)
-        first = stored.seq + rows.start
-        columns = (
-            jsontext.dates(ms),
-            jsontext.whole(ms),
-            jsontext.floats(np.where(valid, score, np.nan)),
-            [_TRUE if good else _FALSE for good in valid.tolist()],
-            jsontext.floats(record.threshold[rows]),
-            jsontext.whole(record.severity[rows]),
-            _picked(_ALARM, record.alarm[rows]),
-            _picked(_QUALITY, quality),
-            jsontext.floats(record.completeness[rows], 0.0),
-            jsontext.floats(np.round(record.age[rows], 3)),
-            _texts(record.reason, rows, count),
-            _why(record.no_score[rows], valid),
-            *self._tops(record, rows),
-            _texts(record.part, rows, count),
-            _picked(_FALLBACK, record.fallback[rows]),
-            jsontext.whole(record.inputs_good[rows]),
-            [b"%d" % record.inputs_total] * count,
-            [b"%d" % stored.boot] * count,
-            [b"%d" % seq for seq in range(first, first + count)],
-            [_TRUE if old else _FALSE] * count,
+        columns = {
+            "ts": jsontext.dates(ms),
+            "ts_ms": jsontext.whole(ms),
+            "score": jsontext.floats(score),
+            "score_valid": [_TRUE if good else _FALSE for good in valid.tolist()],
+            "threshold": jsontext.floats(record.threshold[rows]),
+            "severity": jsontext.whole(record.severity[rows]),
+            "alarm": _picked(_ALARM, record.alarm[rows]),
+            "quality": _picked(_QUALITY, quality),
+            "completeness": jsontext.floats(record.completeness[rows], 0.0),
+            "age": jsontext.floats(jsontext.rounded(record.age[rows], 3)),
+            "no_score": _why(record.no_score[rows], valid),
+            "fallback": _picked(_FALLBACK, record.fallback[rows]),
+            "inputs_good": jsontext.whole(record.inputs_good[rows]),
+            "seq": [b"%d" % seq for seq in range(start, start + len(ms))],
+            **_texts("reason", record.reason, rows),
+            **_texts("part", record.part, rows),
+            **self._tops(record, rows),
+        }
+        # what is the same in every row goes into the template, which is kept
+        same = {
+            "inputs_total": b"%d" % record.inputs_total,
+            "boot": b"%d" % stored.boot,
+            "hist": _TRUE if old else _FALSE,
+        }
+        template, order = self._template(tuple(columns), same)
+        return list(
+            map(template.__mod__, zip(*(columns[key] for key in order), strict=True))
         )
-        return list(map(self._template.__mod__, zip(*columns, strict=True)))
 
-    def _tops(self, record: ScoreRecord, rows: slice) -> list[list[bytes]]:
-        columns: list[list[bytes]] = []
+    def _template(
+        self, varying: tuple[str, ...], same: dict[str, bytes]
+    ) -> tuple[bytes, list[str]]:
+        """A row with a gap for each varying value, and the order of the gaps."""
+        key = (varying, *same.values())
+        made = self._templates.get(key)
+        if made is None:
+            if len(self._templates) > _TEMPLATES:
+                self._templates.clear()
+            made = self._templates[key] = _template(self._info, set(varying), same)
+        return made
+
+    def _tops(self, record: ScoreRecord, rows: slice) -> dict[str, list[bytes]]:
+        columns: dict[str, list[bytes]] = {}
         for place in range(TOPS):
             role = record.top_role[rows, place]
-            value = record.top_value[rows, place]
-            shown = (role >= 0) & np.isfinite(value)
-            if not shown.any():
-                blank, zero = [_EMPTY] * len(role), [b"0.0"] * len(role)
-                columns += [blank, zero, blank, zero]
+            if role.max(initial=-1) < 0:
                 continue
+            value = record.top_value[rows, place]
             # a contributor without a number is left out: 0.0 would look like one
+            shown = (role >= 0) & np.isfinite(value)
             role = np.where(shown, role, -1)
-            columns += [
-                _picked(self._roles, role),
-                jsontext.floats(np.where(shown, jsontext.significant(value), 0.0), 0.0),
-                self._usuals(
-                    role, record.top_low[rows, place], record.top_high[rows, place]
-                ),
-                jsontext.floats(
-                    np.where(shown, np.round(record.top_share[rows, place], 4), 0.0),
-                    0.0,
-                ),
-            ]
+            share = np.where(shown, record.top_share[rows, place], 0.0)
+            low, high = record.top_low[rows, place], record.top_high[rows, place]
+            top = f"top{place + 1}"
+            columns[f"{top}_tag"] = _picked(self._roles, role)
+            value = np.where(shown, jsontext.significant(value), 0.0)
+            columns[f"{top}_value"] = jsontext.floats(value, 0.0)
+            columns[f"{top}_usual"] = self._usuals(role, low, high)
+            columns[f"{top}_share"] = jsontext.floats(jsontext.rounded(share, 4), 0.0)
         return columns
 
-    def _usuals(self, roles: np.ndarray, low: F64, high: F64) -> list[bytes]:
+    def _usuals(self, roles: NDArray[np.int16], low: F64, high: F64) -> list[bytes]:
         known, made = self._usual, []
         for key in zip(roles.tolist(), low.tolist(), high.tolist(), strict=True):
             found = known.get(key)
             if found is None:
-                if len(known) > 10_000:  # noqa: PLR2004  (ranges that never repeat)
+                if len(known) > _RANGES:
                     known.clear()
                 role, bottom, top = key
                 unit = self._units[role] if 0 <= role < len(self._units) else ""
@@ -159,32 +192,28 @@ class StateWriter:
 def usual(low: float, high: float, unit: str) -> str:
     """A usual range in words: ``1.2 to 3.4 mm/s``, ``below 5 bar``, empty if none."""
     behind = f" {unit}" if unit else ""
-    if np.isfinite(low) and np.isfinite(high):
+    if math.isfinite(low) and math.isfinite(high):
         return f"{low:.4g} to {high:.4g}{behind}"
-    if np.isfinite(high):
+    if math.isfinite(high):
         return f"below {high:.4g}{behind}"
-    return f"above {low:.4g}{behind}" if np.isfinite(low) else ""
+    return f"above {low:.4g}{behind}" if math.isfinite(low) else ""
 
 
-def _template(info: PipelineInfo) -> bytes:
-    gap = b"%b"
-    fields: list[tuple[str, bytes]] = [
-        ("ts", b'"%b"'),
-        *((key, gap) for key in ("ts_ms", "score", "score_valid", "threshold")),
-        *((key, gap) for key in ("severity", "alarm", "quality", "completeness")),
-        *((key, gap) for key in ("age", "reason", "no_score")),
-        *(
-            (f"top{place}_{what}", gap)
-            for place in range(1, TOPS + 1)
-            for what in ("tag", "value", "usual", "share")
-        ),
-        ("part", gap),
-        *((key, _fixed(value)) for key, value in model_of(info)),
-        *((key, gap) for key in ("fallback", "inputs_good", "inputs_total")),
-        *((key, gap) for key in ("boot", "seq", "hist")),
-    ]
-    body = b",".join(b'"%b":%b' % (key.encode(), value) for key, value in fields)
-    return b"{" + body + b"}"
+def _template(
+    info: PipelineInfo, varying: set[str], same: dict[str, bytes]
+) -> tuple[bytes, list[str]]:
+    known = same | {key: jsontext.text(value) for key, value in model_of(info)}
+    fields: list[bytes] = []
+    order: list[str] = []
+    for key in _KEYS:
+        if key in varying:
+            order.append(key)
+            value = b'"%b"' if key == "ts" else b"%b"
+        else:
+            absent = b"0.0" if key.endswith(("_value", "_share")) else _EMPTY
+            value = known.get(key, absent).replace(b"%", b"%%")
+        fields.append(b'"%b":%b' % (key.encode(), value))
+    return b"{" + b",".join(fields) + b"}", order
 
 
 def model_of(info: PipelineInfo) -> list[tuple[str, str]]:
@@ -196,21 +225,21 @@ def model_of(info: PipelineInfo) -> list[tuple[str, str]]:
     ]
 
 
-def _fixed(value: str) -> bytes:
-    return jsontext.text(value).replace(b"%", b"%%")
-
-
 def _picked(names: Sequence[bytes], which: np.ndarray) -> list[bytes]:
     return [names[position] for position in which.tolist()]
 
 
-def _texts(texts: tuple[str, ...], rows: slice, count: int) -> list[bytes]:
-    if not texts:
-        return [_EMPTY] * count
-    return [jsontext.text(x) if x else _EMPTY for x in texts[rows]]
+def _texts(key: str, texts: tuple[str, ...], rows: slice) -> dict[str, list[bytes]]:
+    """A column of texts; none where all are empty: the template says so."""
+    part = texts[rows]
+    if not any(part):
+        return {}
+    return {key: [jsontext.text(x) if x else _EMPTY for x in part]}
 
 
 def _why(codes: U8, valid: np.ndarray) -> list[bytes]:
     """A score that is no number without a reason is the model's fault."""
+    if valid.all():
+        return _picked(_WHY, codes)
     unnamed = ~valid & (codes == NoScore.NONE)
     return _picked(_WHY, np.where(unnamed, NoScore.MODEL_NAN, codes))

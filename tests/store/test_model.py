@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     rule,
 )
 
-from edge_agent.records import RecordClass
+from edge_agent.records import Record, RecordClass
 from tests.store import made
 
 _SINKS = ("scada", "historian")
@@ -47,8 +47,13 @@ class Outbox(RuleBasedStateMachine):
     def submit(self, kinds: list[str]) -> object:
         """One turn with its checkpoint."""
         self.turn += 1
-        makers = {"s": made.scores, "a": made.alarm, "e": made.event}
-        made_records = [makers[kind](at=self.turn) for kind in kinds]
+        at = self.turn
+        makers: dict[str, Record] = {
+            "s": made.scores(at=at),
+            "a": made.alarm(at=at),
+            "e": made.event(at=at),
+        }
+        made_records = [makers[kind] for kind in kinds]
         self.checkpoint["core"] = str(self.turn).encode()
         stored = self.journal.submit(made_records, self.checkpoint)
         for one in stored:
