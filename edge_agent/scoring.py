@@ -19,7 +19,7 @@ import numpy as np
 import onnxruntime as ort
 
 from edge_agent.bundle.batching import BatchPlan
-from edge_agent.bundle.binding import binding_problems, outputs_read, score_column
+from edge_agent.bundle.binding import binding_problems, outputs_read, score_and_parts
 from edge_agent.bundle.golden import difference
 from edge_agent.errors import ModelRejected
 from edge_agent.records import NoScore
@@ -110,8 +110,7 @@ class OnnxScorer:
             return self._nothing(0, NoScore.NONE)
         try:
             outputs = self._run(rows, self._plan)
-            score = score_column(outputs, rows, self._outputs)
-            contributions = self._contributions(outputs, rows)
+            score, parts = score_and_parts(outputs, rows, self._outputs)
             probabilities = self._probabilities(outputs)
         except Exception as error:  # noqa: BLE001  (the runtime's own exceptions have no root)
             return self._failed(len(rows), f"{type(error).__name__}: {error}")
@@ -120,7 +119,9 @@ class OnnxScorer:
         if not sound.all():
             score = np.where(sound, score, np.nan)
             no_score[~sound] = NoScore.MODEL_NAN
-        return Scores(score, no_score, contributions, probabilities)
+        if parts is not None and not np.isfinite(parts).all():
+            parts = np.nan_to_num(parts, nan=0.0, posinf=0.0, neginf=0.0)
+        return Scores(score, no_score, parts, probabilities)
 
     def _run(self, rows: F32, plan: BatchPlan) -> dict[str, NDArray[Any]]:
         parts: list[list[NDArray[Any]]] = []
@@ -140,22 +141,6 @@ class OnnxScorer:
             return dict(zip(self._wanted, parts[0], strict=True))
         joined = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
         return dict(zip(self._wanted, joined, strict=True))
-
-    def _contributions(self, outputs: dict[str, NDArray[Any]], rows: F32) -> F32 | None:
-        name, score = self._outputs.contributions, self._outputs.score
-        if name is not None:
-            found = outputs[name].astype(np.float32, copy=False)
-        elif score.read == "reconstruction":
-            found = np.square(outputs[score.output] - rows).astype(
-                np.float32, copy=False
-            )
-        else:
-            return None
-        if found.shape != rows.shape:
-            raise ValueError(f"contributions have shape {list(found.shape)}")
-        if not np.isfinite(found).all():
-            found = np.nan_to_num(found, nan=0.0, posinf=0.0, neginf=0.0)
-        return found
 
     def _probabilities(self, outputs: dict[str, NDArray[Any]]) -> F64 | None:
         binding = self._outputs.probabilities

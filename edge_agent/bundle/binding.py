@@ -114,33 +114,55 @@ def _output_problems(node: Node, passport: Passport) -> list[str]:
     return problems
 
 
-def score_column(
+def score_and_parts(
     outputs: Mapping[str, NDArray[Any]], rows: NDArray[np.float32], stated: Outputs
-) -> F64:
-    """One number a row, as the passport binds it.
+) -> tuple[F64, NDArray[np.float32] | None]:
+    """One number a row, and each feature's part of it, as the passport binds them.
 
     Raises:
-        ValueError: the output is no table of numbers.
+        ValueError: an output has another shape than the rows ask for.
     """
-    binding = stated.score
-    table = outputs[binding.output].astype(np.float64)
-    if table.ndim == 1:
-        table = table[:, None]
-    if table.ndim != _MATRIX:
-        raise ValueError(f"output {binding.output!r} has shape {list(table.shape)}")
-    found: F64
-    if binding.read == "column":
-        found = table[:, _column(stated)]
-    elif binding.read == "reconstruction":
-        found = np.square(table - rows).mean(axis=1)
-    elif binding.read == "norm":
-        found = np.sqrt(np.square(table).sum(axis=1))
-    elif binding.read == "max":
-        found = table.max(axis=1)
-    else:
-        total = table.sum(axis=1)
-        found = total / table.shape[1] if binding.read == "mean" else total
-    return 1.0 - found if binding.complement else found
+    if stated.score.read == "reconstruction":
+        return _reconstruction(outputs[stated.score.output], rows, stated)
+    score = _reduced(outputs[stated.score.output], stated)
+    name = stated.contributions
+    parts = outputs[name].astype(np.float32, copy=False) if name else None
+    if parts is not None and parts.shape != rows.shape:
+        raise ValueError(f"contributions have shape {list(parts.shape)}")
+    return (1.0 - score if stated.score.complement else score), parts
+
+
+def _reconstruction(
+    output: NDArray[Any], rows: NDArray[np.float32], stated: Outputs
+) -> tuple[F64, NDArray[np.float32]]:
+    """The mean squared difference of a row to what the model makes of it."""
+    if output.shape != rows.shape:
+        raise ValueError(f"the reconstruction has shape {list(output.shape)}")
+    parts: NDArray[np.float32] = np.subtract(output, rows, dtype=np.float32)
+    np.square(parts, out=parts)
+    score = parts.sum(axis=1).astype(np.float64) / rows.shape[1]
+    return (1.0 - score if stated.score.complement else score), parts
+
+
+def _reduced(output: NDArray[Any], stated: Outputs) -> F64:
+    """One number of each row of a table."""
+    read = stated.score.read
+    if output.ndim == 1:
+        output = output[:, None]
+    if output.ndim != _MATRIX:
+        raise ValueError(f"the score has shape {list(output.shape)}")
+    if read == "column":
+        return output[:, _column(stated)].astype(np.float64)
+    table = output.astype(np.float64)
+    if read == "max":
+        highest: F64 = table.max(axis=1)
+        return highest
+    if read == "norm":
+        np.square(table, out=table)
+    total: F64 = table.sum(axis=1)
+    if read == "norm":
+        return np.sqrt(total)
+    return total / table.shape[1] if read == "mean" else total
 
 
 def _column(stated: Outputs) -> int:

@@ -111,6 +111,12 @@ class Outputs(PassportPart):
     probabilities: ClassOutput | None = None
 
     @model_validator(mode="after")
+    def _one_source_of_parts(self) -> Self:
+        if self.score.read == "reconstruction" and self.contributions is not None:
+            raise ValueError("read: reconstruction makes its own contributions")
+        return self
+
+    @model_validator(mode="after")
     def _class_known(self) -> Self:
         name = self.score.class_name
         if name is not None:

@@ -301,6 +301,11 @@ BAD: list[tuple[str, Callable[[Path], None], str]] = [
         "a quality model needs model.outputs.probabilities",
     ),
     (
+        "two sources of contributions",
+        change("model", "outputs", "score", "read", to="reconstruction"),
+        "model.outputs: read: reconstruction makes its own contributions",
+    ),
+    (
         "unknown class",
         change("model", "outputs", "score", "class_name", to="good"),
         "score.class_name 'good' is not in probabilities.classes",

@@ -342,6 +342,7 @@ def test_a_table_is_reduced_as_the_passport_says(
         found.score, expected(values.astype(np.float64)), rtol=1e-5
     )
     assert (found.contributions is not None) == (read == "reconstruction")
+    assert scorer.score(values[2:3]).score[0] == found.score[2]
 
 
 def test_the_session_is_told_not_to_spin(
