@@ -1,4 +1,4 @@
-"""One event loop and one server of each make for all tests here: making one takes 2 s."""
+"""One event loop and one server of each make for all tests: making one takes 2 s."""
 
 from __future__ import annotations
 

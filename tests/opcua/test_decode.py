@@ -1,5 +1,6 @@
 """Bulk decoding gives what asyncua's own decoding gives, on any message."""
 
+# ruff: noqa: ANN401  asyncua and hypothesis hand over what they like
 from __future__ import annotations
 
 import struct

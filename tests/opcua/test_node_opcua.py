@@ -68,14 +68,14 @@ async def test_bulk_and_stock_give_the_same_samples(
     ]
     async with both[0].running(), both[1].running():
         for reading in both:
-            await until(lambda r=reading: len(r.rows()) >= len(kinds))
+            await reading.count(len(kinds))
         for k in range(1, 50):
             status = ["Good", "UncertainLastUsableValue", "BadSensorFailure"][k % 3]
             values = {"f": k / 3, "b": k % 2 == 1, "i": -k, "l": k, "t": f"P-{k}"}
             plant.set(values, time=START + k, status=status)
         await plant.sync()
         for reading in both:
-            await until(lambda r=reading: len(r.rows()) >= 50 * len(kinds))
+            await reading.count(50 * len(kinds))
 
     left, right = (np.array(sorted(r.rows()[len(kinds) :])) for r in both)
     np.testing.assert_array_equal(left, right)

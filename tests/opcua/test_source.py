@@ -77,7 +77,17 @@ async def test_every_scalar_type_becomes_a_number(
         "double": ua.Variant(1e300, kinds.Double),
         "date": ua.Variant(datetime(2020, 1, 1, tzinfo=UTC), kinds.DateTime),
     }
-    expected = [1, -3, 200, -30000, 60000, -(2**31), 2**32 - 1, -(2**53), 2**53]
+    expected: list[float] = [
+        1,
+        -3,
+        200,
+        -30000,
+        60000,
+        -(2**31),
+        2**32 - 1,
+        -(2**53),
+        2**53,
+    ]
     expected += [0.5, 1e300, 1577836800]
     await plc.have(**variants)
     reading = Reading(

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from edge_agent.config.schema import OpcUaSource as Settings
     from edge_agent.sources.opcua.link import Link
 
-FIRST_RETRY, LAST_RETRY = 5.0, 300.0
 _FASTEST = 0.01  # what a queue is sized for where sampling is 0, every new value
 
 _STATE = ua.NodeId(ua.ObjectIds.Server_ServerStatus_State)
@@ -36,6 +35,25 @@ _FILTER_REFUSED = {
     _CODES.BadFilterNotAllowed,
     _CODES.BadDeadbandFilterInvalid,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How often and how patiently wanted and actual are compared, in seconds.
+
+    Attributes:
+        period: between looks at the server's tables.
+        shortest: between two rounds at least.
+        mute: after which an item without a first value is made anew.
+        first_retry, last_retry: a parked node is asked for after the first, then after
+            twice as long each time, up to the last.
+    """
+
+    period: float = 10.0
+    shortest: float = 0.5
+    mute: float = 30.0
+    first_retry: float = 5.0
+    last_retry: float = 300.0
 
 
 @dataclass(slots=True)
@@ -62,7 +80,7 @@ class Item:
     since: float = 0.0
     problem: str = ""
     retry_at: float = 0.0
-    delay: float = FIRST_RETRY
+    delay: float = 0.0
     unfiltered: bool = False
     sampling: float = 0.0
     queue: int = 0
@@ -79,12 +97,12 @@ class Item:
             return "server state"
         return f"{self.binding.asset}/{self.binding.role}"
 
-    def park(self, problem: str, now: float) -> None:
+    def park(self, problem: str, now: float, pace: Pace) -> None:
         """Leave it for later, and longer each time."""
         self.monitored = None
         self.problem = problem
+        self.delay = min(max(self.delay * 2, pace.first_retry), pace.last_retry)
         self.retry_at = now + self.delay
-        self.delay = min(self.delay * 2, LAST_RETRY)
 
     def run(self, result: ua.MonitoredItemCreateResult, now: float) -> None:
         """The server monitors it from now on."""
@@ -110,6 +128,7 @@ class Items:
     subscription: int
     namespaces: list[str]
     all: list[Item]
+    pace: Pace = field(default_factory=Pace)
     types: DataTypes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -132,8 +151,7 @@ class Items:
         due = [i for i in self.all if not i.running and i.retry_at <= now]
         if not due:
             return []
-        found = await self._resolved(due, now)
-        found = await self._readable(found, now)
+        found = await self._fit(await self._resolved(due, now), now)
         await self._create(found, now)
         again = [i for i in found if i.unfiltered and not i.running and not i.problem]
         await self._create(again, now)
@@ -155,14 +173,17 @@ class Items:
         ids = [item.monitored for item in chosen if item.monitored is not None]
         await self.limits.items.ask(call, ids)
         for item in chosen:
-            item.park(problem, now)
+            item.park(problem, now, self.pace)
 
-    async def values(self) -> list[tuple[int, ua.DataValue]]:
-        """Read the present value of every running item, by handle."""
-        running = [i for i in self.all if i.running and i.node is not None]
-        nodes = [i.node for i in running if i.node is not None]
+    async def readable(self, now: float) -> list[Item]:
+        """The items whose nodes exist and fit, found without creating anything."""
+        return await self._fit(await self._resolved(self.all, now), now)
+
+    async def values(self, items: Sequence[Item]) -> list[tuple[int, ua.DataValue]]:
+        """Read the present value of resolved items, by handle."""
+        nodes = [item.node for item in items if item.node is not None]
         data = await read(self.link, nodes, ua.AttributeIds.Value, self.limits.reads)
-        return [(i.handle, value) for i, value in zip(running, data, strict=True)]
+        return [(item.handle, value) for item, value in zip(items, data, strict=True)]
 
     async def _resolved(self, items: list[Item], now: float) -> list[Item]:
         """Find the node of each address; park what has none."""
@@ -177,7 +198,7 @@ class Items:
                     item.node = item.address.node_id(self.namespaces)
                 except Unresolved as error:
                     item.node = None
-                    item.park(str(error), now)
+                    item.park(str(error), now, self.pace)
         paths = [i.address.browse_path() for i in by_path if i.address is not None]
         answers = await self.limits.paths.ask(
             self.link.session.translate_browsepaths_to_nodeids, paths
@@ -186,8 +207,7 @@ class Items:
             self._take_path(item, answer, now)
         return [item for item in items if item.node is not None]
 
-    @staticmethod
-    def _take_path(item: Item, answer: ua.BrowsePathResult, now: float) -> None:
+    def _take_path(self, item: Item, answer: ua.BrowsePathResult, now: float) -> None:
         targets = list(answer.Targets or [])
         item.node = None
         if answer.StatusCode.is_good() and len(targets) == 1:
@@ -196,11 +216,13 @@ class Items:
                 target.Identifier, target.NamespaceIndex, target.NodeIdType
             )
         elif len(targets) > 1:
-            item.park(f"this browse path fits {len(targets)} nodes", now)
+            item.park(f"this browse path fits {len(targets)} nodes", now, self.pace)
         else:
-            item.park(meaning(answer.StatusCode.value or _CODES.BadNoMatch), now)
+            item.park(
+                meaning(answer.StatusCode.value or _CODES.BadNoMatch), now, self.pace
+            )
 
-    async def _readable(self, items: list[Item], now: float) -> list[Item]:
+    async def _fit(self, items: list[Item], now: float) -> list[Item]:
         """Park what is not there or cannot hold a number (or text)."""
         asked = [i for i in items if i.binding is not None and i.node is not None]
         nodes = [i.node for i in asked if i.node is not None]
@@ -211,7 +233,7 @@ class Items:
         for item, kind, rank in zip(asked, kinds, ranks, strict=True):
             problem = await self._unfit(item, kind, rank)
             if problem:
-                item.park(problem, now)
+                item.park(problem, now, self.pace)
                 parked.add(item.handle)
         return [item for item in items if item.handle not in parked]
 
@@ -250,7 +272,7 @@ class Items:
                 # more samples than asked for are better than none
                 item.unfiltered, item.problem = True, ""
             else:
-                item.park(meaning(code), now)
+                item.park(meaning(code), now, self.pace)
 
     def _request(self, item: Item) -> ua.MonitoredItemCreateRequest:
         settings = self.settings

@@ -285,7 +285,5 @@ def _fatal(error: UaStatusCodeError) -> bool:
     }
 
 
-def make_decoder(name: str) -> Decoder:
-    """The decoder of a setting: bulk or stock."""
-    makers: dict[str, Callable[[], Decoder]] = {"bulk": Bulk, "stock": Stock}
-    return makers[name]()
+#: Decoders by the setting's word.
+MAKERS: dict[str, Callable[[], Decoder]] = {"bulk": Bulk, "stock": Stock}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
@@ -30,21 +29,6 @@ _CURRENT_TIME = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
 _NAMED = 5  # nodes named in a log line; the rest is a number, and in `status`
 
 
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How often and how patiently.
-
-    Attributes:
-        period: seconds between looks at the server's tables.
-        shortest: seconds between two rounds at least.
-        mute: seconds after which an item without a first value is made anew.
-    """
-
-    period: float = 10.0
-    shortest: float = 0.5
-    mute: float = 30.0
-
-
 class Reconcile:
     """Creates what is missing, replaces what is dead, notices what has moved.
 
@@ -52,10 +36,10 @@ class Reconcile:
         skew: seconds the server's clock is ahead of agent time; None until known.
     """
 
-    def __init__(self, items: Items, intake: Intake, clock: Clock, pace: Pace) -> None:
+    def __init__(self, items: Items, intake: Intake, clock: Clock) -> None:
         self.items, self.intake = items, intake
         self.skew: float | None = None
-        self._clock, self._pace = clock, pace
+        self._clock, self._pace = clock, items.pace
         self._looked = -np.inf
         self._told: set[int] = set()
 

@@ -13,9 +13,9 @@ from asyncua.ua.ua_binary import struct_from_binary
 from edge_agent.errors import SourceLost
 from edge_agent.sources.opcua.faults import translated
 from edge_agent.sources.opcua.intake import Intake
-from edge_agent.sources.opcua.items import Items, wanted
-from edge_agent.sources.opcua.publishing import PublishLoop, make_decoder
-from edge_agent.sources.opcua.reconcile import Pace, Reconcile
+from edge_agent.sources.opcua.items import Items, Pace, wanted
+from edge_agent.sources.opcua.publishing import MAKERS, PublishLoop
+from edge_agent.sources.opcua.reconcile import Reconcile
 from edge_agent.sources.opcua.services import Limits, namespaces
 from edge_agent.sources.opcua.stock import to_columns
 
@@ -102,12 +102,13 @@ class Session:
             self.granted.subscription,
             table,
             wanted(setting.bindings),
+            setting.pace,
         )
-        self.reconcile = Reconcile(self.items, self.intake, setting.clock, setting.pace)
+        self.reconcile = Reconcile(self.items, self.intake, setting.clock)
         publishing = PublishLoop(
             self.link,
             self.granted.subscription,
-            make_decoder(setting.settings.decoder),
+            MAKERS[setting.settings.decoder](),
             setting.clock,
             self,
             PATIENCE * self.granted.keepalive,
@@ -178,9 +179,9 @@ class Session:
             await self._refresh.wait()
             self._refresh.clear()
             with translated(f"{self._setting.name}: reading all tags"):
-                rows = await items.values()
-            tags = [row for row in rows if row[0] != self.intake.state_handle]
-            self.intake.take(to_columns(tags), self._setting.clock.now())
+                tags = [i for i in items.all if i.running and i.binding is not None]
+                rows = await items.values(tags)
+            self.intake.take(to_columns(rows), self._setting.clock.now())
 
     def _count(self, name: str, amount: int) -> None:
         self._setting.instruments.count(name, amount, source=self._setting.name)

@@ -10,10 +10,9 @@ import structlog
 from edge_agent.config.schema import Security
 from edge_agent.errors import ConfigError, SourceLost
 from edge_agent.sources.opcua import noise
-from edge_agent.sources.opcua.items import wanted
+from edge_agent.sources.opcua.items import Pace, wanted
 from edge_agent.sources.opcua.link import Credentials, opened
 from edge_agent.sources.opcua.pki import expiry_warning
-from edge_agent.sources.opcua.reconcile import Pace
 from edge_agent.sources.opcua.session import Session, Setting, state_name, subscribed
 
 if TYPE_CHECKING:
