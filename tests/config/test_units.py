@@ -6,7 +6,6 @@ import pytest
 
 from edge_agent.config import units
 
-
 NAMEPLATES = """
     bar mbar kPa psi degC °C K mm/s m/s2 A mA kV kW kWh Hz rpm 1/min % l/min m3/h
     m³/h kg/h t/h kN Nm mm um µm ppm mg/m3 pH dB
