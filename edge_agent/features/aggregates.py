@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge_agent.features.scratch import Scratch
     from edge_agent.features.window import Mask
     from edge_agent.samples import F64
 
@@ -80,6 +81,7 @@ class EvenSpan:
         whole: rows in which every column has a value.
         inside: bool[k - whole, n] which columns still have one in the rows behind;
             None where there are no such rows.
+        scratch: memory for what is between.
         centre: float64[k, n] seconds from the row's time, for slope only.
     """
 
@@ -87,6 +89,7 @@ class EvenSpan:
     count: F64
     whole: int
     inside: Mask | None
+    scratch: Scratch
     centre: F64 | None = None
 
     @cached_property
@@ -100,17 +103,18 @@ class EvenSpan:
 
     @cached_property
     def _deviation(self) -> F64:
-        return self._cleared(self.values - self.mean)
+        away = self.scratch.table("away", *self.values.shape)
+        return self._cleared(np.subtract(self.values, self.mean, out=away))
 
     @cached_property
     def std(self) -> F64:
         """Standard deviation of the population."""
-        return np.sqrt(total(self._deviation * self._deviation) / self._number)
+        return np.sqrt(total(self._square(self._deviation)) / self._number)
 
     @cached_property
     def rms(self) -> F64:
         """Root mean square."""
-        return np.sqrt(total(self.values * self.values) / self._number)
+        return np.sqrt(total(self._square(self.values)) / self._number)
 
     @cached_property
     def min(self) -> F64:
@@ -141,6 +145,10 @@ class EvenSpan:
         away = self._cleared(centre - total(centre) / self._number)
         return _ratio(total(away * self._deviation), total(away * away))
 
+    def _square(self, table: F64) -> F64:
+        square = self.scratch.table("square", *table.shape)
+        return np.multiply(table, table, out=square)
+
     def _cleared(self, table: F64) -> F64:
         if self.inside is not None:
             table[self.whole :][~self.inside] = 0.0
@@ -163,14 +171,16 @@ class WeightedSpan:
         weight: float64[k, n] seconds in force, or 1.0 and 0.0.
         count: float64[n] values with a stamp in the window.
         centre: float64[k, n] seconds from the row's time, for slope only.
-        period: float64[n] dt of columns that report changes only, else None.
+        scratch: memory for what is between.
+        period: dt in seconds of tags that report changes only, else None.
     """
 
     values: F64
     weight: F64
     count: F64
+    scratch: Scratch
     centre: F64 | None = None
-    period: F64 | None = None
+    period: float | None = None
 
     @cached_property
     def counts(self) -> Mask:
@@ -186,23 +196,22 @@ class WeightedSpan:
     @cached_property
     def mean(self) -> F64:
         """Weighted mean."""
-        return total(self.weight * self.values) / self.mass
+        return self._mean_of(self.values)
 
     @cached_property
     def _deviation(self) -> F64:
-        return np.where(self.counts, self.values - self.mean, 0.0)
+        away = self.scratch.table("away", *self.values.shape)
+        return np.subtract(self.values, self.mean, out=away)
 
     @cached_property
     def std(self) -> F64:
         """Root of the weighted mean square deviation."""
-        square = self._deviation * self._deviation
-        return np.sqrt(total(self.weight * square) / self.mass)
+        return np.sqrt(self._mean_of(self._deviation, self._deviation))
 
     @cached_property
     def rms(self) -> F64:
         """Root of the weighted mean square."""
-        square = self.values * self.values
-        return np.sqrt(total(self.weight * square) / self.mass)
+        return np.sqrt(self._mean_of(self.values, self.values))
 
     @cached_property
     def min(self) -> F64:
@@ -230,9 +239,8 @@ class WeightedSpan:
     @property
     def slope(self) -> F64:
         """Units per second, least squares."""
-        centre = np.where(self.counts, _given(self.centre), 0.0)
-        middle = total(self.weight * centre) / self.mass
-        away = np.where(self.counts, centre - middle, 0.0)
+        centre = _given(self.centre)
+        away = centre - self._mean_of(centre)
         spread = self.weight * (away * away)
         if self.period is None:
             down = total(spread)
@@ -240,6 +248,16 @@ class WeightedSpan:
             inner = self.weight * (self.weight * self.weight) / 12.0
             down = total(spread + inner) - self.mass * (self.period**2 / 12.0)
         return _ratio(total(self.weight * (away * self._deviation)), down)
+
+    def _mean_of(self, table: F64, other: F64 | None = None) -> F64:
+        """Weighted mean of a table, or of its product with another."""
+        product = self.scratch.table("square", *table.shape)
+        if other is None:
+            np.multiply(self.weight, table, out=product)
+        else:
+            np.multiply(table, other, out=product)
+            np.multiply(self.weight, product, out=product)
+        return total(product) / self.mass
 
     def _picked(self, row: NDArray[np.intp]) -> F64:
         picked: F64 = np.take_along_axis(self.values, row[None, :], axis=0)[0]

@@ -144,15 +144,34 @@ def _looked_through(
     return last, until
 
 
-def block(window: Window, asset: I64, start: I64, count: int) -> F64:
-    """Values of all roles, ``count x n x roles``, from one entry on for each asset."""
+def block(
+    window: Window, asset: I64, start: I64, count: int, ring: F64, out: F64
+) -> F64:
+    """Values of all roles, ``count x n x roles``, from one entry on for each asset.
+
+    Args:
+        window: the rings.
+        asset: int64[n].
+        start: int64[n] first entry.
+        count: entries.
+        ring: which of the window's rings of float64 to read.
+        out: where to put them.
+    """
     steps = np.arange(count)[:, None]
     row = ((start[None, :] + steps) & window.mask) * window.assets + asset[None, :]
-    table = window.values.reshape(-1, window.roles)
-    return table.take(row, axis=0)
+    shape = (count, len(asset), window.roles)
+    found = out.reshape(shape)
+    ring.reshape(-1, window.roles).take(row, axis=0, out=found, mode="clip")
+    return found
 
 
-def slots(window: Window, column: I64, start: I64, count: int) -> I64:
+def slots(
+    window: Window, column: I64, start: I64, count: int, out: I64 | None = None
+) -> I64:
     """Where ``count`` entries of each column lie, ``count x n``, for `numpy.take`."""
     steps = np.arange(count)[:, None]
-    return ((start[None, :] + steps) & window.mask) * window.columns + column[None, :]
+    place: I64 = np.add(start[None, :], steps, out=out)
+    place &= window.mask
+    place *= window.columns
+    place += column
+    return place

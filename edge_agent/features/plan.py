@@ -18,6 +18,7 @@ from edge_agent.features.aggregates import BY_NAME
 from edge_agent.features.feature_rows import FeatureRows, joined
 from edge_agent.features.grouping import Group, grouped, role_of
 from edge_agent.features.lookback import Newest, newest
+from edge_agent.features.scratch import Scratch
 from edge_agent.features.window import NEVER, nanoseconds
 from edge_agent.records import NoScore
 from edge_agent.samples import NANOSECONDS, Quality
@@ -90,6 +91,7 @@ class FeaturePlan:
         self._age: I64 = np.flatnonzero(kinds == "age")
         self._instant: Mask = (kinds == "last") | (kinds == "age")
         self._groups = grouped(self.specs, self._position)
+        self._scratch = Scratch()
         self._hinted: Window | None = None
         self._hints: list[I64] = []
 
@@ -210,7 +212,9 @@ class FeaturePlan:
         role = self.roles[group.role]
         held = window.held[where.column]
         seconds = np.repeat(length, roles) / NANOSECONDS
-        results, share = _results(window, where, held, group, seconds, (asset, role))
+        results, share = _results(
+            window, where, held, group, seconds, (asset, role), self._scratch
+        )
         share = share.reshape(rows, roles)
         short = where.short
         period = nanoseconds(1 / group.rate)
@@ -317,22 +321,26 @@ def _results(
     group: Group,
     seconds: F64,
     rows: tuple[I64, I64],
+    scratch: Scratch,
 ) -> tuple[dict[str, F64], F64]:
     """Every aggregate of a group and the share of its input, per column."""
     names = [name for name, _ in group.aggregates]
     if not held.any():
-        span = spans.even(window, where, stamps=group.stamps, rows=rows)
+        span = spans.even(window, where, scratch, stamps=group.stamps, rows=rows)
         share = _share(span.count, seconds * group.rate)
         return {name: BY_NAME[name](span) for name in names}, share
     results = {name: np.empty(len(held)) for name in names}
     share = np.empty(len(held))
     steady = ~held
     if steady.any():
-        span = spans.even(window, where.of(steady), stamps=group.stamps, rows=None)
+        part = where.of(steady)
+        span = spans.even(window, part, scratch, stamps=group.stamps, rows=None)
         share[steady] = _share(span.count, seconds[steady] * group.rate)
         for name in names:
             results[name][steady] = BY_NAME[name](span)
-    lasting = spans.held(window, where.of(held), nanoseconds(1 / group.rate))
+    part = where if not steady.any() else where.of(held)
+    period = nanoseconds(1 / group.rate)
+    lasting = spans.held(window, part, period, scratch, stamps=group.stamps)
     share[held] = _share(np.nan_to_num(lasting.mass), seconds[held])
     for name in names:
         results[name][held] = BY_NAME[name](lasting)

@@ -15,6 +15,7 @@ from edge_agent.features.lookback import after, block, slots
 from edge_agent.samples import NANOSECONDS, Quality
 
 if TYPE_CHECKING:
+    from edge_agent.features.scratch import Scratch
     from edge_agent.features.window import Mask, Window
     from edge_agent.samples import F64, I64
 
@@ -73,22 +74,28 @@ def cut(
 
 
 def even(
-    window: Window, where: Cut, *, stamps: bool, rows: tuple[I64, I64] | None
+    window: Window,
+    where: Cut,
+    scratch: Scratch,
+    *,
+    stamps: bool,
+    rows: tuple[I64, I64] | None,
 ) -> Span:
     """Values of tags that report every value.
 
     Args:
         window: the rings.
         where: the windows.
+        scratch: memory for the tables.
         stamps: whether the stamps are needed.
         rows: assets and roles when the columns are these, asset by asset; lets
             tags that arrive together be copied together.
     """
     length = where.end - where.start
     count = max(int(length.max(initial=1)), 1)
-    if (window.last_bad[where.column] >= where.start).any():
-        return _without_bad(window, where, count, stamps=stamps)
-    values = _together(window, where, count, rows)
+    if np.count_nonzero(window.last_bad[where.column] >= where.start):
+        return _without_bad(window, where, count, scratch, stamps=stamps)
+    values = _together(window, where, count, rows, scratch)
     whole = int(length.min(initial=count))
     inside = None
     if whole < count:
@@ -96,78 +103,109 @@ def even(
         values[whole:][~inside] = 0.0
     centre: F64 | None = None
     if stamps:
-        place = slots(window, where.column, where.start, count)
-        centre = _before(window, place, where.at)
-    return EvenSpan(values, length.astype(np.float64), whole, inside, centre)
+        place = _places(window, where, where.start, count, scratch)
+        centre = _before(window, place, where.at, scratch)
+    found = length.astype(np.float64)
+    return EvenSpan(values, found, whole, inside, scratch, centre)
 
 
 def _together(
-    window: Window, where: Cut, count: int, rows: tuple[I64, I64] | None
+    window: Window,
+    where: Cut,
+    count: int,
+    rows: tuple[I64, I64] | None,
+    scratch: Scratch,
 ) -> F64:
     if rows is not None:
         asset, role = rows
         shape = (len(asset), len(role))
         start, end = where.start.reshape(shape), where.end.reshape(shape)
-        step = bool((start == start[:, :1]).all() and (end == end[:, :1]).all())
-        if step and 4 * len(role) >= window.roles:
-            table = block(window, asset, start[:, 0], count)
+        apart = np.count_nonzero(start != start[:, :1])
+        apart += np.count_nonzero(end != end[:, :1])
+        if not apart and 4 * len(role) >= window.roles:
+            out = scratch.table("block", count, len(asset) * window.roles)
+            table = block(window, asset, start[:, 0], count, window.values, out)
             if len(role) < window.roles:
                 table = table.take(role, axis=2)
             return table.reshape(count, -1)
-    return window.values.take(slots(window, where.column, where.start, count))
+    place = _places(window, where, where.start, count, scratch)
+    values = scratch.table("values", *place.shape)
+    return window.values.take(place, out=values, mode="clip")
 
 
-def _before(window: Window, place: I64, at: I64) -> F64:
+def _places(
+    window: Window, where: Cut, start: I64, count: int, scratch: Scratch
+) -> I64:
+    out = scratch.places(count, len(start))
+    return slots(window, where.column, start, count, out)
+
+
+def _before(window: Window, place: I64, at: I64, scratch: Scratch) -> F64:
     """Seconds from a row's time, negative before it."""
-    seconds: F64 = (window.times.take(place) - at).astype(np.float64) * _SECOND
-    return seconds
+    seconds = scratch.table("seconds", *place.shape)
+    time = window.times.take(place)
+    time -= at
+    return np.multiply(time, _SECOND, out=seconds)
 
 
-def _without_bad(window: Window, where: Cut, count: int, *, stamps: bool) -> Span:
-    place = slots(window, where.column, where.start, count)
+def _without_bad(
+    window: Window, where: Cut, count: int, scratch: Scratch, *, stamps: bool
+) -> Span:
+    place = _places(window, where, where.start, count, scratch)
     good = window.quality.take(place) != Quality.BAD
     good &= np.arange(count)[:, None] < (where.end - where.start)[None, :]
     values = np.where(good, window.values.take(place), 0.0)
     weight = good.astype(np.float64)
     centre: F64 | None = None
     if stamps:
-        centre = _before(window, place, where.at)
-    return WeightedSpan(values, weight, total(weight), centre)
+        centre = _before(window, place, where.at, scratch)
+    return WeightedSpan(values, weight, total(weight), scratch, centre)
 
 
-def held(window: Window, where: Cut, period: int) -> WeightedSpan:
+def held(
+    window: Window, where: Cut, period: int, scratch: Scratch, *, stamps: bool
+) -> WeightedSpan:
     """Values of tags that report changes only, each in force until the next.
 
     Args:
         window: the rings.
         where: the windows.
         period: ns between two samples, had it been sampled.
+        scratch: memory for the tables.
+        stamps: whether the times in force are needed.
     """
     carried = np.maximum(where.start - 1, where.low)
     length = where.end - carried
     count = max(int(length.max(initial=1)), 1)
-    place = slots(window, where.column, carried, count)
-    steps = np.arange(count)[:, None]
-    time = window.times.take(place)
-    good = (window.quality.take(place) != Quality.BAD) & (steps < length[None, :])
-    finish = where.at + period
-    following = np.empty_like(time)
-    following[:-1] = time[1:]
-    following = np.where(steps >= length[None, :] - 1, finish, following)
-    begin = np.maximum(time, where.bound + period)
-    until = np.minimum(following, finish)
-    weight = np.where(good, np.maximum(until - begin, 0), 0) * _SECOND
-    values = np.where(weight > 0, window.values.take(place), 0.0)
-    stamped = total((good & (time > where.bound)).astype(np.float64))
-    centre = ((begin - where.at) + (until - where.at)) * (0.5 * _SECOND)
-    dt = np.full(len(where.column), period * _SECOND)
-    return WeightedSpan(values, weight, stamped, centre, dt)
+    place = _places(window, where, carried, count, scratch)
+    width = len(length)
+    values = scratch.table("values", count, width)
+    window.values.take(place, out=values, mode="clip")
+    edges = scratch.table("edges", count + 1, width)
+    edges[:count] = _before(window, place, where.at, scratch)
+    behind = np.arange(count)[:, None] >= length[None, :]
+    nothing = behind
+    if np.count_nonzero(window.last_bad[where.column] >= carried):
+        nothing = behind | (window.quality.take(place) == Quality.BAD)
+    edges[:count][behind] = period * _SECOND
+    edges[count] = period * _SECOND
+    np.maximum(edges, (where.bound - where.at + period) * _SECOND, out=edges)
+    weight = scratch.table("weight", count, width)
+    np.subtract(edges[1:], edges[:-1], out=weight)
+    weight[nothing] = 0.0
+    values[weight == 0] = 0.0
+    stamped = (where.end - where.start).astype(np.float64)
+    if nothing is not behind:
+        inside = np.arange(count)[:, None] >= (where.start - carried)[None, :]
+        stamped -= total((inside & nothing & ~behind).astype(np.float64))
+    centre = (edges[1:] + edges[:-1]) * 0.5 if stamps else None
+    return WeightedSpan(values, weight, stamped, scratch, centre, period * _SECOND)
 
 
 def any_uncertain(window: Window, where: Cut, held: Mask, period: int) -> Mask:
     """Whether an UNCERTAIN value counts in each window, one carried into it too."""
     found = window.last_uncertain[where.column] >= where.start - held
-    if not found.any():
+    if not np.count_nonzero(found):
         return found
     some = where.of(found)
     first = (some.start & window.mask) * window.columns + some.column

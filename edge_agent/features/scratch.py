@@ -1,0 +1,37 @@
+"""Memory that is used again each turn.
+
+The tables of a turn are half a megabyte; fresh ones would be mapped, faulted in page
+by page and given back every time, which costs more than the arithmetic on them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from edge_agent.samples import F64, I64
+
+
+class Scratch:
+    """Tables by name; one of a name is valid until the next is asked for."""
+
+    def __init__(self) -> None:
+        self._floats: dict[str, F64] = {}
+        self._places: I64 = np.zeros(0, np.int64)
+
+    def table(self, name: str, rows: int, columns: int) -> F64:
+        """A float64 table with whatever was in it."""
+        size = rows * columns
+        held = self._floats.get(name)
+        if held is None or len(held) < size:
+            held = self._floats[name] = np.empty(size + size // 4)
+        return held[:size].reshape(rows, columns)
+
+    def places(self, rows: int, columns: int) -> I64:
+        """An int64 table with whatever was in it."""
+        size = rows * columns
+        if len(self._places) < size:
+            self._places = np.empty(size + size // 4, np.int64)
+        return self._places[:size].reshape(rows, columns)
