@@ -49,3 +49,11 @@ async def plant(shared_node_plant: NodePlant) -> AsyncIterator[NodePlant]:
     """The shared node-opcua server; what a test adds to it is gone behind the test."""
     yield shared_node_plant
     await shared_node_plant.clear()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def secure_plant() -> AsyncIterator[NodePlant]:
+    """A node-opcua server with every security policy, one user and a variable."""
+    users = {"gateway": "right"}
+    async with NodePlant(["a"], security=True, trustAll=True, users=users) as plant:
+        yield plant
