@@ -67,14 +67,18 @@ class OpcUaSource(_Model):
 
     type: Literal["opcua"]
     endpoint: Annotated[str, Field(pattern=r"^opc\.tcp://\S+$")]
+    """opc.tcp://HOST:PORT"""
     security: Security = Security.SIGN_AND_ENCRYPT
     policy: Literal["Basic256Sha256", "Aes128Sha256RsaOaep", "Aes256Sha256RsaPss"] = (
         "Basic256Sha256"
     )
     user: str | None = None
     password_file: Path | None = None
+    """A file with the password alone, which only the agent may read."""
     password_credential: str | None = None
+    """Name of a systemd credential (LoadCredential=)."""
     publishing: Interval = 0.5
+    """How often the server sends what has changed."""
     sampling: Duration | None = None
     """Default: the publishing interval. 0s: every new value, where the server can."""
     queue: Annotated[Whole, Field(ge=1, le=100_000)] | None = None
@@ -83,6 +87,7 @@ class OpcUaSource(_Model):
     """every-write also reports a value written again unchanged (new time stamp)."""
     time: TimePolicy = TimePolicy.SOURCE
     keepalive: Interval = 10.0
+    """A silent server says at least this often that it is there."""
     session_timeout: Interval = 600.0
     request_timeout: Interval = 10.0
     decoder: Literal["bulk", "stock"] = "bulk"
@@ -114,7 +119,9 @@ class MqttLink(_Model):
     tls: Tls | None = None
     user: str | None = None
     password_file: Path | None = None
+    """A file with the password alone, which only the agent may read."""
     password_credential: str | None = None
+    """Name of a systemd credential (LoadCredential=)."""
     client_id: str | None = None
     keepalive: Interval = 30.0
 
@@ -184,7 +191,9 @@ class Score(_Model):
     """When a row is scored: exactly one of every and on."""
 
     every: Interval | None = None
+    """Periodically."""
     on: Literal["update", "cycle"] | None = None
+    """update: as soon as an asset's new values are complete; cycle: once a part."""
     settle: Duration = 0.2
     """on: update and cycle: wait this long for the rest of a row's values."""
     part: str | None = None
@@ -256,8 +265,11 @@ class Store(_Model):
     """The durable outbox."""
 
     flush: Interval = 1.0
+    """Scores wait this long to be written together; alarms never wait."""
     limit: Size = 2**30
+    """At most this much on disk; then the oldest of the least important goes."""
     survive: Interval = 72 * 3600.0
+    """How long a broker may be away without loss."""
 
 
 class AgentConfig(_Model):
@@ -265,6 +277,7 @@ class AgentConfig(_Model):
 
     site: Site
     gateway: Name
+    """This gateway's own name, different from all others."""
     sources: dict[Name, Source]
     assets: tuple[AssetGroup, ...]
     pipelines: dict[Name, Pipeline]

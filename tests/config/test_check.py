@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from edge_agent.cli import check, schema
 from edge_agent.config.published import schema_text
 from tests import peers
 from tests.config.plants import written
+from tests.opcua.plants import URI, Plc
 
 BUNDLES = Path(__file__).with_name("models")
 
@@ -165,6 +167,32 @@ def test_connect_reaches_the_broker(
     said = capsys.readouterr().err
     assert "agent.yaml:5:9: sources.plc1: " in said
     assert said.endswith("1 problem found.\n")
+
+
+async def test_connect_reads_every_node(
+    folder: Path,
+    mosquitto: peers.Mosquitto,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """With every node and broker there, all is well; a missing node is named."""
+    port = f"host: 127.0.0.1, port: {mosquitto.port} }}"
+    async with Plc(**{"P-101": 1.5}) as plc:
+        written(
+            folder,
+            ("path: models", f"path: {BUNDLES}"),
+            ("host: 127.0.0.1 }", port),
+            ("host: 127.0.0.1 }", port),
+            ("opc.tcp://192.0.2.5:4840' }", f"{plc.endpoint}', security: None }}"),
+            ('ns=3;s="DB_{id}"."Temp"[3]', f"nsu={URI};s={{id}}"),
+            ("gateway: gw-07", f"gateway: gw-07\nstate_dir: {folder}"),
+        )
+        command = ("check", "--connect", "--config", folder)
+        assert await asyncio.to_thread(run, *command) == 69
+        said = capsys.readouterr().err
+        assert said.count("sources.plc1: ") == 1
+        assert "P-102" in said
+        await plc.add("P-102", 2.5)
+        assert await asyncio.to_thread(run, *command) == 0
 
 
 def test_schema_prints_the_schema(capsys: pytest.CaptureFixture[str]) -> None:
