@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -111,6 +112,8 @@ class PlainWire:
         packet_ids = []
         for topic, payload, qos, retain in frames:
             info = self._client.publish(topic.decode(), payload, qos, retain, block)
+            while info.rc == MQTTErrorCode.MQTT_ERR_QUEUE_SIZE:  # its id is still open
+                info = self._client.publish(topic.decode(), payload, qos, retain, block)
             packet_ids.append(info.mid if qos else 0)
             if qos:
                 self._open.add(info.mid)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +12,9 @@ from edge_agent.mqtt.probe import probe
 from edge_agent.mqtt.session import LinkLost
 from tests import peers
 from tests.mqtt.kinds import Kind, Log, Version, until
+from tests.mqtt.scripted import scripted
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
     from pathlib import Path
 
     from tests.certificates import Certificates
@@ -49,14 +48,14 @@ async def test_an_unknown_name(kind: Kind) -> None:
 
 async def test_a_server_that_says_nothing(kind: Kind) -> None:
     """A port that accepts and stays silent ends in a timeout that says so."""
-    async with _server([], hang_up=False) as port:
+    async with scripted([], hang_up=False) as port:
         told = await _refusal(kind, kind.link(port), patience=0.3)
     assert "does not answer" in told
 
 
 async def test_a_server_that_is_no_broker(kind: Kind) -> None:
     """A web server on the port is recognised as no MQTT."""
-    async with _server([b"HTTP/1.1 400 Bad Request\r\n\r\n"]) as port:
+    async with scripted([b"HTTP/1.1 400 Bad Request\r\n\r\n"]) as port:
         told = await _refusal(kind, kind.link(port))
     assert "MQTT" in told
 
@@ -138,7 +137,7 @@ async def test_a_second_client_with_the_same_id(
 async def test_a_goodbye_of_the_broker(kind: Kind, code: int, words: str) -> None:
     """MQTT 5 brokers say why they end a connection, and the operator reads it."""
     accepted, goodbye = b"\x20\x03\x00\x00\x00", b"\xe0\x02" + bytes((code, 0))
-    async with _server([accepted + goodbye]) as port:
+    async with scripted([accepted + goodbye], hang_up=False) as port:
         session = kind.unconnected(kind.link(port))
         await session.connect()
         with pytest.raises(LinkLost, match=words) as lost:
@@ -152,7 +151,7 @@ async def test_a_stream_that_is_not_mqtt_any_more(version: Version) -> None:
     """A PUBLISH shorter than its own topic ends the link instead of the process."""
     kind = Kind(fast=True, version=version)
     accepted = b"\x20\x02\x00\x00" if version == "3.1.1" else b"\x20\x03\x00\x00\x00"
-    async with _server([accepted + b"\x30\x04\x00\x09ab"]) as port:
+    async with scripted([accepted + b"\x30\x04\x00\x09ab"]) as port:
         with pytest.raises(LinkLost, match="PUBLISH"):
             await kind.unconnected(kind.link(port)).connect()
 
@@ -214,31 +213,3 @@ async def test_a_check_leaves_the_running_agent_alone(
         await probe(running.link, client_id="gw")
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(running.run_until_lost(), 0.2)
-
-
-# -- servers that are no brokers ------------------------------------------------
-
-
-@asynccontextmanager
-async def _server(answers: Sequence[bytes], hang_up: bool = True) -> AsyncIterator[int]:
-    """A port that gives fixed answers, one for each packet that comes."""
-    done = asyncio.Event()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for answer in answers:
-            await reader.read(1000)
-            writer.write(answer)
-        if not hang_up:
-            await reader.read()
-        writer.close()
-        with suppress(OSError):
-            await writer.wait_closed()
-        done.set()
-
-    server = await asyncio.start_server(serve, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-        await asyncio.wait_for(done.wait(), 5)
-    finally:
-        server.close()
-        await server.wait_closed()
