@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import TYPE_CHECKING
 
@@ -16,12 +17,17 @@ if TYPE_CHECKING:
 
 _NODE = re.compile(
     r"(ns=[0-9]{1,5};|nsu=[^;]+;)?"
-    r"(i=[0-9]{1,10}|s=.+|b=[A-Za-z0-9+/=]+"
+    r"(i=[0-9]{1,20}|s=.+|b=[A-Za-z0-9+/=]+"
     r"|g=[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12})",
     re.DOTALL,
 )
+_STEPS = re.compile(r"(?:/(?:[^/&]|&.)+)+", re.DOTALL)
+FIELD = re.compile(r'(?!\.)(?:\.?[^.\[\]"]+|\[[0-9]+\]|\["[^"]+"\])+')
+"""A path in a payload, as `payloads` reads it."""
 _FORMS = "ns=2;s=NAME, ns=2;i=NUMBER, nsu=URI;s=NAME or a path /Objects/2:Plant/2:PT1"
 _TOPIC_LIMIT = 65_535
+_LAST_INDEX = 65_535
+_LAST_NUMBER = 4_294_967_295
 
 
 def check_address(
@@ -73,7 +79,7 @@ def _placeholders(roster: Roster, pattern: str, field: str) -> list[tuple[str, s
             wrong.append(
                 (said, did_you_mean(name, known) or "columns come from ids_csv")
             )
-    if len(roster.assets) > 1 and not used:
+    if len(roster.assets) > 1 and pattern and not used:
         said = f"all {len(roster.assets)} assets would read the same address"
         wrong.append((said, "put {id} where the asset's name belongs"))
     return wrong
@@ -81,17 +87,31 @@ def _placeholders(roster: Roster, pattern: str, field: str) -> list[tuple[str, s
 
 def _bad_node(node: str) -> tuple[str, str] | None:
     if node.startswith("/"):
-        bad = [part for part in node[1:].split("/") if not part or part.endswith(":")]
-        if bad:
+        if not _STEPS.fullmatch(node):
             return f"{node!r} has an empty level", "write /Objects/2:Plant/2:PT1"
         return None
-    if _NODE.fullmatch(node):
-        return None
-    if "{" in node:
+    match = _NODE.fullmatch(node)
+    if match is not None:
+        return _out_of_bounds(node, match)
+    if PLACEHOLDER.search(node):
         return None  # an unknown placeholder, already reported
     loose = re.fullmatch(r"ns ?[=:]? ?([0-9]+)[;, ]+([isgb]) ?[=:] ?(.+)", node)
     hint = f"did you mean 'ns={loose[1]};{loose[2]}={loose[3]}'?" if loose else ""
     return f"{node!r} is not a node id; allowed: {_FORMS}", hint
+
+
+def _out_of_bounds(node: str, match: re.Match[str]) -> tuple[str, str] | None:
+    index, identifier = match[1] or "", match[2]
+    if index.startswith("ns=") and int(index[3:-1]) > _LAST_INDEX:
+        return f"{node!r} has an impossible namespace", f"ns is at most {_LAST_INDEX}"
+    if identifier.startswith("i=") and int(identifier[2:]) > _LAST_NUMBER:
+        return f"{node!r} has an impossible number", f"i is at most {_LAST_NUMBER}"
+    if identifier.startswith("b="):
+        try:
+            base64.b64decode(identifier[2:], validate=True)
+        except ValueError:
+            return f"{node!r} is not a node id", "after b= stands a text in Base64"
+    return None
 
 
 def _bad_topic(topic: str) -> tuple[str, str] | None:
@@ -124,6 +144,7 @@ def _check_field(
     roster: Roster, role: str, tag: TagBinding, source: MqttSource, complain: Complain
 ) -> None:
     loc, at = (*roster.loc(role), "field"), roster.at(role, "field")
+    example = filled(tag.field or "", roster.assets[0].columns if roster.assets else {})
     if source.payload == "number" and tag.field is not None:
         said = f"payloads of {tag.source!r} are one number: there is no field"
         complain(loc, said, "remove it, or write payload: json at the source", at)
@@ -131,8 +152,14 @@ def _check_field(
         if tag.field is None:
             said = f"'field' is missing: payloads of {tag.source!r} are arrays"
             complain(loc[:-1], said, "add field: 0 for the first number", at)
-        elif not re.fullmatch(r"[0-9]{1,6}", tag.field) and "{" not in tag.field:
+        elif not re.fullmatch(r"[0-9]{1,6}|\[.*", example):
             said = f"{tag.field!r} is not a position in an array"
             complain(loc, said, "write 0 for the first number", at)
-    if source.payload == "json" and tag.field is not None and not tag.field.strip():
-        complain(loc, "the field is empty", "write for example rms or values[3]", at)
+    if (
+        source.payload == "json"
+        and tag.field is not None
+        and not FIELD.fullmatch(example)
+    ):
+        said = f"{tag.field!r} is not a field path"
+        hint = 'write for example rms, values[3].rms or ["name.with.dots"]'
+        complain(loc, said, hint, at)

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from edge_agent.config import units
+from edge_agent.config.addresses import FIELD
 from edge_agent.config.schema import MqttLink, MqttSource, OpcUaSource, Security
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ def check_source(loc: Loc, source: Source, complain: Complain) -> None:
     _check_credentials(loc, source, complain)
     if isinstance(source, MqttSource):
         _check_tls(loc, source, complain)
+        if source.time_field is not None and not FIELD.fullmatch(source.time_field):
+            said = f"{source.time_field!r} is not a field path"
+            complain((*loc, "time_field"), said, "write for example ts or header.ts")
         return
     if "@" in source.endpoint:
         said = "a user or password may not stand in the endpoint"

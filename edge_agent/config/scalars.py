@@ -251,7 +251,7 @@ _LOOKS_LIKE: tuple[tuple[str, Callable[[str], str]], ...] = (
 def _as_duration(text: str, match: re.Match[str] | None) -> str:
     allowed = "write a number with us, ms, s, min, h or d"
     if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text):
-        return f"{allowed}; did you mean '{text}s'?"
+        return f"{allowed}: '{text}ms' or '{text}s'?"
     if re.fullmatch(r"[0-9]+,[0-9]+\s*[a-z]+", text):
         return f"{allowed}; did you mean '{text.replace(',', '.')}'?"
     if match:

@@ -115,6 +115,8 @@ def _in_words(
     if "did not find expected node content" in problem:
         said = f"a value is missing before {text[col : col + 1]!r}"
         return said, f"write one, or {_QUOTE}"
+    if "did not find expected key" in problem and text[col : col + 1] == ":":
+        return "a key is missing before the ':'", "write key: value"
     if "did not find expected key" in problem and col:
         value = _value_before(text, col)
         if value:
