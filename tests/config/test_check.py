@@ -176,7 +176,8 @@ async def test_connect_reads_every_node(
 ) -> None:
     """With every node and broker there, all is well; a missing node is named."""
     port = f"host: 127.0.0.1, port: {mosquitto.port} }}"
-    async with Plc(**{"P-101": 1.5}) as plc:
+    async with Plc() as plc:
+        await plc.add("P-101", 1.5)
         written(
             folder,
             ("path: models", f"path: {BUNDLES}"),
