@@ -54,6 +54,11 @@ def test_a_right_configuration(
     ]
 
 
+def test_the_shipped_examples_fit_the_shipped_model() -> None:
+    """config/ and models/ belong together: tags, units, version."""
+    assert run("check", "--config", BUNDLES.parents[2] / "config") == 0
+
+
 def test_a_wrong_configuration(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
