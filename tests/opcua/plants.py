@@ -21,6 +21,7 @@ from edge_agent.inbox import Inbox
 from edge_agent.instruments import Instruments
 from edge_agent.samples import AssetType, SampleBatch, Tag, TagTable
 from edge_agent.sources.opcua import OpcUaSource
+from edge_agent.sources.opcua.ids import node_id
 from edge_agent.sources.opcua.items import Pace
 from tests import peers
 
@@ -78,7 +79,7 @@ class Plc:
     async def add(self, name: str, value: Any) -> None:
         """A variable, with an initial value or Variant."""
         self.nodes[name] = await self.server.nodes.objects.add_variable(
-            ua.NodeId(name, self.index), ua.QualifiedName(name, self.index), value
+            node_id(name, self.index), ua.QualifiedName(name, self.index), value
         )
 
     async def have(self, **variables: Any) -> None:

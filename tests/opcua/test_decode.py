@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from edge_agent.sources.opcua.columns import NO_TIME, Published
 from edge_agent.sources.opcua.decode import decode
+from edge_agent.sources.opcua.ids import node_id, status_code
 from edge_agent.sources.opcua.stock import decode_stock
 
 CAPTURED = sorted((Path(__file__).parent / "captured").glob("*.bin"))
@@ -94,7 +95,7 @@ def odd(draw: st.DrawFn) -> bytes:
         ua.Variant([1.0, 2.0], ua.VariantType.Double),
         ua.Variant(ua.LocalizedText("Pumpe"), ua.VariantType.LocalizedText),
         ua.Variant(b"\x00\x01", ua.VariantType.ByteString),
-        ua.Variant(ua.NodeId(85), ua.VariantType.NodeId),
+        ua.Variant(node_id(85), ua.VariantType.NodeId),
     ]
     data = ua.DataValue(draw(st.sampled_from(values)))
     item = ua.MonitoredItemNotification(draw(U32), data)
@@ -233,7 +234,7 @@ def test_picoseconds_before_the_server_time() -> None:
 
 def test_status_change_is_dispatched() -> None:
     """The end of a subscription is no data change and is told all the same."""
-    change = ua.StatusChangeNotification(Status=ua.StatusCode(0x800A0000))
+    change = ua.StatusChangeNotification(Status=status_code(0x800A0000))
     message = ua.NotificationMessage(3, datetime.now(UTC), [change])
     whole = ua.PublishResponse(
         Parameters=ua.PublishResult(SubscriptionId=1, NotificationMessage=message)
@@ -247,7 +248,7 @@ def test_status_change_is_dispatched() -> None:
 def test_a_fault_is_raised_by_name() -> None:
     """A service fault in place of a publish response raises its status."""
     fault = ua.ServiceFault()
-    fault.ResponseHeader.ServiceResult = ua.StatusCode(0x80780000)
+    fault.ResponseHeader.ServiceResult = status_code(0x80780000)
     body = bytes(struct_to_binary(fault))
 
     assert decode(body) is None

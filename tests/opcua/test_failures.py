@@ -179,7 +179,7 @@ async def test_fewer_publish_requests_for_a_small_server(
         def request(self, link: Any, done: Any) -> asyncio.Future[Any]:
             if sum(not future.done() for future in sent):
                 refused = asyncio.get_running_loop().create_future()
-                refused.set_exception(BadTooManyPublishRequests())
+                refused.set_exception(BadTooManyPublishRequests)
                 return refused
             sent.append(super().request(link, done))
             return sent[-1]

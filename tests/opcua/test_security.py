@@ -119,9 +119,9 @@ async def test_no_password_in_the_clear(
     sent = []
     activate = Client.activate_session
 
-    async def watched(self: Client, *login: str, **more: str) -> None:
-        sent.append(login)
-        await activate(self, *login, **more)
+    async def watched(self: Client, user: str, password: str) -> None:
+        sent.append((user, password))
+        await activate(self, user, password)
 
     monkeypatch.setattr(Client, "activate_session", watched)
     await plc.have(a=1.0)

@@ -11,6 +11,7 @@ import pytest
 from asyncua import ua
 
 from edge_agent.errors import ConfigError
+from edge_agent.sources.opcua.ids import status_code
 from tests.opcua.plants import URI, Plc, Reading, until
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ async def test_values_with_quality_and_source_time(
     async with reading.running():
         await reading.has(1.0, 0)
         stamp = datetime(2024, 5, 6, 7, 8, 9, 123456, tzinfo=UTC)
-        uncertain = ua.StatusCode(ua.StatusCodes.UncertainLastUsableValue)
+        uncertain = status_code(ua.StatusCodes.UncertainLastUsableValue)
         await plc.set("b", 3.5, SourceTimestamp=stamp, StatusCode=uncertain)
         await reading.has(3.5, 1)
 
@@ -48,7 +49,7 @@ async def test_bad_status_gives_no_number(
     reading = Reading(plc.endpoint, ["ns=2;s=a"], tmp_path, decoder=decoder)
     async with reading.running():
         await reading.has(1.0)
-        failed = ua.StatusCode(ua.StatusCodes.BadSensorFailure)
+        failed = status_code(ua.StatusCodes.BadSensorFailure)
         await plc.set("a", 7.0, StatusCode=failed)
         await until(lambda: len(reading.rows()) > 1)
 

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 
 from asyncua import ua
 
+from edge_agent.sources.opcua.ids import node_id, step
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -64,24 +66,15 @@ class Address:
             raise Unresolved(
                 f"the server has no namespace {self.uri} (it has: {known})"
             )
-        return ua.NodeId(
+        return node_id(
             self.node.Identifier, namespaces.index(self.uri), self.node.NodeIdType
         )
 
     def browse_path(self) -> ua.BrowsePath:
         """The question to TranslateBrowsePathsToNodeIds."""
-        hierarchical = ua.NodeId(ua.ObjectIds.HierarchicalReferences)
-        elements = [
-            ua.RelativePathElement(
-                ReferenceTypeId=hierarchical,
-                IsInverse=False,
-                IncludeSubtypes=True,
-                TargetName=step,
-            )
-            for step in self.path
-        ]
+        elements = [step(name) for name in self.path]
         return ua.BrowsePath(
-            ua.NodeId(ua.ObjectIds.RootFolder), ua.RelativePath(elements)
+            node_id(ua.ObjectIds.RootFolder), ua.RelativePath(elements)
         )
 
 
@@ -108,14 +101,14 @@ def _node(text: str, index: int, kind: str, identifier: str) -> ua.NodeId:
     try:
         match kind:
             case "i":
-                return ua.NodeId(int(identifier), index)
+                return node_id(int(identifier), index)
             case "g":
-                return ua.NodeId(uuid.UUID(identifier), index, ua.NodeIdType.Guid)
+                return node_id(uuid.UUID(identifier), index, ua.NodeIdType.Guid)
             case "b":
                 octets = base64.b64decode(identifier, validate=True)
-                return ua.NodeId(octets, index, ua.NodeIdType.ByteString)
+                return node_id(octets, index, ua.NodeIdType.ByteString)
             case _:
-                return ua.NodeId(identifier, index, ua.NodeIdType.String)
+                return node_id(identifier, index, ua.NodeIdType.String)
     except (ValueError, binascii.Error) as error:
         raise ValueError(f"{text!r} is not a node address: {error}") from None
 
@@ -126,10 +119,10 @@ def _path(text: str) -> tuple[ua.QualifiedName, ...]:
         raise ValueError(f"{text!r} is not a browse path; write {_FORMS}")
     if steps[0] in {"Root", "0:Root"} and len(steps) > 1:
         steps = steps[1:]
-    return tuple(_name(step) for step in steps)
+    return tuple(_name(written) for written in steps)
 
 
-def _name(step: str) -> ua.QualifiedName:
-    match = _INDEXED.fullmatch(step)
-    index, name = (int(match[1]), match[2]) if match else (0, step)
+def _name(written: str) -> ua.QualifiedName:
+    match = _INDEXED.fullmatch(written)
+    index, name = (int(match[1]), match[2]) if match else (0, written)
     return ua.QualifiedName(_ESCAPED.sub(r"\1", name), index)

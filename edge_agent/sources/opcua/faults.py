@@ -9,6 +9,7 @@ from asyncua import ua
 from asyncua.ua.uaerrors import UaError, UaStatusCodeError
 
 from edge_agent.errors import SourceLost
+from edge_agent.sources.opcua.ids import status_code
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +66,7 @@ _MEANINGS = {
 
 def meaning(code: int) -> str:
     """A status code in words, with its name for the manual."""
-    status = ua.StatusCode(code)
+    status = status_code(code)
     said = _MEANINGS.get(code) or (status.doc or "").rstrip(".") or "refused"
     return f"{said} [{status.name}]"
 

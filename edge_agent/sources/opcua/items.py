@@ -15,6 +15,7 @@ from asyncua import ua
 from edge_agent.sources.opcua.addresses import Address, Unresolved, parse
 from edge_agent.sources.opcua.datatypes import DataTypes
 from edge_agent.sources.opcua.faults import meaning
+from edge_agent.sources.opcua.ids import node_id
 from edge_agent.sources.opcua.services import Limits, read
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 _FASTEST = 0.01  # what a queue is sized for where sampling is 0, every new value
 
-_STATE = ua.NodeId(ua.ObjectIds.Server_ServerStatus_State)
+_STATE = node_id(ua.ObjectIds.Server_ServerStatus_State)
 _CODES = ua.StatusCodes
 _GONE = {_CODES.BadNodeIdUnknown, _CODES.BadNodeIdInvalid}
 _FILTER_REFUSED = {
@@ -212,7 +213,7 @@ class Items:
         item.node = None
         if answer.StatusCode.is_good() and len(targets) == 1:
             target: ua.NodeId = targets[0].TargetId
-            item.node = ua.NodeId(
+            item.node = node_id(
                 target.Identifier, target.NamespaceIndex, target.NodeIdType
             )
         elif len(targets) > 1:
@@ -244,10 +245,11 @@ class Items:
         if code:
             return ""  # it does not let us see its type: the values will tell
         shape = rank.Value.Value if rank.Value else None
+        found = kind.Value.Value if kind.Value else None
         if isinstance(shape, int) and shape >= 1:
             return "this node is an array: give the node of one of its elements"
         text = item.binding is not None and item.binding.text
-        return await self.types.unfit(kind.Value.Value, text=text)
+        return await self.types.unfit(found, text=text)
 
     async def _create(self, items: list[Item], now: float) -> None:
         async def call(

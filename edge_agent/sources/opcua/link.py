@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edge_agent.clock import Clock
     from edge_agent.config.schema import OpcUaSource as Settings
 
-_POLICIES = {
+_POLICIES: dict[str, Any] = {
     "Basic256Sha256": security_policies.SecurityPolicyBasic256Sha256,
     "Aes128Sha256RsaOaep": security_policies.SecurityPolicyAes128Sha256RsaOaep,
     "Aes256Sha256RsaPss": security_policies.SecurityPolicyAes256Sha256RsaPss,
@@ -99,10 +99,11 @@ class Link:
         except Exception:  # noqa: BLE001, S110
             # the link is being given up: whatever is wrong with it is already told
             pass
-        self.client.disconnect_socket()
-        if transport is not None:
-            # close() would wait for a dead peer to take what is still buffered
-            transport.abort()
+        finally:
+            self.client.disconnect_socket()
+            if transport is not None:
+                # close() would wait for a dead peer to take what is still buffered
+                transport.abort()
 
 
 @asynccontextmanager
@@ -203,7 +204,7 @@ async def _secure(
     link.certificate_days = identity.days_left(now)
     chain = endpoint.ServerCertificate or b""
     server = _trusted(link, chain, credentials, now)
-    policy = _POLICIES[settings.policy](
+    policy: Any = _POLICIES[settings.policy](
         server, identity.certificate, identity.key, _MODES[settings.security]
     )
     link.client.security_policy = policy

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol, cast
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from asyncua import ua
 from asyncua.ua.uaerrors import (
@@ -23,7 +23,7 @@ from asyncua.ua.uaerrors import (
 from edge_agent.errors import SourceLost
 from edge_agent.sources.opcua.columns import NO_TIME
 from edge_agent.sources.opcua.decode import decode
-from edge_agent.sources.opcua.faults import explained, translated
+from edge_agent.sources.opcua.faults import meaning, translated
 from edge_agent.sources.opcua.sequence import SequenceCheck
 from edge_agent.sources.opcua.stock import decode_stock, message, published
 
@@ -62,10 +62,7 @@ class Bulk:
             raise ConnectionError("the link is closed")
         request = ua.PublishRequest()
         request.Parameters.SubscriptionAcknowledgements = done
-        return cast(
-            "asyncio.Future[Any]",
-            protocol._send_request(request, 0),  # noqa: SLF001
-        )
+        return protocol._send_request(request, 0)  # noqa: SLF001
 
     def read(self, answer: Any) -> Published:  # noqa: ANN401
         """Columns, by `decode` where it can."""
@@ -237,7 +234,7 @@ class PublishLoop:
             self._acknowledge(found.sequence)
         self._watch.took(found, at)
         if found.status_change is not None and found.status_change >> 30:
-            status = explained(UaStatusCodeError(found.status_change))
+            status = meaning(found.status_change)
             raise SourceLost(f"{self.link.name}: the subscription ended: {status}")
 
     def _acknowledge(self, sequence: int) -> None:

@@ -13,6 +13,7 @@ from asyncua import ua
 from edge_agent.errors import SourceLost
 from edge_agent.samples import NANOSECONDS
 from edge_agent.sources.opcua.faults import translated
+from edge_agent.sources.opcua.ids import node_id
 from edge_agent.sources.opcua.services import Limit, namespaces, read
 from edge_agent.sources.opcua.stock import to_columns
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_CURRENT_TIME = ua.NodeId(ua.ObjectIds.Server_ServerStatus_CurrentTime)
+_CURRENT_TIME = node_id(ua.ObjectIds.Server_ServerStatus_CurrentTime)
 _NAMED = 5  # nodes named in a log line; the rest is a number, and in `status`
 
 
@@ -36,12 +37,14 @@ class Reconcile:
         skew: seconds the server's clock is ahead of agent time; None until known.
     """
 
-    def __init__(self, items: Items, intake: Intake, clock: Clock) -> None:
+    def __init__(
+        self, items: Items, intake: Intake, clock: Clock, told: set[int]
+    ) -> None:
         self.items, self.intake = items, intake
         self.skew: float | None = None
         self._clock, self._pace = clock, items.pace
         self._looked = -np.inf
-        self._told: set[int] = set()
+        self._told = told
 
     async def run(self) -> NoReturn:
         """Go on until the session ends.

@@ -14,6 +14,7 @@ from asyncua.ua.uaerrors import (
 )
 
 from edge_agent.errors import SourceLost
+from edge_agent.sources.opcua.ids import node_id
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -89,7 +90,7 @@ class Limits:
             "MaxNodesPerTranslateBrowsePathsToNodeIds",
             "MaxMonitoredItemsPerCall",
         )
-        nodes = [ua.NodeId(getattr(ids, prefix + name)) for name in names]
+        nodes = [node_id(getattr(ids, prefix + name)) for name in names]
         most = (MOST_READS, MOST_ITEMS, MOST_ITEMS)
         values = [
             _whole(v) for v in await read(link, nodes, ua.AttributeIds.Value, Limit(1))
@@ -133,7 +134,7 @@ async def namespaces(link: Link) -> list[str]:
     Raises:
         SourceLost: the server does not give it.
     """
-    node = ua.NodeId(ua.ObjectIds.Server_NamespaceArray)
+    node = node_id(ua.ObjectIds.Server_NamespaceArray)
     (data,) = await read(link, [node], ua.AttributeIds.Value, Limit(1))
     table = data.Value.Value if data.Value else None
     if not isinstance(table, list):
@@ -148,7 +149,7 @@ async def supertype(link: Link, kind: ua.NodeId) -> ua.NodeId | None:
         ua.BrowseDescription(
             NodeId=kind,
             BrowseDirection=ua.BrowseDirection.Inverse,
-            ReferenceTypeId=ua.NodeId(ua.ObjectIds.HasSubtype),
+            ReferenceTypeId=node_id(ua.ObjectIds.HasSubtype),
             IncludeSubtypes=True,
             ResultMask=0,
         )

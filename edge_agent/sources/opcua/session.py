@@ -51,7 +51,12 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """What a session needs of its source."""
+    """What a session needs of its source.
+
+    Attributes:
+        told: handles of nodes that the log has called unavailable; kept over
+            reconnects, so that a flapping link does not repeat them.
+    """
 
     name: str
     index: int
@@ -61,6 +66,7 @@ class Setting:
     instruments: Instruments
     inbox: Inbox
     pace: Pace
+    told: set[int]
 
 
 class Session:
@@ -104,7 +110,7 @@ class Session:
             wanted(setting.bindings),
             setting.pace,
         )
-        self.reconcile = Reconcile(self.items, self.intake, setting.clock)
+        self.reconcile = Reconcile(self.items, self.intake, setting.clock, setting.told)
         publishing = PublishLoop(
             self.link,
             self.granted.subscription,

@@ -77,6 +77,7 @@ class OpcUaSource:
         self._connects = 0
         self._session: Session | None = None
         self._told: set[object] = set()
+        self._unavailable: set[int] = set()
         try:
             wanted(self.bindings)
         except ValueError as error:
@@ -137,6 +138,7 @@ class OpcUaSource:
             self._instruments,
             inbox,
             self._pace,
+            self._unavailable,
         )
         async with opened(
             self.name, self.settings, self._credentials, self._clock
@@ -144,6 +146,7 @@ class OpcUaSource:
             granted = await subscribed(link, self.settings)
             self._session = Session(setting, link, granted)
             self._connects += 1
+            self._instruments.count("opcua_connects_total", source=self.name)
             self._enter("up")
             self._tell(link, granted)
             await self._session.run()

@@ -15,6 +15,7 @@ from asyncua.common.utils import Buffer
 from asyncua.ua.ua_binary import nodeid_from_binary, struct_from_binary
 
 from edge_agent.sources.opcua.columns import NO_TIME, Columns, Published
+from edge_agent.sources.opcua.ids import node_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,7 +34,7 @@ def decode_stock(body: bytes) -> Published:
         Exception: the message is malformed (asyncua raises what it met).
     """
     head = Buffer(body)
-    if nodeid_from_binary(head) == ua.NodeId(_FAULT):
+    if nodeid_from_binary(head) == node_id(_FAULT):
         struct_from_binary(ua.ResponseHeader, head).ServiceResult.check()
     return published(struct_from_binary(ua.PublishResponse, Buffer(body)))
 
