@@ -155,24 +155,28 @@ class StateWriter:
         return made
 
     def _tops(self, record: ScoreRecord, rows: slice) -> dict[str, list[bytes]]:
-        columns: dict[str, list[bytes]] = {}
-        for place in range(TOPS):
-            role = record.top_role[rows, place]
-            if role.max(initial=-1) < 0:
-                continue
-            value = record.top_value[rows, place]
-            # a contributor without a number is left out: 0.0 would look like one
-            shown = (role >= 0) & np.isfinite(value)
-            role = np.where(shown, role, -1)
-            share = np.where(shown, record.top_share[rows, place], 0.0)
-            low, high = record.top_low[rows, place], record.top_high[rows, place]
-            top = f"top{place + 1}"
-            columns[f"{top}_tag"] = _picked(self._roles, role)
-            value = np.where(shown, jsontext.significant(value), 0.0)
-            columns[f"{top}_value"] = jsontext.floats(value, 0.0)
-            columns[f"{top}_usual"] = self._usuals(role, low, high)
-            columns[f"{top}_share"] = jsontext.floats(jsontext.rounded(share, 4), 0.0)
-        return columns
+        """Columns of the contributors; none where no row has any."""
+        roles = record.top_role[rows].ravel()
+        if roles.max(initial=-1) < 0:
+            return {}
+        values, shares = record.top_value[rows].ravel(), record.top_share[rows].ravel()
+        # a contributor without a number is left out: 0.0 would look like one
+        shown = (roles >= 0) & np.isfinite(values)
+        if not shown.all():
+            roles = np.where(shown, roles, -1)
+            values, shares = np.where(shown, values, 0.0), np.where(shown, shares, 0.0)
+        low, high = record.top_low[rows].ravel(), record.top_high[rows].ravel()
+        columns = (
+            ("tag", _picked(self._roles, roles)),
+            ("value", jsontext.floats(jsontext.significant(values), 0.0)),
+            ("usual", self._usuals(roles, low, high)),
+            ("share", jsontext.floats(jsontext.rounded(shares, 4), 0.0)),
+        )
+        return {
+            f"top{place + 1}_{what}": column[place::TOPS]
+            for what, column in columns
+            for place in range(TOPS)
+        }
 
     def _usuals(self, roles: NDArray[np.int16], low: F64, high: F64) -> list[bytes]:
         known, made = self._usual, []

@@ -24,6 +24,7 @@ from edge_agent.records import (
     RecordClass,
     ScoreRecord,
 )
+from edge_agent.store.plain import text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -164,29 +165,12 @@ def take(record: ScoreRecord, rows: Sequence[int]) -> ScoreRecord:
 
 
 def encode(record: Record) -> bytes:
-    """Body of a record."""
+    """Body of a record, whose values are `plain`."""
     match record:
         case ScoreRecord():
             return _encode_score(record)
         case AlarmRecord():
-            digest, _ = pack_info(record.info)
-            return _ALARM + _pack(
-                _Alarm(
-                    digest,
-                    record.asset,
-                    record.at,
-                    int(record.state),
-                    record.occurrence,
-                    record.since,
-                    record.score,
-                    record.threshold,
-                    record.severity,
-                    record.reason,
-                    record.top,
-                    record.part,
-                    int(record.kind),
-                )
-            )
+            return _ALARM + _pack(_packed_alarm(record))
         case EventRecord(at, name, subject, message, details, kind):
             return _EVENT + _pack(_Event(at, name, subject, message, details, kind))
         case LossRecord(at, what, subject, count, first, last, cause, kind):
@@ -243,8 +227,8 @@ def _encode_score(record: ScoreRecord) -> bytes:
             len(record),
             record.inputs_total,
             int(record.kind),
-            record.part,
-            record.reason,
+            tuple(map(text, record.part)),
+            tuple(map(text, record.reason)),
         )
     )
     columns = [
@@ -276,6 +260,24 @@ def _decode_score(body: bytes, info: Callable[[bytes], PipelineInfo]) -> ScoreRe
 
 def _padding(header: bytes) -> int:
     return -len(header) % 8
+
+
+def _packed_alarm(record: AlarmRecord) -> _Alarm:
+    return _Alarm(
+        pack_info(record.info)[0],
+        record.asset,
+        record.at,
+        int(record.state),
+        record.occurrence,
+        record.since,
+        record.score,
+        record.threshold,
+        record.severity,
+        record.reason,
+        record.top,
+        record.part,
+        int(record.kind),
+    )
 
 
 def _decode_alarm(alarm: _Alarm, info: Callable[[bytes], PipelineInfo]) -> AlarmRecord:

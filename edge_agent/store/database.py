@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import struct
 import zlib
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import StoreDamaged
-from edge_agent.records import RecordClass
-from edge_agent.store import codec
-from edge_agent.store.outbox import SEQ_BITS, Loss, Stored, add_loss
+from edge_agent.store import codec, ledger
+from edge_agent.store.outbox import SEQ_BITS, Loss, Stored
+from edge_agent.store.rows import crc_of, read_row
 from edge_agent.store.schema import is_damage, migrate, prepare
 
 if TYPE_CHECKING:
@@ -24,39 +22,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.records import PipelineInfo
-    from edge_agent.store.outbox import Entry, LossKey
+    from edge_agent.store.outbox import Loss, LossKey, Stored
+    from edge_agent.store.rows import Refused, Transaction
 
 _QUARANTINE_KEPT = 1000
+_OUTBOX_FULL = "outbox full: store.limit reached while an output was unreachable"
 _OUTPUTS = 62  # bits of an SQLite integer that are safe to use
-_KINDS = {int(kind): kind.name.lower() for kind in RecordClass}
-_HEAD = struct.Struct("<qqqqqq")
 _URGENT = "class < 3"
 _SCORES = "class = 3"
-
-
-@dataclass(slots=True)
-class Refused:
-    """Part of a record that an output will never take."""
-
-    id: int
-    output: str
-    reason: str
-    at: int
-    rows: int
-    body: bytes
-
-
-@dataclass(slots=True)
-class Transaction:
-    """What one commit writes, all or nothing."""
-
-    entries: Sequence[Entry] = ()
-    acks: Mapping[int, int] = field(default_factory=dict)
-    checkpoint: Mapping[str, bytes] = field(default_factory=dict)
-    refused: Sequence[Refused] = ()
-    losses: Mapping[LossKey, Loss] = field(default_factory=dict)
-    reported: Mapping[LossKey, Loss] = field(default_factory=dict)
-    """Losses that an entry of this transaction reports."""
 
 
 class Database:
@@ -80,10 +53,12 @@ class Database:
         # a flipped bit can make text of anything: reading it must not fail
         self._sql.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
-            self._page_size = prepare(self._sql, path, limit)
+            prepare(self._sql, path, limit)
             migrate(self._sql)
             self._known = self._infos()
             self.rows, self.bytes = self._sums()
+            # a flipped bit that SQLite does not see must show here, not later
+            self.last_boot(), self.checkpoint(), self.ledger()
         except BaseException as error:
             self._sql.close()
             if is_damage(error) and not isinstance(error, StoreDamaged):
@@ -118,37 +93,39 @@ class Database:
             return []
         with self._transaction():
             for name in gone:
-                self._cancel(known.pop(name), name)
+                ledger.cancel(self._sql, known.pop(name), name)
             for name in names:
                 if name not in known:
                     taken = set(known.values())
                     known[name] = next(b for b in range(_OUTPUTS) if b not in taken)
                     row = (known[name], name)
                     self._sql.execute("INSERT INTO output VALUES (?, ?)", row)
+            self.rows, self.bytes = self._sums()
         self._bits = [1 << known[name] for name in names]
         return gone
 
     def checkpoint(self) -> tuple[dict[str, bytes], list[str]]:
         """State of the core by name, and the names of damaged ones."""
-        rows = self._sql.execute("SELECT name, crc, body FROM checkpoint").fetchall()
+        rows = self._sql.execute(
+            "SELECT name, crc, CAST(body AS BLOB) FROM checkpoint"
+        ).fetchall()
         good = {name: body for name, crc, body in rows if zlib.crc32(body) == crc}
         return good, [name for name, _, _ in rows if name not in good]
 
     def ledger(self) -> dict[LossKey, Loss]:
         """Losses not yet turned into a record."""
-        rows = self._sql.execute("SELECT * FROM ledger").fetchall()
-        return {tuple(row[:3]): Loss(*row[3:]) for row in rows}
+        return ledger.read(self._sql)
 
     def commit(self, work: Transaction) -> dict[LossKey, Loss]:
         """Write everything or nothing; returns all losses it put in the ledger."""
+        losses = dict(work.losses)
         with self._transaction():
+            self._drop_oldest(work.make_room, "disk full", losses)
             for entry in work.entries:
                 self._insert(entry.stored, self._disk(entry.owed))
             self._settle(work.acks)
-            losses = dict(work.losses)
-            for key, loss in self._drop_beyond_limit().items():
-                add_loss(losses, key, loss)
-            self._write_ledger(losses, work.reported)
+            self._drop_oldest(self.bytes - self.limit, _OUTBOX_FULL, losses)
+            ledger.write(self._sql, losses, work.reported)
             self._write_checkpoint(work.checkpoint)
             self._write_refused(work.refused)
         return losses
@@ -184,15 +161,17 @@ class Database:
         losses: dict[LossKey, Loss] = {}
         with self._transaction():
             for id_ in ids:
-                self._delete_counted(id_, cause, losses)
-            self._write_ledger(losses, {})
+                rows, size = ledger.drop(self._sql, id_, cause, losses)
+                self.rows -= rows
+                self.bytes -= size
+            ledger.write(self._sql, losses, {})
         return losses
 
     def strays(self) -> list[int]:
         """Ids of rows that damage has hidden from every reader."""
         found = self._sql.execute(
             "SELECT id FROM outbox WHERE class NOT IN (0, 1, 2, 3)"
-            " OR typeof(owed) != 'integer' OR owed = 0"
+            " OR typeof(owed) != 'integer' OR typeof(rows) != 'integer' OR owed = 0"
         )
         return [int(id_) for (id_,) in found]
 
@@ -207,11 +186,6 @@ class Database:
         """Records that an output refused for good and that are kept aside."""
         (count,) = self._sql.execute("SELECT count(*) FROM quarantine").fetchone()
         return int(count)
-
-    def file_bytes(self) -> int:
-        """Size of the file without its log."""
-        (pages,) = self._sql.execute("PRAGMA page_count").fetchone()
-        return int(pages) * self._page_size
 
     def adopt(self, salvaged: Sequence[tuple[Stored, int]]) -> None:
         """Take over records of a damaged file, each with the mask of its debtors."""
@@ -252,20 +226,6 @@ class Database:
         """A mask of configured outputs as bits of the file."""
         return sum(bit for i, bit in enumerate(self._bits) if mask >> i & 1)
 
-    def _cancel(self, bit: int, name: str) -> None:
-        mask = 1 << bit
-        rows, first, last = self._sql.execute(
-            "SELECT sum(rows), min(at_first), max(at_last) FROM outbox WHERE owed & ?",
-            (mask,),
-        ).fetchone()
-        if rows:
-            key = ("rows", name, "output removed from the configuration")
-            self._write_ledger({key: Loss(rows, first, last)}, {})
-        self._sql.execute("UPDATE outbox SET owed = owed & ~?", (mask,))
-        self._sql.execute("DELETE FROM outbox WHERE owed = 0")
-        self._sql.execute("DELETE FROM output WHERE bit = ?", (bit,))
-        self.rows, self.bytes = self._sums()
-
     def _insert(self, stored: Stored, owed: int) -> None:
         record = stored.record
         info = codec.info_of(record)
@@ -273,7 +233,7 @@ class Database:
             self._write_info(info)
         body, rows = codec.encode(record), codec.rows_of(record)
         head = (stored.id, int(record.kind), rows, *codec.span_of(record))
-        crc = _crc((*head, stored.offset), body)
+        crc = crc_of((*head, stored.offset), body)
         # REPLACE: a commit that failed may still have reached the disk
         self._sql.execute(
             "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -306,49 +266,13 @@ class Database:
                 self.rows -= gone[0]
                 self.bytes -= gone[1]
 
-    def _drop_beyond_limit(self) -> dict[LossKey, Loss]:
-        losses: dict[LossKey, Loss] = {}
-        cause = "outbox full: store.limit reached while an output was unreachable"
-        for which in (_SCORES, *(f"class = {n}" for n in (2, 1, 0))):
-            while self.bytes > self.limit:
-                ids = self._sql.execute(
-                    f"SELECT id FROM outbox WHERE {which} ORDER BY id LIMIT 1"  # noqa: S608 - constants
-                ).fetchall()
-                if not ids:
-                    break
-                self._delete_counted(ids[0][0], cause, losses)
-        return losses
-
-    def _delete_counted(
-        self, id_: int, cause: str, losses: dict[LossKey, Loss]
+    def _drop_oldest(
+        self, excess: int, cause: str, losses: dict[LossKey, Loss]
     ) -> None:
-        gone = self._sql.execute(
-            "DELETE FROM outbox WHERE id = ?"
-            " RETURNING class, CAST(rows AS INTEGER), CAST(at_first AS INTEGER),"
-            " CAST(at_last AS INTEGER), length(body)",
-            (id_,),
-        ).fetchone()
-        if gone is None:
-            return
-        kind, rows, first, last, size = gone
-        self.rows -= rows
-        self.bytes -= size
-        key = ("rows", _KINDS.get(kind, "unknown"), cause)
-        add_loss(losses, key, Loss(rows, first, last))
-
-    def _write_ledger(
-        self, losses: Mapping[LossKey, Loss], reported: Mapping[LossKey, Loss]
-    ) -> None:
-        self._sql.executemany(
-            "DELETE FROM ledger WHERE what = ? AND subject = ? AND cause = ?", reported
-        )
-        self._sql.executemany(
-            "INSERT INTO ledger VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " count = count + excluded.count,"
-            " at_first = min(at_first, excluded.at_first),"
-            " at_last = max(at_last, excluded.at_last)",
-            [(*key, x.count, x.first, x.last) for key, x in losses.items()],
-        )
+        if excess > 0:
+            rows, size = ledger.drop_oldest(self._sql, excess, cause, losses)
+            self.rows -= rows
+            self.bytes -= size
 
     def _write_checkpoint(self, checkpoint: Mapping[str, bytes]) -> None:
         self._sql.executemany(
@@ -368,22 +292,3 @@ class Database:
                 " (SELECT max(number) FROM quarantine) - ?",
                 (_QUARANTINE_KEPT,),
             )
-
-
-def read_row(
-    row: tuple[int, int, int, int, int, int, int, bytes],
-    infos: Mapping[bytes, PipelineInfo],
-) -> Stored | None:
-    """Record of an outbox row (id … wall_offset, crc, body); None if damaged."""
-    *head, crc, body = row
-    try:
-        if _crc(tuple(head), body) != crc:
-            return None
-        record = codec.decode(body, infos.__getitem__)
-    except (ValueError, KeyError, TypeError, struct.error):
-        return None
-    return Stored(row[0], record, row[5])
-
-
-def _crc(head: tuple[int, ...], body: bytes) -> int:
-    return zlib.crc32(body, zlib.crc32(_HEAD.pack(*head)))

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from edge_agent.records import EventRecord, RecordClass, ScoreRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
-from edge_agent.store.database import Refused
+from edge_agent.store.rows import Refused
 from edge_agent.store.tray import Read, Tray
 from edge_agent.store.writer import Opened, Writer
 

@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.errors import StoreDamaged
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
-from edge_agent.store.database import Database, Transaction, read_row
+from edge_agent.store.database import Database
 from edge_agent.store.outbox import SEQ_BITS, Loss
+from edge_agent.store.rows import Transaction, read_row
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -74,8 +74,8 @@ def code_of(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> int:
-    """Settings of the connection and a check of the file; returns the page size.
+def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> None:
+    """Settings of the connection and a check of the file.
 
     Raises:
         StoreDamaged: the file is not intact, not ours or from a newer version.
@@ -98,7 +98,6 @@ def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> int:
     verdict = sql.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise StoreDamaged(f"{path}: {verdict}")
-    return int(page_size)
 
 
 def migrate(sql: sqlite3.Connection) -> None:

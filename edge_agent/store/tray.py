@@ -15,14 +15,15 @@ from edge_agent.records import RecordClass
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
 from edge_agent.store.outbox import SEQ_BITS, Entry, Stored, Waiting
+from edge_agent.store.plain import plain
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from edge_agent.clock import Clock
     from edge_agent.records import Record
-    from edge_agent.store.database import Refused
     from edge_agent.store.outbox import Loss, LossKey
+    from edge_agent.store.rows import Refused
 
 #: Rows that are worth a commit before the flush interval is over.
 ROWS_A_COMMIT = 500
@@ -232,6 +233,11 @@ class Tray:
                 self._urgent.wait(wait)
         return None
 
+    def fill(self) -> tuple[int, int]:
+        """Bytes held in memory, and the most that may be."""
+        with self._lock:
+            return self._waiting.size, self._waiting.limit
+
     def depth(self) -> tuple[int, int, int | None, int]:
         """Rows, bytes and oldest agent time waiting; rows never written so far."""
         with self._lock:
@@ -251,6 +257,7 @@ class Tray:
             self._checkpoint[name] = body
 
     def _entry(self, record: Record, now: int, offset: int) -> Entry:
+        record = plain(record)
         rows = codec.rows_of(record)
         stored = Stored(self._next, record, offset)
         self._next += max(rows, 1)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from edge_agent.errors import StoreInUse
-from edge_agent.records import EventRecord, LossRecord
+from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import recovery
-from edge_agent.store.database import Transaction
-from edge_agent.store.outbox import Loss, add_loss
-from edge_agent.store.schema import code_of, is_damage, is_disk_trouble
+from edge_agent.store.disk import Disk
+from edge_agent.store.losses import Losses
+from edge_agent.store.rows import Transaction
+from edge_agent.store.schema import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -27,26 +28,18 @@ if TYPE_CHECKING:
     from edge_agent.clock import Clock
     from edge_agent.instruments import Instruments
     from edge_agent.store.database import Database
-    from edge_agent.store.outbox import Entry, LossKey, Stored
+    from edge_agent.store.outbox import Entry, Loss, LossKey, Stored
     from edge_agent.store.recovery import Salvage
     from edge_agent.store.tray import Read, Tray, Work
 
 log = structlog.get_logger()
 
-#: Seconds between two attempts while the disk is failing: first and longest.
-RETRY = (1.0, 30.0)
-#: Seconds between two reports of the same loss: one record a minute, not one a flush.
-REPORT_LOSSES = 60.0
 #: Rows of degraded starts are numbered from the second they began in.
 _EPOCH_2020 = 1_577_836_800
 _TAKEN = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED_ROW = "record damaged on disk"
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
 _CHECKPOINT = "this part of the saved state was unreadable and begins anew"
-_FAILING = (
-    "Scoring and sending go on, records wait in memory. Check free space, mount"
-    " options and owner of the folder; it recovers by itself"
-)
 
 
 @dataclass(slots=True)
@@ -92,13 +85,9 @@ class Writer:
         self._database: Database | None = None
         self._salvage: Salvage | None = None
         self._boot = 0
-        self._ledger: dict[LossKey, Loss] = {}
-        self._reported_at: int | None = None
-        self._failing_since: int | None = None
-        self._failure = ""
-        self._doubtful = False
-        self._wait = RETRY[0]
-        self._not_before = 0
+        self._losses = Losses()
+        self._disk = Disk(path, clock, self._tell)
+        self._quarantined = 0
         self.status: dict[str, Any] = {}
 
     def open(self) -> Opened:
@@ -120,7 +109,7 @@ class Writer:
             # ids stay unique although the boot cannot be counted on disk
             seconds = self._wall() // NANOSECONDS - _EPOCH_2020
             opened.seq = max(seconds, 0) << 15
-            self._fail(error)
+            self._disk_failed(error)
         self._boot = opened.boot
         self._show()
         return opened
@@ -129,7 +118,7 @@ class Writer:
         """Work until the tray says that this was the last."""
         self._carry_over()
         while True:
-            work = self._tray.next(self._not_before)
+            work = self._tray.next(self._disk.not_before)
             for read in work.reads:
                 self._answer(read)
             if work.reads:
@@ -147,7 +136,7 @@ class Writer:
         """Open the file and take from it what the start needs."""
         database, salvage = recovery.open_store(self._path, self._limit, self._wall())
         self._database, self._salvage = database, salvage
-        self._ledger = database.ledger()
+        self._losses.known = database.ledger()
         boots = [opened.boot, database.last_boot() + 1]
         opened.checkpoint, damaged = database.checkpoint()
         if salvage is not None:
@@ -170,7 +159,8 @@ class Writer:
         strays = self._database.strays()
         if strays:
             self._database.discard(strays, _DAMAGED_ROW)
-        self._ledger = self._database.ledger()
+        self._losses.known = self._database.ledger()
+        self._quarantined = self._database.quarantined()
         return [self._event("output removed", ", ".join(gone), _GONE)] if gone else []
 
     def _reopen(self) -> None:
@@ -181,7 +171,7 @@ class Writer:
         opened = Opened(self._boot)
         self._read(opened)
         events = opened.events + self._move_in()
-        self._doubtful = False
+        self._disk.doubtful = False
         if events:
             self._tray.put(events, {})
         self._carry_over()
@@ -196,66 +186,61 @@ class Writer:
                 self._database, salvage, self._outputs, self._clock.now()
             )
         except sqlite3.Error as error:
-            self._fail(error)
+            self._disk_failed(error)
             return
-        self._ledger = self._database.ledger()
+        self._losses.known = self._database.ledger()
         log.warning("store salvaged", records=count, put_aside=str(salvage.aside))
 
     # --- writing -------------------------------------------------------------
 
     def _commit(self, work: Work) -> None:
         try:
-            if self._doubtful or self._database is None:
+            if self._disk.doubtful or self._database is None:
                 self._reopen()
             reports = self._write(work)
-        except (sqlite3.Error, OSError, ValueError, TypeError) as error:
-            if not (
-                isinstance(error, OSError) or is_damage(error) or is_disk_trouble(error)
-            ):
-                raise
+        except (sqlite3.Error, OSError) as error:
             self._tray.failed(work)
-            self._fail(error)
+            self._disk_failed(error)
             return
         self._hand_out([*self._tray.committed(work), *reports])
-        self._recover()
+        self._disk.worked()
 
     def _write(self, work: Work) -> list[Entry]:
         """One transaction; returns the loss reports it holds beside the work."""
         assert self._database is not None  # noqa: S101 - _commit has opened it
-        due = dict(self._ledger) if self._report_due(work) else {}
-        reports = self._tray.number(
-            self._report(key, loss) for key, loss in due.items()
-        )
+        now = self._clock.now()
+        due = self._losses.due(now, last=work.last) if self._outputs else {}
+        reports = self._tray.number(self._losses.records(due, now))
         entries = [*work.entries, *reports]
         losses = self._database.commit(
             Transaction(
-                entries, work.acks, work.checkpoint, work.refused, work.losses, due
+                entries,
+                work.acks,
+                work.checkpoint,
+                work.refused,
+                work.losses,
+                due,
+                self._room_to_make(),
             )
         )
+        if work.refused:
+            self._quarantined = self._database.quarantined()
         if due:
-            self._ledger.clear()
-            self._reported_at = self._clock.now()
+            self._losses.reported(now)
         self._count(entries, losses)
         return reports
 
-    def _report_due(self, work: Work) -> bool:
-        if not self._ledger or not self._outputs:
-            return False
-        wait = int(REPORT_LOSSES * NANOSECONDS)
-        last = self._reported_at
-        return work.last or last is None or self._clock.now() - last >= wait
-
-    def _report(self, key: LossKey, loss: Loss) -> LossRecord:
-        what, subject, cause = key
-        now = self._clock.now()
-        return LossRecord(now, what, subject, loss.count, loss.first, loss.last, cause)
+    def _room_to_make(self) -> int:
+        """Old records give way when there is no room on disk nor soon in memory."""
+        held, limit = self._tray.fill()
+        return held if self._disk.full and held > limit // 2 else 0
 
     def _count(self, entries: list[Entry], losses: dict[LossKey, Loss]) -> None:
         count = self._instruments.count
         count("store_commits_total")
         count("store_rows_written_total", sum(e.rows for e in entries))
         for (what, subject, cause), loss in losses.items():
-            add_loss(self._ledger, (what, subject, cause), loss)
+            self._losses.add((what, subject, cause), loss)
             count("store_lost_total", loss.count, what=what, kind=subject, cause=cause)
 
     # --- reading -------------------------------------------------------------
@@ -267,8 +252,8 @@ class Writer:
         found: list[Stored] = []
         try:
             found = self._read_disk(read)
-        except (sqlite3.Error, ValueError, TypeError) as error:
-            self._fail(error)
+        except sqlite3.Error as error:
+            self._disk_failed(error)
         if len(found) < read.limit:
             found += self._tray.waiting(read)[: read.limit - len(found)]
         read.answer.set_result(found)
@@ -289,38 +274,12 @@ class Writer:
                 return owed
             after = max([*bad, *(stored.id for stored in good)])
 
-    # --- when the disk does not ------------------------------------------------
-
-    def _fail(self, error: BaseException) -> None:
-        """Wait longer before each further attempt; say so once."""
-        now = self._clock.now()
-        if self._failing_since is None:
-            self._failing_since = now
-            self._wait = RETRY[0]
-            log.error("store failing", path=str(self._path), error=str(error))
-            self._tell("store failing", f"{error}. {_FAILING}")
-        else:
-            self._wait = min(self._wait * 2, RETRY[1])
-        self._failure = str(error)
-        # a full disk is just full; after any other error nothing cached is trusted
-        full = (
-            isinstance(error, sqlite3.Error) and code_of(error) == sqlite3.SQLITE_FULL
-        )
-        self._doubtful = self._doubtful or not full
-        self._not_before = now + int(self._wait * NANOSECONDS)
+    def _disk_failed(self, error: BaseException) -> None:
         self._instruments.count("store_failures_total")
+        self._disk.failed(error)
 
-    def _recover(self) -> None:
-        if self._failing_since is None:
-            return
-        seconds = (self._clock.now() - self._failing_since) / NANOSECONDS
-        self._failing_since, self._not_before, self._failure = None, 0, ""
-        self._wait = RETRY[0]
-        log.info("store works again", path=str(self._path), failed_s=round(seconds, 1))
-        self._tell("store works again", f"it had failed for {seconds:.0f} s")
-
-    def _tell(self, name: str, message: str) -> None:
-        self._tray.put([self._event(name, str(self._path), message)], {})
+    def _tell(self, event: EventRecord) -> None:
+        self._tray.put([event], {})
 
     def _event(self, name: str, subject: str, message: str) -> EventRecord:
         return EventRecord(self._clock.now(), name, subject, message)
@@ -338,11 +297,13 @@ class Writer:
 
     def _show(self) -> None:
         """Refresh what the journal's status tells about the disk."""
-        database = self._database
+        database = None if self._disk.doubtful else self._database
         self.status = {
             "boot": self._boot,
-            "failing": self._failure,
-            "failing_since": self._failing_since,
+            "failing": self._disk.failure,
+            "failing_since": self._disk.failing_since,
             "disk_rows": database.rows if database else 0,
             "disk_bytes": database.bytes if database else 0,
+            "oldest": database.oldest() if database else None,
+            "quarantined": self._quarantined,
         }

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.records import EventRecord, LossRecord, ScoreRecord
-from edge_agent.store import writer
+from edge_agent.store import disk, writer
 from tests.store import made
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ TURNS = 180
 
 @pytest.fixture(autouse=True)
 def _quick_retry(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(writer, "RETRY", (0.05, 0.2))
+    monkeypatch.setattr(disk, "RETRY", (0.05, 0.2))
 
 
 @pytest.fixture
