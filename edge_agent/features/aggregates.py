@@ -143,7 +143,9 @@ class EvenSpan:
         """Units per second, least squares."""
         centre = self._cleared(_given(self.centre))
         away = self._cleared(centre - total(centre) / self._number)
-        return _ratio(total(away * self._deviation), total(away * away))
+        product = self.scratch.table("square", *away.shape)
+        up = total(np.multiply(away, self._deviation, out=product))
+        return _ratio(up, total(np.multiply(away, away, out=product)))
 
     def _square(self, table: F64) -> F64:
         square = self.scratch.table("square", *table.shape)

@@ -31,8 +31,13 @@ class Group:
     window: int | None
     rate: float
     role: I64
-    aggregates: tuple[tuple[str, I64], ...]
+    aggregates: tuple[tuple[str, slice | I64], ...]
     stamps: bool
+
+    @property
+    def period(self) -> int:
+        """Ns between two expected values."""
+        return nanoseconds(1 / self.rate)
 
 
 def grouped(specs: Sequence[FeatureSpec], position: I64) -> tuple[Group, ...]:
@@ -49,15 +54,15 @@ def grouped(specs: Sequence[FeatureSpec], position: I64) -> tuple[Group, ...]:
         else:
             wanted[key][role] = feature
     shared: dict[
-        tuple[float | None, float, tuple[int, ...]], list[tuple[str, I64]]
+        tuple[float | None, float, tuple[int, ...]], list[tuple[str, slice | I64]]
     ] = {}
     for (length, rate, aggregate), features in wanted.items():
         roles = tuple(sorted(features))
         column = np.array([features[r] for r in roles], np.int64)
-        shared.setdefault((length, rate, roles), []).append((aggregate, column))
+        shared.setdefault((length, rate, roles), []).append((aggregate, _run(column)))
     for length, rate, aggregate, role, feature in twice:
         column = np.array([feature], np.int64)
-        shared.setdefault((length, rate, (role,)), []).append((aggregate, column))
+        shared.setdefault((length, rate, (role,)), []).append((aggregate, _run(column)))
     return tuple(
         Group(
             None if length is None else nanoseconds(length),
@@ -88,3 +93,10 @@ def role_of(spec: FeatureSpec, kind: AssetType) -> int:
             f"feature {spec.name!r} is made from tag {spec.tag!r}, which is a text"
         )
     return role
+
+
+def _run(column: I64) -> slice | I64:
+    """Columns side by side are written as a slice, which is cheaper."""
+    if (np.diff(column) == 1).all():
+        return slice(int(column[0]), int(column[-1]) + 1)
+    return column

@@ -36,6 +36,7 @@ class Newest:
         good: there is a value.
         bad: the newest entry is BAD.
         doubted: the value is UNCERTAIN, or held over a BAD one.
+        calm: every column has a value, and no ring holds a BAD or UNCERTAIN one.
     """
 
     column: I64
@@ -48,6 +49,7 @@ class Newest:
     good: Mask
     bad: Mask
     doubted: Mask
+    calm: bool
 
 
 def after(
@@ -65,7 +67,7 @@ def after(
     """
     place = np.minimum(np.maximum(guess, low), high)
     down, up = _misses(window, column, bound, low, high, place)
-    if not (down.any() or up.any()):
+    if not (np.count_nonzero(down) or np.count_nonzero(up)):
         return place
     for _ in range(_WALK):
         place = place + up - down
@@ -81,10 +83,12 @@ def after(
 def _misses(
     window: Window, column: I64, bound: I64, low: I64, high: I64, place: I64
 ) -> tuple[Mask, Mask]:
-    at = (place & window.mask) * window.columns + column
-    back = ((place - 1) & window.mask) * window.columns + column
-    down = (window.times[back] > bound) & (place > low)
-    up = (window.times[at] <= bound) & (place < high)
+    here = slot(window, column, place)
+    back = slot(window, column, place - 1)
+    down = window.times.take(back) > bound
+    down &= place > low
+    up = window.times.take(here) <= bound
+    up &= place < high
     return down, up
 
 
@@ -92,7 +96,7 @@ def _bisected(window: Window, column: I64, bound: I64, low: I64, high: I64) -> I
     low, high = low.copy(), high.copy()
     while (low < high).any():
         middle = (low + high) >> 1
-        time = window.times[(middle & window.mask) * window.columns + column]
+        time = window.times[slot(window, column, middle)]
         earlier = (time <= bound) & (low < high)
         high = np.where(earlier | (low >= high), high, middle)
         low = np.where(earlier, middle + 1, low)
@@ -104,28 +108,28 @@ def newest(window: Window, column: I64, at: I64) -> Newest:
     head = window.head[column]
     low = np.maximum(head - window.depth, 0)
     end = head
-    if (window.newest[column] > at).any():
+    if np.count_nonzero(window.newest[column] > at):
         end = after(window, column, at, low, head, head)
     exists = end > low
     last = end - 1
-    slot = (last & window.mask) * window.columns + column
-    time, value = window.times[slot], window.values[slot]
+    place = slot(window, column, last)
+    time, value = window.times.take(place), window.values.take(place)
     none = np.zeros(len(column), bool)
-    bad, doubted, until, good = none, none, time, exists
-    if not exists.all():
-        value = np.where(exists, value, np.nan)
-    if (window.last_bad[column] >= low).any():
-        bad = exists & (window.quality[slot] == Quality.BAD)
-        if bad.any():
-            last, until = _looked_through(window, column, low, last, bad)
-            good = last >= low
-            slot = (last & window.mask) * window.columns + column
-            time = np.where(good, window.times[slot], time)
-            value = np.where(good, window.values[slot], np.nan)
-    if (window.last_uncertain[column] >= low).any():
-        doubted = good & (window.quality[slot] == Quality.UNCERTAIN)
+    calm = np.count_nonzero(exists) == len(exists)
+    calm = calm and not np.count_nonzero(window.last_doubt[column] >= low)
+    if calm:
+        return Newest(
+            column, low, end, value, time, time, exists, exists, none, none, calm=True
+        )
+    bad = exists & (window.quality[place] == Quality.BAD)
+    last, until = _looked_through(window, column, low, last, bad)
+    good = exists & (last >= low)
+    place = slot(window, column, last)
+    time = np.where(good, window.times[place], time)
+    value = np.where(good, window.values[place], np.nan)
+    doubted = good & ((window.quality[place] == Quality.UNCERTAIN) | bad)
     return Newest(
-        column, low, end, value, time, until, exists, good, bad, doubted | (bad & good)
+        column, low, end, value, time, until, exists, good, bad, doubted, calm=False
     )
 
 
@@ -134,13 +138,13 @@ def _looked_through(
 ) -> tuple[I64, I64]:
     """Step back over BAD entries; where they began is when the value ended."""
     last = last.copy()
-    slot = (last & window.mask) * window.columns + column
-    until = window.times[slot]
+    place = slot(window, column, last)
+    until = window.times[place]
     while bad.any():
-        until = np.where(bad, window.times[slot], until)
+        until = np.where(bad, window.times[place], until)
         last = last - bad
-        slot = (last & window.mask) * window.columns + column
-        bad = bad & (last >= low) & (window.quality[slot] == Quality.BAD)
+        place = slot(window, column, last)
+        bad = bad & (last >= low) & (window.quality[place] == Quality.BAD)
     return last, until
 
 
@@ -157,21 +161,28 @@ def block(
         ring: which of the window's rings of float64 to read.
         out: where to put them.
     """
-    steps = np.arange(count)[:, None]
-    row = ((start[None, :] + steps) & window.mask) * window.assets + asset[None, :]
-    shape = (count, len(asset), window.roles)
-    found = out.reshape(shape)
-    ring.reshape(-1, window.roles).take(row, axis=0, out=found, mode="clip")
-    return found
+    first = (start & window.mask) * window.assets + asset
+    row = first + (np.arange(count) * window.assets)[:, None]
+    found = out.reshape(count, len(asset), window.roles)
+    table = ring.reshape(-1, window.roles)
+    return table.take(row, axis=0, out=found, mode="wrap")
+
+
+def slot(window: Window, column: I64, entry: I64) -> I64:
+    """Where one entry of each column lies."""
+    place: I64 = entry & window.mask
+    place *= window.columns
+    place += column
+    return place
 
 
 def slots(
     window: Window, column: I64, start: I64, count: int, out: I64 | None = None
 ) -> I64:
-    """Where ``count`` entries of each column lie, ``count x n``, for `numpy.take`."""
-    steps = np.arange(count)[:, None]
-    place: I64 = np.add(start[None, :], steps, out=out)
-    place &= window.mask
-    place *= window.columns
-    place += column
-    return place
+    """Where ``count`` entries of each column lie, ``count x n``.
+
+    Past the end of a ring they go on at its beginning: read them with
+    ``ring.take(slots, mode="wrap")``.
+    """
+    first = slot(window, column, start)
+    return np.add(first, (np.arange(count) * window.columns)[:, None], out=out)

@@ -1,9 +1,7 @@
 """All features of a model, for all due rows at once.
 
-A row is as good as its inputs: per feature a reason code says why it is missing
-(`records.NoScore`), and the row carries the worst quality, the share of its input
-that was there, and the age of its oldest input. A row with a missing feature is
-invalid: it never yields a verdict.
+The usual row, with every input there and good, takes the short way through; only
+where something is missing, old or doubtful is anything looked at one by one.
 """
 
 from __future__ import annotations
@@ -19,45 +17,46 @@ from edge_agent.features.feature_rows import FeatureRows, joined
 from edge_agent.features.grouping import Group, grouped, role_of
 from edge_agent.features.lookback import Newest, newest
 from edge_agent.features.scratch import Scratch
-from edge_agent.features.window import NEVER, nanoseconds
-from edge_agent.records import NoScore
-from edge_agent.samples import NANOSECONDS, Quality
+from edge_agent.features.sheet import Limits, Sheet
+from edge_agent.features.window import NEVER
+from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from edge_agent.features.spec import FeatureSpec
     from edge_agent.features.window import Mask, Window
-    from edge_agent.samples import F64, I32, I64, U8, AssetType
+    from edge_agent.samples import F64, I32, I64, AssetType
 
 _ROWS_AT_ONCE = 50
 """Their windows fit the second-level cache: 50 rows x 20 tags x 64 values = 512 kB."""
 _FOREVER = int(np.iinfo(np.int64).max)
 """Age of a tag that never had a value."""
-_CLOSE = 1e-9
-"""Slack of a completeness, which is a quotient, against its limit."""
 
 
-@dataclass(slots=True)
-class _Sheet:
-    """What is being filled in for one block of n rows, ``n x F`` each."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """The rows of one block, and the newest values of their tags.
 
-    values: F64
-    share: F64
-    doubted: Mask
-    lacking: Mask
-    cut_short: Mask
+    Attributes:
+        window: the rings.
+        asset: int64[n].
+        at: int64[n].
+        at_each: int64[n * roles] the same for each tag.
+        start: where cycles began, or None.
+        seen: the newest values, n * roles.
+        age: int64[n, roles] ns since each was known to hold.
+        sheet: what is being filled in.
+    """
 
-    @classmethod
-    def blank(cls, rows: int, width: int) -> _Sheet:
-        shape = (rows, width)
-        return cls(
-            np.empty(shape),
-            np.ones(shape),
-            np.zeros(shape, bool),
-            np.zeros(shape, bool),
-            np.zeros(rows, bool),
-        )
+    window: Window
+    asset: I64
+    at: I64
+    at_each: I64
+    start: I64 | None
+    seen: Newest
+    age: I64
+    sheet: Sheet
 
 
 class FeaturePlan:
@@ -66,6 +65,9 @@ class FeaturePlan:
     Args:
         specs: the features, in order of the model's input.
         kind: the asset type they are computed for.
+
+    Attributes:
+        roles: int64[r] positions of the tags that are read.
 
     Raises:
         ValueError: a feature names a tag the asset type lacks, or a text.
@@ -76,20 +78,10 @@ class FeaturePlan:
         self.kind = kind
         of_spec = np.array([role_of(s, kind) for s in specs], np.int64)
         self.roles: I64 = np.unique(of_spec)
-        self._width = len(self.roles)
         self._position: I64 = np.searchsorted(self.roles, of_spec)
-        self._hold: I64 = np.array(
-            [nanoseconds(min(s.hold, 1e9)) for s in specs], np.int64
-        )
-        self._least: F64 = np.array([s.min_completeness for s in specs]) - _CLOSE
-        self._span: I64 = np.array(
-            [nanoseconds(s.window or 0) for s in specs], np.int64
-        )
-        self._cycle: Mask = np.array([s.cycle for s in specs], bool)
-        kinds = np.array([s.aggregate for s in specs])
-        self._last: I64 = np.flatnonzero(kinds == "last")
-        self._age: I64 = np.flatnonzero(kinds == "age")
-        self._instant: Mask = (kinds == "last") | (kinds == "age")
+        self._limits = Limits.of(self.specs, self._position)
+        self._last = [i for i, s in enumerate(specs) if s.aggregate == "last"]
+        self._age = [i for i, s in enumerate(specs) if s.aggregate == "age"]
         self._groups = grouped(self.specs, self._position)
         self._scratch = Scratch()
         self._hinted: Window | None = None
@@ -115,238 +107,182 @@ class FeaturePlan:
                 None vouches for all of them.
         """
         hints = self._hints_for(window)
-        step = _ROWS_AT_ONCE
-        blocks = [slice(i, i + step) for i in range(0, max(len(asset), 1), step)]
+        found: list[FeatureRows] = []
         with np.errstate(over="ignore", invalid="ignore"):
-            return joined(
-                [
-                    self._block(
+            for low in range(0, max(len(asset), 1), _ROWS_AT_ONCE):
+                part = slice(low, low + _ROWS_AT_ONCE)
+                began = None if start is None else start[part]
+                rows = self._begun(window, asset[part], at[part], began, alive)
+                self._instants(rows)
+                for group, hint in zip(self._groups, hints, strict=True):
+                    self._windowed(rows, group, hint)
+                found.append(
+                    rows.sheet.finished(
                         window,
-                        asset[b],
-                        at[b],
-                        None if start is None else start[b],
-                        alive,
-                        hints,
+                        asset[part],
+                        rows.at,
+                        rows.start,
+                        rows.seen,
+                        rows.age,
+                        _FOREVER,
                     )
-                    for b in blocks
-                ]
-            )
+                )
+        return joined(found)
 
     def _hints_for(self, window: Window) -> list[I64]:
+        """Window lengths, in entries, found last time: where to look first."""
         if self._hinted is not window:
-            first = [
-                round((g.window or 0) / NANOSECONDS * g.rate) for g in self._groups
-            ]
-            self._hints = [np.full(window.columns, f) for f in first]
+            lengths = [(g.window or 0) / NANOSECONDS * g.rate for g in self._groups]
+            self._hints = [np.full(window.columns, round(n)) for n in lengths]
             self._hinted = window
         return self._hints
 
-    def _block(
+    def _begun(
         self,
         window: Window,
         asset: I32,
         at: I64,
         start: I64 | None,
         alive: I64 | None,
-        hints: list[I64],
-    ) -> FeatureRows:
-        rows, width = len(asset), len(self.specs)
+    ) -> _Rows:
         wide = asset.astype(np.int64)
-        column = (wide[:, None] * window.roles + self.roles[None, :]).reshape(-1)
-        at_column = np.repeat(at, len(self.roles))
-        seen = newest(window, column, at_column)
-        age = _ages(window, seen, at_column, alive).reshape(rows, self._width)
-        sheet = _Sheet.blank(rows, width)
-        age[~seen.good.reshape(rows, self._width)] = _FOREVER
-        stale = age[:, self._position] > self._hold
-        self._instants(sheet, seen, age, stale)
-        for group, hint in zip(self._groups, hints, strict=True):
-            self._windowed(sheet, group, hint, window, wide, at, start, seen, stale)
-        return self._finished(sheet, window, asset, at, start, seen, age, stale)
+        column = (wide[:, None] * window.roles + self.roles).reshape(-1)
+        at_each = np.repeat(at, len(self.roles))
+        seen = newest(window, column, at_each)
+        age = _ages(window, seen, at_each, alive)
+        if not seen.calm:
+            age[~seen.good] = _FOREVER
+        age = age.reshape(len(asset), len(self.roles))
+        sheet = Sheet(self._limits, age)
+        return _Rows(window, wide, at, at_each, start, seen, age, sheet)
 
-    def _instants(self, sheet: _Sheet, seen: Newest, age: I64, stale: Mask) -> None:
-        rows = len(age)
-        if len(self._last):
+    def _instants(self, rows: _Rows) -> None:
+        sheet, seen, shape = rows.sheet, rows.seen, rows.age.shape
+        if self._last:
             position = self._position[self._last]
-            sheet.values[:, self._last] = seen.value.reshape(rows, self._width)[
-                :, position
-            ]
-            sheet.lacking[:, self._last] = stale[:, self._last]
-        if len(self._age):
-            position = self._position[self._age]
-            there = seen.good.reshape(rows, self._width)[:, position]
-            seconds = age[:, position] / NANOSECONDS
-            sheet.values[:, self._age] = np.where(there, seconds, np.nan)
-        if seen.doubted.any():
-            doubted = seen.doubted.reshape(rows, self._width)
-            instant = self._instant
-            sheet.doubted[:, instant] = doubted[:, self._position[instant]]
+            sheet.values[:, self._last] = seen.value.reshape(shape)[:, position]
+            if sheet.stale is not None:
+                sheet.lack(self._last, sheet.stale[:, self._last])
+        if self._age:
+            age = rows.age[:, self._position[self._age]]
+            seconds = np.where(age == _FOREVER, np.nan, age / NANOSECONDS)
+            sheet.values[:, self._age] = seconds
+        if not seen.calm:
+            instant = self._last + self._age
+            doubted = seen.doubted.reshape(shape)[:, self._position[instant]]
+            sheet.doubt(instant, doubted)
 
-    def _windowed(
-        self,
-        sheet: _Sheet,
-        group: Group,
-        hint: I64,
-        window: Window,
-        asset: I64,
-        at: I64,
-        start: I64 | None,
-        seen: Newest,
-        stale: Mask,
-    ) -> None:
-        rows, roles = len(asset), len(group.role)
+    def _windowed(self, rows: _Rows, group: Group, hint: I64) -> None:
+        window, seen, sheet = rows.window, rows.seen, rows.sheet
+        shape = (len(rows.asset), len(group.role))
         pick: slice | I64 = slice(None)
-        if roles < len(self.roles):
-            first = np.arange(rows)[:, None] * len(self.roles)
-            pick = (first + group.role[None, :]).reshape(-1)
-        length = _length(group, at, start)
+        if len(group.role) < len(self.roles):
+            first = np.arange(0, rows.age.size, len(self.roles))[:, None]
+            pick = (first + group.role).reshape(-1)
+        length = _length(group, rows.at, rows.start)
+        at = rows.at_each[pick]
+        column = seen.column[pick]
         where = spans.cut(
-            window,
-            seen.column[pick],
-            seen.low[pick],
-            seen.end[pick],
-            np.repeat(at - length, roles),
-            np.repeat(at, roles),
-            hint,
+            window, column, seen.low[pick], seen.end[pick], at - length, at, hint
         )
+        held = window.held[column] if window.any_held else None
         role = self.roles[group.role]
-        held = window.held[where.column]
-        seconds = np.repeat(length, roles) / NANOSECONDS
-        results, share = _results(
-            window, where, held, group, seconds, (asset, role), self._scratch
-        )
-        share = share.reshape(rows, roles)
-        short = where.short
-        period = nanoseconds(1 / group.rate)
-        unsure = spans.any_uncertain(window, where, held, period)
-        doubted = (unsure | short | seen.bad[pick]).reshape(rows, roles)
-        sheet.cut_short |= short.reshape(rows, roles).any(axis=1)
-        silent = ~seen.exists[pick].reshape(rows, roles)
-        lasting = held.reshape(rows, roles)
+        results, share = self._results(rows, where, held, group, length, role)
         for name, feature in group.aggregates:
-            sheet.values[:, feature] = results[name].reshape(rows, roles)
-            sheet.share[:, feature] = share
-            sheet.doubted[:, feature] = doubted
-            few = share < self._least[feature]
-            sheet.lacking[:, feature] = few | silent | (stale[:, feature] & lasting)
+            sheet.values[:, feature] = results[name].reshape(shape)
+        for _, feature in group.aggregates:
+            sheet.shared(feature, share.reshape(shape))
+            if not seen.calm:
+                sheet.lack(feature, ~seen.exists[pick].reshape(shape))
+            if held is not None and sheet.stale is not None:
+                unvouched = sheet.stale[:, feature] & held.reshape(shape)
+                sheet.lack(feature, unvouched)
+        self._doubts(rows, group, where, held, pick)
 
-    def _finished(
+    def _doubts(
         self,
-        sheet: _Sheet,
-        window: Window,
-        asset: I32,
-        at: I64,
-        start: I64 | None,
-        seen: Newest,
-        age: I64,
-        stale: Mask,
-    ) -> FeatureRows:
-        rows, width = sheet.values.shape
-        values = sheet.values.astype(np.float32)
-        gone = sheet.lacking | ~np.isfinite(values)
-        missing: U8 = np.zeros((rows, width), np.uint8)
-        valid: Mask = np.logical_not(gone.any(axis=1))
-        if not valid.all():
-            codes = self._reasons(window, asset, at, start, seen, stale)
-            codes[np.isinf(values)] = NoScore.INPUT_BAD
-            missing[gone] = codes[gone]
-            values[gone] = np.nan
-            sheet.share[gone & self._instant] = 0.0
-        doubtful = sheet.doubted & ~gone
-        quality: U8 = np.where(valid, doubtful.any(axis=1), Quality.BAD).astype(
-            np.uint8
-        )
-        oldest = np.where(age == _FOREVER, -1, age).max(axis=1, initial=-1)
-        return FeatureRows(
-            asset,
-            at,
-            values,
-            valid,
-            missing,
-            quality,
-            np.add.reduce(sheet.share, axis=1) / max(width, 1),
-            np.where(oldest < 0, np.nan, oldest / NANOSECONDS),
-            (width - (gone | doubtful).sum(axis=1)).astype(np.int16),
-            sheet.cut_short,
-        )
+        rows: _Rows,
+        group: Group,
+        where: spans.Cut,
+        held: Mask | None,
+        pick: slice | I64,
+    ) -> None:
+        """Mark windows that hold an UNCERTAIN value, end BAD, or are cut short."""
+        shape = (len(rows.asset), len(group.role))
+        short = where.short
+        cut_short = bool(np.count_nonzero(short))
+        if rows.seen.calm and not cut_short:
+            return
+        doubted = spans.any_uncertain(rows.window, where, held, group.period)
+        doubted = (doubted | short | rows.seen.bad[pick]).reshape(shape)
+        for _, feature in group.aggregates:
+            rows.sheet.doubt(feature, doubted)
+        if cut_short:
+            rows.sheet.cut_short |= short.reshape(shape).any(axis=1)
 
-    def _reasons(
+    def _results(
         self,
-        window: Window,
-        asset: I32,
-        at: I64,
-        start: I64 | None,
-        seen: Newest,
-        stale: Mask,
-    ) -> U8:
-        """Why each feature would be missing, the most telling reason first."""
-        rows, position = len(asset), self._position
-        column = seen.column.reshape(rows, self._width)[:, position]
-        began = np.full(rows, NEVER) if start is None else start
-        bound = np.where(self._cycle, began[:, None], at[:, None] - self._span)
-        warming = (window.first[column] > bound) & ~self._instant
-        codes = np.full((rows, len(position)), NoScore.INPUT_MISSING, np.uint8)
-        codes[warming | ((bound == NEVER) & self._cycle)] = NoScore.WARMING_UP
-        codes[stale] = NoScore.INPUT_STALE
-        codes[seen.bad.reshape(rows, self._width)[:, position]] = NoScore.INPUT_BAD
-        codes[~seen.exists.reshape(rows, self._width)[:, position]] = (
-            NoScore.INPUT_MISSING
-        )
-        return codes
+        rows: _Rows,
+        where: spans.Cut,
+        held: Mask | None,
+        group: Group,
+        length: int | I64,
+        role: I64,
+    ) -> tuple[dict[str, F64], F64]:
+        """Every aggregate of a group and the share of its input, per column."""
+        window, scratch, stamps = rows.window, self._scratch, group.stamps
+        names = [name for name, _ in group.aggregates]
+        seconds = length / NANOSECONDS
+        if held is None or not np.count_nonzero(held):
+            span = spans.even(
+                window, where, scratch, stamps=stamps, rows=(rows.asset, role)
+            )
+            share = _share(span.count, seconds * group.rate)
+            return {name: BY_NAME[name](span) for name in names}, share
+        results = {name: np.empty(len(held)) for name in names}
+        shares = np.empty(len(held))
+        for kind in (False, True):
+            mine = held == kind
+            if not np.count_nonzero(mine):
+                continue
+            part = where if mine.all() else where.of(mine)
+            each = seconds if isinstance(seconds, float) else seconds[mine]
+            if kind:
+                lasting = spans.held(window, part, group.period, scratch, stamps=stamps)
+                shares[mine] = _share(np.nan_to_num(lasting.mass), each)
+                for name in names:
+                    results[name][mine] = BY_NAME[name](lasting)
+            else:
+                span = spans.even(window, part, scratch, stamps=stamps, rows=None)
+                shares[mine] = _share(span.count, each * group.rate)
+                for name in names:
+                    results[name][mine] = BY_NAME[name](span)
+        return results, shares
 
 
-def _length(group: Group, at: I64, start: I64 | None) -> I64:
-    """Length of each row's window, ns; 0 where its cycle's start is not known."""
+def _length(group: Group, at: I64, start: I64 | None) -> int | I64:
+    """Length of the windows, ns; of the cycles, per tag, 0 for an unknown start."""
     if group.window is not None:
-        return np.full(len(at), group.window, np.int64)
+        return group.window
     if start is None:
-        return np.zeros(len(at), np.int64)
-    return np.where(start == NEVER, 0, at - np.where(start == NEVER, at, start))
+        return np.zeros(len(at) * len(group.role), np.int64)
+    length = np.where(start == NEVER, 0, at - np.where(start == NEVER, at, start))
+    return np.repeat(length, len(group.role))
 
 
 def _ages(window: Window, seen: Newest, at: I64, alive: I64 | None) -> I64:
     """Nanoseconds since each value was known to hold."""
-    held = window.held[seen.column]
-    if not held.any():
+    if not window.any_held:
         return at - seen.time
+    held = window.held[seen.column]
     vouched = at if alive is None else np.minimum(alive[seen.column], at)
     known = np.where(seen.bad, seen.until, np.maximum(seen.time, vouched))
     return at - np.where(held, known, seen.time)
 
 
-def _results(
-    window: Window,
-    where: spans.Cut,
-    held: Mask,
-    group: Group,
-    seconds: F64,
-    rows: tuple[I64, I64],
-    scratch: Scratch,
-) -> tuple[dict[str, F64], F64]:
-    """Every aggregate of a group and the share of its input, per column."""
-    names = [name for name, _ in group.aggregates]
-    if not held.any():
-        span = spans.even(window, where, scratch, stamps=group.stamps, rows=rows)
-        share = _share(span.count, seconds * group.rate)
-        return {name: BY_NAME[name](span) for name in names}, share
-    results = {name: np.empty(len(held)) for name in names}
-    share = np.empty(len(held))
-    steady = ~held
-    if steady.any():
-        part = where.of(steady)
-        span = spans.even(window, part, scratch, stamps=group.stamps, rows=None)
-        share[steady] = _share(span.count, seconds[steady] * group.rate)
-        for name in names:
-            results[name][steady] = BY_NAME[name](span)
-    part = where if not steady.any() else where.of(held)
-    period = nanoseconds(1 / group.rate)
-    lasting = spans.held(window, part, period, scratch, stamps=group.stamps)
-    share[held] = _share(np.nan_to_num(lasting.mass), seconds[held])
-    for name in names:
-        results[name][held] = BY_NAME[name](lasting)
-    return results, share
-
-
-def _share(found: F64, expected: F64) -> F64:
-    nothing = np.zeros_like(found)
-    return np.minimum(np.divide(found, expected, out=nothing, where=expected > 0), 1.0)
+def _share(found: F64, expected: float | F64) -> F64:
+    if isinstance(expected, float):
+        return np.minimum(found / expected, 1.0)
+    share = np.zeros_like(found)
+    np.divide(found, expected, out=share, where=expected > 0)
+    return np.minimum(share, 1.0)

@@ -19,7 +19,7 @@ class Scratch:
 
     def __init__(self) -> None:
         self._floats: dict[str, F64] = {}
-        self._places: I64 = np.zeros(0, np.int64)
+        self._numbers: dict[str, I64] = {}
 
     def table(self, name: str, rows: int, columns: int) -> F64:
         """A float64 table with whatever was in it."""
@@ -29,9 +29,10 @@ class Scratch:
             held = self._floats[name] = np.empty(size + size // 4)
         return held[:size].reshape(rows, columns)
 
-    def places(self, rows: int, columns: int) -> I64:
+    def numbers(self, name: str, rows: int, columns: int) -> I64:
         """An int64 table with whatever was in it."""
         size = rows * columns
-        if len(self._places) < size:
-            self._places = np.empty(size + size // 4, np.int64)
-        return self._places[:size].reshape(rows, columns)
+        held = self._numbers.get(name)
+        if held is None or len(held) < size:
+            held = self._numbers[name] = np.empty(size + size // 4, np.int64)
+        return held[:size].reshape(rows, columns)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.features.aggregates import EvenSpan, Span, WeightedSpan, total
-from edge_agent.features.lookback import after, block, slots
+from edge_agent.features.lookback import after, block, slot, slots
 from edge_agent.samples import NANOSECONDS, Quality
 
 if TYPE_CHECKING:
@@ -96,14 +96,19 @@ def even(
     if np.count_nonzero(window.last_bad[where.column] >= where.start):
         return _without_bad(window, where, count, scratch, stamps=stamps)
     values = _together(window, where, count, rows, scratch)
+    place: I64 | None = None
+    if stamps or values is None:
+        place = _places(window, where, where.start, count, scratch)
+    if values is None and place is not None:
+        values = scratch.table("values", count, len(length))
+        window.values.take(place, out=values, mode="wrap")
     whole = int(length.min(initial=count))
     inside = None
     if whole < count:
         inside = np.arange(whole, count)[:, None] < length[None, :]
         values[whole:][~inside] = 0.0
     centre: F64 | None = None
-    if stamps:
-        place = _places(window, where, where.start, count, scratch)
+    if place is not None and stamps:
         centre = _before(window, place, where.at, scratch)
     found = length.astype(np.float64)
     return EvenSpan(values, found, whole, inside, scratch, centre)
@@ -115,7 +120,8 @@ def _together(
     count: int,
     rows: tuple[I64, I64] | None,
     scratch: Scratch,
-) -> F64:
+) -> F64 | None:
+    """Values copied asset by asset; None where that is not possible or not worth it."""
     if rows is not None:
         asset, role = rows
         shape = (len(asset), len(role))
@@ -128,22 +134,21 @@ def _together(
             if len(role) < window.roles:
                 table = table.take(role, axis=2)
             return table.reshape(count, -1)
-    place = _places(window, where, where.start, count, scratch)
-    values = scratch.table("values", *place.shape)
-    return window.values.take(place, out=values, mode="clip")
+    return None
 
 
 def _places(
     window: Window, where: Cut, start: I64, count: int, scratch: Scratch
 ) -> I64:
-    out = scratch.places(count, len(start))
+    out = scratch.numbers("places", count, len(start))
     return slots(window, where.column, start, count, out)
 
 
 def _before(window: Window, place: I64, at: I64, scratch: Scratch) -> F64:
     """Seconds from a row's time, negative before it."""
     seconds = scratch.table("seconds", *place.shape)
-    time = window.times.take(place)
+    time = scratch.numbers("times", *place.shape)
+    window.times.take(place, out=time, mode="wrap")
     time -= at
     return np.multiply(time, _SECOND, out=seconds)
 
@@ -152,9 +157,9 @@ def _without_bad(
     window: Window, where: Cut, count: int, scratch: Scratch, *, stamps: bool
 ) -> Span:
     place = _places(window, where, where.start, count, scratch)
-    good = window.quality.take(place) != Quality.BAD
+    good = window.quality.take(place, mode="wrap") != Quality.BAD
     good &= np.arange(count)[:, None] < (where.end - where.start)[None, :]
-    values = np.where(good, window.values.take(place), 0.0)
+    values = np.where(good, window.values.take(place, mode="wrap"), 0.0)
     weight = good.astype(np.float64)
     centre: F64 | None = None
     if stamps:
@@ -180,13 +185,13 @@ def held(
     place = _places(window, where, carried, count, scratch)
     width = len(length)
     values = scratch.table("values", count, width)
-    window.values.take(place, out=values, mode="clip")
+    window.values.take(place, out=values, mode="wrap")
     edges = scratch.table("edges", count + 1, width)
     edges[:count] = _before(window, place, where.at, scratch)
     behind = np.arange(count)[:, None] >= length[None, :]
     nothing = behind
     if np.count_nonzero(window.last_bad[where.column] >= carried):
-        nothing = behind | (window.quality.take(place) == Quality.BAD)
+        nothing = behind | (window.quality.take(place, mode="wrap") == Quality.BAD)
     edges[:count][behind] = period * _SECOND
     edges[count] = period * _SECOND
     np.maximum(edges, (where.bound - where.at + period) * _SECOND, out=edges)
@@ -202,18 +207,20 @@ def held(
     return WeightedSpan(values, weight, stamped, scratch, centre, period * _SECOND)
 
 
-def any_uncertain(window: Window, where: Cut, held: Mask, period: int) -> Mask:
+def any_uncertain(window: Window, where: Cut, held: Mask | None, period: int) -> Mask:
     """Whether an UNCERTAIN value counts in each window, one carried into it too."""
+    if held is None:
+        held = np.zeros(len(where.column), bool)
     found = window.last_uncertain[where.column] >= where.start - held
     if not np.count_nonzero(found):
         return found
     some = where.of(found)
-    first = (some.start & window.mask) * window.columns + some.column
-    lasts = (some.start == some.end) | (window.times[first] > some.bound + period)
+    first = window.times[slot(window, some.column, some.start)]
+    lasts = (some.start == some.end) | (first > some.bound + period)
     start = some.start - (held[found] & lasts & (some.start > some.low))
     length = some.end - start
     place = slots(window, some.column, start, max(int(length.max()), 1))
-    doubted = window.quality.take(place) == Quality.UNCERTAIN
+    doubted = window.quality.take(place, mode="wrap") == Quality.UNCERTAIN
     doubted &= np.arange(len(place))[:, None] < length[None, :]
     found[found] = doubted.any(axis=0)
     return found

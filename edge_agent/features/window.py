@@ -110,7 +110,10 @@ class Window:
         self.first: I64 = np.full(self.columns, np.iinfo(np.int64).max, np.int64)
         self.last_bad: I64 = np.full(self.columns, -1, np.int64)
         self.last_uncertain: I64 = np.full(self.columns, -1, np.int64)
+        self.last_doubt: I64 = np.full(self.columns, -1, np.int64)
+        """The newest entry that is BAD or UNCERTAIN."""
         self.held: Mask = self.by_column(_by_tag(kind, by_exception))
+        self.any_held = bool(self.held.any())
         local = np.arange(kind.size)
         column = (local % max(assets, 1)) * roles + local // max(assets, 1)
         text = np.repeat([t.text for t in kind.tags], assets).astype(bool)
@@ -179,6 +182,7 @@ class Window:
             uncertain = int(doubted.sum())
             self.last_bad[column[is_bad]] = self.head[column[is_bad]]
             self.last_uncertain[column[doubted]] = self.head[column[doubted]]
+            self.last_doubt[column[quality > 0]] = self.head[column[quality > 0]]
         head = self.head[column]
         slot = (head & self.mask) * self.columns + column
         self.times[slot] = time
@@ -246,13 +250,14 @@ class Window:
         self.times[slot], self.values[slot] = time, value
         self.quality[slot] = quality
         self.first[column] = min(int(self.first[column]), time)
-        for last, level in (
-            (self.last_bad, Quality.BAD),
-            (self.last_uncertain, Quality.UNCERTAIN),
+        for last, concerned in (
+            (self.last_bad, bad),
+            (self.last_uncertain, quality == Quality.UNCERTAIN),
+            (self.last_doubt, quality != Quality.GOOD),
         ):
             if last[column] >= place:
                 last[column] += 1
-            elif quality == level:
+            elif concerned:
                 last[column] = place
         doubted = int(quality == Quality.UNCERTAIN)
         return IngestCounts(
