@@ -4,6 +4,7 @@ Turns are counted; every third one raises an alarm, every one makes scores. The
 checkpoint holds the turn and the last alarm, so the next life goes on behind it.
 What the journal says it committed, and what is about to be acknowledged, is
 written down first, in one write to a file: `C boot seq at kind` and `A boot seq`.
+Each life is a fork of one process, which says its pid as it begins.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from tests.store import made
 if TYPE_CHECKING:
     from edge_agent.store.outbox import Stored
 
-_DIARY = os.open(sys.argv[3], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+_DIARY = -1
 
 
 def _say(lines: list[str]) -> None:
@@ -39,15 +40,16 @@ def _told(stored: list[Stored]) -> None:
     _say(lines)
 
 
-def main(path: Path, seed: int) -> None:
+def live(path: Path, seed: int, diary: Path) -> None:
     """Journal until killed."""
+    global _DIARY  # noqa: PLW0603 - one life a process
+    _DIARY = os.open(diary, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(1, f"{os.getpid()}\n".encode())
     dice = random.Random(seed)
     journal = made.journal(path, flush="5ms")
     state = journal.start().checkpoint.get("core", b'{"turn": 0, "alarm": 0}')
     turn, alarm = json.loads(state)["turn"], json.loads(state)["alarm"]
     journal.listen("scada", _told, live=False)
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
     while True:
         turn += 1
         records: list[ScoreRecord | AlarmRecord] = [made.scores(5, at=turn)]
@@ -63,5 +65,16 @@ def main(path: Path, seed: int) -> None:
             journal.acknowledge("scada", [s.id for s in acked])
 
 
+def main() -> None:
+    """Live once for each line ``path seed diary``: imports are paid for once."""
+    for line in sys.stdin:
+        path, seed, diary = line.split()
+        child = os.fork()
+        if not child:
+            live(Path(path), int(seed), Path(diary))
+        os.waitpid(child, 0)
+        os.write(1, b"dead\n")
+
+
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main()
