@@ -82,7 +82,12 @@ class Agent:
         log.info("stopped")
 
     async def _turns(self) -> None:
-        await asyncio.to_thread(self.inference.run)
+        try:
+            await asyncio.to_thread(self.inference.run)
+        finally:
+            # a bug elsewhere cancels this wait, not the thread: it would keep the
+            # process, and systemd from starting a new one, for ever
+            self.inference.stop()
 
     def _read(self, tasks: asyncio.TaskGroup, source: Source) -> asyncio.Task[None]:
         name = f"source:{source.name}"

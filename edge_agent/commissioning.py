@@ -14,6 +14,7 @@ import numpy as np
 from edge_agent.alarms import Limits
 from edge_agent.bundle.contents import open_bundle
 from edge_agent.bundle.folders import find
+from edge_agent.config.units import canonical
 from edge_agent.errors import ModelRejected
 from edge_agent.explain import Usual
 from edge_agent.features.plan import FeaturePlan
@@ -86,15 +87,17 @@ def _with_model(
 ) -> Commissioned:
     passport = bundle.passport
     roles = {tag: settings.roles.get(tag, tag) for tag in passport.tags}
-    _check_tags(passport, roles, kind)
+    names = tuple(tag.role for tag in kind.tags)
+    usual = bundle.usual(names, roles)
+    _check_units(passport, roles, kind)
     specs = tuple(_renamed(spec, roles) for spec in passport.specs())
     plan = FeaturePlan(specs, kind)
     info = PipelineInfo(
         pipeline=name,
         asset_type=kind.name,
         assets=kind.assets,
-        roles=tuple(roles.values()),
-        units=tuple(facts.unit for facts in passport.tags.values()),
+        roles=names,
+        units=usual.units,
         model=passport.name,
         model_version=passport.version,
         model_sha8=bundle.sha8,
@@ -103,7 +106,7 @@ def _with_model(
     pipeline = Pipeline(
         info,
         OnnxScorer(bundle),
-        _usual(bundle),
+        usual,
         _limits(settings, float(levels[0])),
         levels,
         severities,
@@ -141,19 +144,15 @@ def _without_model(
     return Commissioned(pipeline, FeaturePlan(specs, kind), specs, error)
 
 
-def _check_tags(passport: Passport, roles: Mapping[str, str], kind: AssetType) -> None:
-    """Refuse a model whose tags the asset type lacks or measures in another unit."""
+def _check_units(passport: Passport, roles: Mapping[str, str], kind: AssetType) -> None:
+    """Refuse a model that was trained on another unit: its scores would look right."""
     known = {tag.role: tag for tag in kind.tags}
-    problems = []
-    for tag, facts in passport.tags.items():
-        role = roles[tag]
-        if role not in known:
-            listed = ", ".join(known)
-            problems.append(f"needs tag {role!r}; asset type {kind.name} has {listed}")
-        elif facts.unit and known[role].unit and facts.unit != known[role].unit:
-            problems.append(
-                f"expects {role} in {facts.unit}, not in {known[role].unit}"
-            )
+    problems = [
+        f"expects {roles[tag]} in {facts.unit or 'no unit'}, "
+        f"not in {known[roles[tag]].unit or 'no unit'}"
+        for tag, facts in passport.tags.items()
+        if canonical(facts.unit) != canonical(known[roles[tag]].unit)
+    ]
     if problems:
         raise ModelRejected(f"model {passport.name}: " + "; ".join(problems))
 
@@ -195,24 +194,6 @@ def _limits(settings: schema.Pipeline, threshold: float) -> Limits:
 
 def _ns(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
-
-
-def _usual(bundle: Bundle) -> Usual:
-    passport, reference = bundle.passport, bundle.reference
-    order = {tag: position for position, tag in enumerate(passport.tags)}
-    return Usual(
-        labels=tuple(
-            facts.label or tag.replace("_", " ") for tag, facts in passport.tags.items()
-        ),
-        units=tuple(facts.unit for facts in passport.tags.values()),
-        role=np.array([order[f.tag] for f in passport.features], np.int64),
-        aggregates=tuple(f.aggregate for f in passport.features),
-        windows=tuple(f.window for f in passport.features),
-        low=reference.usual_low,
-        high=reference.usual_high,
-        mean=reference.mean,
-        std=reference.std,
-    )
 
 
 def _unknown(roles: Sequence[str], units: Sequence[str]) -> Usual:

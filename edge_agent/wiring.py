@@ -186,7 +186,7 @@ class _House:
             sink = MqttSink(
                 name,
                 settings,
-                client_id=f"edge-agent-{config.gateway}-{name}",
+                client_id=f"edge-agent-{config.gateway}-{name}-out",
                 password=password_of(f"output {name}", settings),
                 clock=self.clock,
                 instruments=self.instruments,

@@ -1,0 +1,1 @@
+"""The agent as its own process, between real servers and an independent consumer."""
