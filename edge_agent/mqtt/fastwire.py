@@ -20,14 +20,11 @@ from edge_agent.mqtt.wire import Arrivals, Read
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from paho.mqtt.client import Client
+    from paho.mqtt.client import Client, MQTTMessage
 
     from edge_agent.mqtt.fastsocket import FastSocket
     from edge_agent.mqtt.frames import Cut, Frame, PublishProperties
     from edge_agent.mqtt.wire import Terms
-
-SMALL_HEADER = 1024
-"""Bytes a topic and properties usually stay under; the limit is on the payload."""
 
 
 class FastWire:
@@ -43,9 +40,7 @@ class FastWire:
         self._client = client
         self._socket = socket
         self._terms = terms
-        self._cutter = FrameCutter(
-            version5=terms.version5, limit=terms.max_payload + SMALL_HEADER
-        )
+        self._cutter = FrameCutter(version5=terms.version5, limit=terms.max_payload)
         self._open: set[int] = set()
         self._last_id = LAST_ID
         self._by_paho = Arrivals()
@@ -101,15 +96,23 @@ class FastWire:
             client.loop_read()
             if socket.undelivered == before or client.socket() is None:
                 break
-        if self._by_paho.topics:
+        if self._by_paho.topics or self._by_paho.oversized:
             arrivals, self._by_paho = self._by_paho, Arrivals()
             arrivals.received = self._terms.clock.now()
             self._terms.messages(arrivals)
 
-    def _on_paho_message(self, _client: object, _data: object, message: object) -> None:
+    def _on_paho_message(
+        self, _client: object, _data: object, message: MQTTMessage
+    ) -> None:
         """QoS 2, which paho handles whole."""
-        self._by_paho.topics.append(message._topic)  # type: ignore[attr-defined] # noqa: SLF001
-        self._by_paho.payloads.append(bytes(message.payload))  # type: ignore[attr-defined]
+        topic = message._topic  # noqa: SLF001  (.topic decodes, and raises on bad UTF-8)
+        if len(message.payload) > self._terms.max_payload:
+            self._by_paho.oversized.append((topic, len(message.payload)))
+            return
+        if message.retain:
+            self._by_paho.retained.append(len(self._by_paho.topics))
+        self._by_paho.topics.append(topic)
+        self._by_paho.payloads.append(bytes(message.payload))
 
     def flush(self) -> None:
         """Send what waits."""

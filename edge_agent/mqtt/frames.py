@@ -3,7 +3,7 @@
 Pure. A PUBLISH of QoS 0 or 1 and the PUBACKs of our own packet ids are taken out
 of the stream; every other packet is passed on unread, for paho.
 
-Sizes: a PUBLISH packet above ``limit`` is never held in memory. Its topic is
+Sizes: a payload above ``limit`` is never held in memory. Its topic is
 reported, its packet id is acknowledged (or the broker would send it again for
 ever) and its bytes are skipped as they come.
 """
@@ -27,7 +27,7 @@ _PUBACK = b"\x40\x02"
 _FAILED = 0x80
 _CONTINUES = 0x80
 _MAX_LENGTH_BYTES = 4
-_LONGEST_HEADER = 2 * 65_536 + 256
+LONGEST_HEADER = 2 * 65_536
 """A PUBLISH whose topic and properties are longer than this is no telemetry."""
 
 Frame = tuple[bytes, bytes, int, bool]
@@ -74,7 +74,7 @@ class Cut:
         to_ack: packet ids of QoS 1 messages, two bytes each.
         acked: our packet ids the broker took.
         refused: our packet ids the broker refused, with the reason code.
-        oversized: topic and packet size of messages that were skipped.
+        oversized: topic and payload size of messages that were skipped.
         control: every other packet, whole, as it came.
     """
 
@@ -93,7 +93,7 @@ class FrameCutter:
 
     Args:
         version5: MQTT 5, whose PUBLISH has a property block.
-        limit: bytes of the largest PUBLISH packet that is read.
+        limit: bytes of the largest payload that is read.
     """
 
     def __init__(self, *, version5: bool, limit: int) -> None:
@@ -125,11 +125,11 @@ class FrameCutter:
         except IndexError:
             raise MalformedFrame("a PUBLISH that ends within its header") from None
         self._rest = data[end:]
-        if len(self._rest) > max(self._limit, MAX_CONTROL):
+        if len(self._rest) > max(self._limit + LONGEST_HEADER, MAX_CONTROL):
             raise MalformedFrame(f"a packet of more than {MAX_CONTROL} bytes unasked")
         return cut
 
-    def _walk(self, data: bytes, cut: Cut) -> int:  # noqa: C901
+    def _walk(self, data: bytes, cut: Cut) -> int:  # noqa: C901, PLR0912
         # one pass without calls: a call is a fifth of what a message costs
         topics, payloads, to_ack = cut.topics, cut.payloads, cut.to_ack
         version5, limit = self._version5, self._limit
@@ -148,10 +148,12 @@ class FrameCutter:
                 pos = stop
                 continue
             if size > limit:
-                pos = self._skip_large(data, pos, body, stop, cut)
-                if self._skip or pos < stop:
+                after = self._skip_large(data, pos, body, stop, cut)
+                if after is None:
                     break
-                continue
+                if after:
+                    pos = after
+                    continue
             if stop > end:
                 break
             start = body + 2
@@ -185,20 +187,36 @@ class FrameCutter:
                 return
         cut.control += data[pos:stop]
 
-    def _skip_large(self, data: bytes, pos: int, body: int, stop: int, cut: Cut) -> int:
-        start, end = body + 2, len(data)
-        if start > end:
-            return pos
-        at = start + (data[body] << 8) + data[body + 1]
-        if at + 2 > min(end, stop):
-            if at + 2 > stop:
-                raise MalformedFrame("a PUBLISH shorter than its topic")
-            return pos
+    def _skip_large(
+        self, data: bytes, pos: int, body: int, stop: int, cut: Cut
+    ) -> int | None:
+        """Where to go on; 0 if it is not large after all, None to wait for more."""
+        found = self._header(data, pos, body, stop)
+        if found is None:
+            return None
+        topic_end, start = found
+        if stop - start <= self._limit and start - body <= LONGEST_HEADER:
+            return 0
         if data[pos] & 0x02:
-            cut.to_ack.append(data[at : at + 2])
-        cut.oversized.append((data[start:at], stop - body))
-        self._skip = max(0, stop - end)
-        return min(stop, end)
+            cut.to_ack.append(data[topic_end : topic_end + 2])
+        cut.oversized.append((data[body + 2 : topic_end], max(0, stop - start)))
+        self._skip = max(0, stop - len(data))
+        return min(stop, len(data))
+
+    def _header(
+        self, data: bytes, pos: int, body: int, stop: int
+    ) -> tuple[int, int] | None:
+        """End of the topic and begin of the payload; None while that is not known."""
+        if body + 2 > len(data):
+            return None
+        topic_end = body + 2 + (data[body] << 8) + data[body + 1]
+        at = topic_end + (2 if data[pos] & 0x02 else 0)
+        if at > stop:
+            raise MalformedFrame("a PUBLISH shorter than its topic")
+        if not self._version5:
+            return (topic_end, at) if at <= len(data) else None
+        length, after = decoded_length(data, at)
+        return None if after < 0 else (topic_end, after + length)
 
 
 def encoded_length(length: int) -> bytes:
@@ -237,8 +255,8 @@ def decoded_length(data: bytes, pos: int) -> tuple[int, int]:
 
 def _after_properties(data: bytes, at: int) -> int:
     length, after = decoded_length(data, at)
-    if after < 0 or length > _LONGEST_HEADER:
-        raise MalformedFrame("a PUBLISH shorter than its properties")
+    if after < 0:
+        raise MalformedFrame("a PUBLISH that ends within its properties")
     return after + length
 
 

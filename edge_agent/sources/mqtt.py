@@ -192,7 +192,6 @@ class MqttSource:
         """Everything one read brought: one push."""
         received = self._heard = arrivals.received
         columns, find = Columns(), self._topics.find
-        limit = self._settings.max_payload
         # a read's messages a nanosecond apart: two of one tag are two samples
         moments = count(received + 1 - len(arrivals.topics))
         for moment, topic, payload, old in zip(
@@ -201,8 +200,6 @@ class MqttSource:
             reader = find(topic)
             if reader is None:
                 self._not_ours(topic)
-            elif len(payload) > limit:
-                self._too_large(topic, len(payload))
             else:
                 try:
                     reader.read(payload, columns, moment, old)

@@ -45,7 +45,9 @@ class Packet:
 def a_publish(draw: st.DrawFn, version5: bool) -> Packet:
     """A PUBLISH of any QoS, some of them beyond the limit."""
     topic = draw(st.text(min_size=1, max_size=20)).encode("utf-8", "replace")
-    payload = draw(st.one_of(st.binary(max_size=200), st.just(bytes(500))))
+    payload = draw(
+        st.one_of(st.binary(max_size=200), st.integers(LIMIT - 3, LIMIT + 3).map(bytes))
+    )
     qos, retain = draw(st.integers(0, 2)), draw(st.booleans())
     packet_id = draw(st.integers(1, 0xFFFF)).to_bytes(2, "big") if qos else b""
     block = draw(st.binary(max_size=150)) if version5 else None
@@ -54,7 +56,7 @@ def a_publish(draw: st.DrawFn, version5: bool) -> Packet:
     raw = bytes((0x30 | qos << 1 | retain,)) + encoded_length(len(body)) + body
     if qos == 2:
         return Packet(raw, control=True)
-    if len(body) > LIMIT:
+    if len(payload) > LIMIT:
         return Packet(raw, oversized=topic, to_ack=packet_id or None)
     return Packet(raw, (topic, payload, retain), packet_id or None)
 
@@ -140,6 +142,19 @@ def test_a_huge_message_is_never_held() -> None:
         assert cutter.waiting < 100
     assert acked == [b"\x00\x07"]
     assert cutter.feed(b"\x30\x04\x00\x01tx").payloads == [b"x"]
+
+
+def test_a_message_that_is_all_properties_is_skipped() -> None:
+    """A small payload behind endless properties is not worth holding either."""
+    cutter = FrameCutter(version5=True, limit=LIMIT)
+    block = encoded_length(5_000_000) + bytes(5_000_000)
+    body = b"\x00\x01t\x00\x07" + block + b"x"
+    raw = b"\x32" + encoded_length(len(body)) + body
+    cuts = [cutter.feed(raw[at : at + 4096]) for at in range(0, len(raw), 4096)]
+
+    assert _all(cuts, "oversized") == [(b"t", 1)]
+    assert _all(cuts, "to_ack") == [b"\x00\x07"]
+    assert cutter.waiting == 0
 
 
 def test_an_endless_control_packet_is_refused() -> None:

@@ -133,13 +133,15 @@ async def test_more_than_the_socket_takes_is_sent_in_the_end(
 async def test_qos_2_is_delivered_once(kind: Kind, mosquitto: peers.Mosquitto) -> None:
     """A QoS 2 subscription works on both paths: paho does the four-way handshake."""
     log = Log()
-    async with kind.session(mosquitto.port, log, subscriptions=[("q", 2)]):
-        for word in ("one", "two"):
+    more: dict[str, Any] = {"subscriptions": [("q", 2)], "max_payload": 100}
+    async with kind.session(mosquitto.port, log, **more):
+        for word in ("one", "x" * 101, "two"):
             await _mosquitto_pub(mosquitto.port, "-q", "2", "-t", "q", "-m", word)
         await until(lambda: len(log.messages) >= 2)
         await asyncio.sleep(0.05)
 
         assert log.messages == [(b"q", b"one"), (b"q", b"two")]
+        assert log.oversized == [b"q"]
 
 
 async def test_retained_messages_are_marked(
@@ -171,12 +173,16 @@ async def test_too_large_messages_cost_a_report_and_nothing_else(
     more: dict[str, Any] = {"subscriptions": [("t/#", 1)], "max_payload": 10_000}
     async with kind.session(mosquitto.port, log, **more) as session:
         session.publish_many(
-            [(b"t/huge", bytes(1_000_000), 1, False), (b"t/ok", b"fine", 1, False)]
+            [
+                (b"t/huge", bytes(1_000_000), 1, False),
+                (b"t/over", bytes(10_001), 1, False),
+                (b"t/just", bytes(10_000), 1, False),
+            ]
         )
         await until(lambda: bool(log.messages))
 
-        assert log.oversized == [b"t/huge"]
-        assert log.messages == [(b"t/ok", b"fine")]
+        assert log.oversized == [b"t/huge", b"t/over"]
+        assert log.messages == [(b"t/just", bytes(10_000))]
 
 
 async def test_a_broker_that_dies_ends_the_session(
