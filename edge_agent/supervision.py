@@ -93,6 +93,7 @@ class _Link:
         is_up: Callable[[], bool] | None,
         healthy_after: float,
     ) -> None:
+        self._name = name
         self._log = log.bind(link=name)
         self._wait = wait
         self._tell = on_state or (lambda _state, _reason: None)
@@ -105,13 +106,28 @@ class _Link:
         self._reasons: set[str] = set()
 
     async def live(self, run: Callable[[], Awaitable[None]]) -> None:
-        """One life of the link, watched from beside it."""
-        self._began = asyncio.get_running_loop().time()
+        """One life of the link, watched from beside it.
+
+        It gets a task of its own: a cancellation that a library lets slip (Python
+        before 3.11.3 does when a timeout follows a failed TaskGroup) would end the
+        supervisor without a word, and with it the link for good.
+        """
+        loop = asyncio.get_running_loop()
+        self._began = loop.time()
         self._look_later()
+        life = loop.create_task(_awaited(run), name=f"{self._name} life")
         try:
-            await run()
+            await asyncio.wait([life])
+        except asyncio.CancelledError:
+            life.cancel()
+            await asyncio.wait([life])
+            _raise_bug(life)
+            raise
         finally:
             self._watch.cancel()
+        if life.cancelled():
+            raise Transient("cancelled from inside, by a library it uses")
+        life.result()
 
     def pause(self, state: RetryCallState) -> float:
         """Seconds to wait; the peer's own wish is honoured when it is longer."""
@@ -161,6 +177,17 @@ class _Link:
     def _lasted(self) -> bool:
         lived = asyncio.get_running_loop().time() - self._began
         return lived >= self._healthy_after
+
+
+async def _awaited(run: Callable[[], Awaitable[None]]) -> None:
+    await run()
+
+
+def _raise_bug(life: asyncio.Task[None]) -> None:
+    """Being stopped excuses a lost link, not a bug in stopping."""
+    error = None if life.cancelled() else life.exception()
+    if error is not None and _transient(error) is None:
+        raise error
 
 
 def _loss(state: RetryCallState) -> Transient:

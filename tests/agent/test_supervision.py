@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from typing import TYPE_CHECKING
 
 import pytest
@@ -177,11 +178,64 @@ async def test_the_peers_own_wish_is_honoured(monkeypatch: pytest.MonkeyPatch) -
     assert slept[:2] == [7.0, 2.0]
 
 
-@pytest.mark.parametrize(
-    "error", [ValueError("bug"), ConfigError("wrong"), asyncio.CancelledError()]
-)
+async def test_a_stray_cancellation_is_a_loss() -> None:
+    """A library that lets a cancellation slip does not end the link for good."""
+    told = Told()
+    run = script(asyncio.CancelledError(), asyncio.CancelledError(), 0.0)
+
+    await supervise("source:a", run, log=log, wait=told.wait, on_state=told.state)
+
+    assert told.attempts == [1, 2]
+    assert [state for state, _ in told.states] == ["lost"]
+
+
+async def test_every_life_starts_uncancelled() -> None:
+    """What a life leaves on its task's cancellation count does not reach the next."""
+    counts: list[int] = []
+
+    async def run() -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        counts.append(task.cancelling())
+        if len(counts) < 3:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.sleep(1)
+            raise SourceLost("cut")
+
+    await supervise("source:a", run, log=log, wait=wait_none())
+
+    assert counts == [0, 0, 0]
+
+
+@pytest.mark.parametrize("error", [None, SourceLost("cut"), ValueError("bug")])
+async def test_a_stop_waits_for_the_farewell(error: Exception | None) -> None:
+    """Stopping lets a life say goodbye; only a bug in doing so is heard."""
+    goodbyes: list[str] = []
+
+    async def run() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await asyncio.sleep(0.01)
+            goodbyes.append("bye")
+            if error is not None:
+                raise error
+
+    life = supervise("source:a", run, log=log)
+    task = asyncio.get_running_loop().create_task(life)
+    await asyncio.sleep(0.01)
+    task.cancel()
+    wanted = ValueError if isinstance(error, ValueError) else asyncio.CancelledError
+    with pytest.raises(wanted):
+        await task
+
+    assert goodbyes == ["bye"]
+
+
+@pytest.mark.parametrize("error", [ValueError("bug"), ConfigError("wrong")])
 async def test_anything_else_ends_the_supervision(error: BaseException) -> None:
-    """A bug or a cancellation is never retried, not even after a loss."""
+    """A bug is never retried, not even after a loss."""
     run = script(SourceLost("cut"), error, 0.0)
     with pytest.raises(type(error)):
         await supervise("source:a", run, log=log, wait=wait_none())
