@@ -51,7 +51,9 @@ class Arrivals:
 
     @cached_property
     def _edges(self) -> NDArray[np.intp]:
-        changed = (np.diff(self.time) != 0) | (np.diff(self.received) != 0)
+        changed = (self.time[1:] != self.time[:-1]) | (
+            self.received[1:] != self.received[:-1]
+        )
         return np.append(np.flatnonzero(changed) + 1, len(self))
 
     def past(self, sample: I64) -> I64:
@@ -87,10 +89,19 @@ class Sorter:
         """Samples of this type, by instant and stamp."""
         local: I32 = batch.tag - np.int32(self.kind.base)
         inside = (local >= 0) & (local < self.kind.size)
-        if not inside.all():
+        if np.count_nonzero(inside) < len(inside):
             batch, local = batch.take(inside), local[inside]
-        back = (np.diff(batch.time) < 0) & (np.diff(batch.received) == 0)
-        if back.any():
-            order = np.lexsort((batch.time, batch.received))
-            batch, local = batch.take(order), local[order]
+        time, received = batch.time, batch.received
+        back = time[1:] < time[:-1]
+        if np.count_nonzero(back):
+            together = received[1:] == received[:-1]
+            if np.count_nonzero(back & together):
+                order = _by_instant_and_stamp(time, received)
+                batch, local = batch.take(order), local[order]
         return Arrivals(batch, self._asset[local], self._role[local])
+
+
+def _by_instant_and_stamp(time: I64, received: I64) -> I64:
+    if received[0] == received[-1]:
+        return np.argsort(time, kind="stable")
+    return np.lexsort((time, received))

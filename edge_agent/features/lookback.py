@@ -67,16 +67,18 @@ def after(
     """
     place = np.minimum(np.maximum(guess, low), high)
     down, up = _misses(window, column, bound, low, high, place)
-    if not (np.count_nonzero(down) or np.count_nonzero(up)):
-        return place
-    for _ in range(_WALK):
-        place = place + up - down
-        down, up = _misses(window, column, bound, low, high, place)
-        if not (down.any() or up.any()):
-            return place
     left = np.flatnonzero(down | up)
-    found = _bisected(window, column[left], bound[left], low[left], high[left])
-    place[left] = found
+    if len(left) == 0:
+        return place
+    column, bound, low, high = column[left], bound[left], low[left], high[left]
+    near = place[left] + up[left] - down[left]
+    for _ in range(_WALK):
+        down, up = _misses(window, column, bound, low, high, near)
+        if not np.count_nonzero(down | up):
+            place[left] = near
+            return place
+        near = near + up - down
+    place[left] = _bisected(window, column, bound, low, high)
     return place
 
 

@@ -134,6 +134,10 @@ class RowBuilder:
 
 def _torn(arrivals: Arrivals, due: Due) -> list[int]:
     """Cuts that keep samples out of rows that closed before they arrived."""
+    behind = np.minimum.accumulate(arrivals.time[::-1])[::-1]
+    open_end = due.seen < len(arrivals)
+    if not np.count_nonzero(behind[due.seen[open_end]] <= due.at[open_end]):
+        return []
     newest = np.full(int(arrivals.asset.max()) + 1, np.iinfo(np.int64).min)
     oldest = np.full(len(newest), len(arrivals))
     known = due.asset < len(newest)

@@ -95,12 +95,11 @@ def even(
     count = max(int(length.max(initial=1)), 1)
     if np.count_nonzero(window.last_bad[where.column] >= where.start):
         return _without_bad(window, where, count, scratch, stamps=stamps)
-    values = _together(window, where, count, rows, scratch)
     place: I64 | None = None
-    if stamps or values is None:
+    values = _together(window, where, count, rows, scratch)
+    if values is None:
         place = _places(window, where, where.start, count, scratch)
-    if values is None and place is not None:
-        values = scratch.table("values", count, len(length))
+        values = scratch.table("values", *place.shape)
         window.values.take(place, out=values, mode="wrap")
     whole = int(length.min(initial=count))
     inside = None
@@ -108,10 +107,11 @@ def even(
         inside = np.arange(whole, count)[:, None] < length[None, :]
         values[whole:][~inside] = 0.0
     centre: F64 | None = None
-    if place is not None and stamps:
+    if stamps:
+        if place is None:
+            place = _places(window, where, where.start, count, scratch)
         centre = _before(window, place, where.at, scratch)
-    found = length.astype(np.float64)
-    return EvenSpan(values, found, whole, inside, scratch, centre)
+    return EvenSpan(values, length.astype(np.float64), whole, inside, scratch, centre)
 
 
 def _together(

@@ -142,28 +142,33 @@ class OnUpdate:
 
     def due(self, arrivals: Arrivals, now: int) -> Due:
         """Rows closed up to ``now``."""
-        sample = np.arange(len(arrivals))
+        sample: I64 | None = None
         if not self._all_make:
             makes = self._makers[arrivals.asset * self._roles + arrivals.role]
-            sample = np.flatnonzero(makes)
+            if np.count_nonzero(makes) < len(makes):
+                sample = np.flatnonzero(makes)
         whole = self._whole(arrivals, sample)
         if whole is not None:
             return whole
+        sample = np.arange(len(arrivals)) if sample is None else sample
         return Due.of(self._gathering.advance(arrivals, sample, now))
 
-    def _whole(self, arrivals: Arrivals, sample: I64) -> Due | None:
+    def _whole(self, arrivals: Arrivals, sample: I64 | None) -> Due | None:
         """The usual case at once: nothing open, every row whole, new and in order."""
         gathering = self._gathering
         if gathering.open:
             return None
-        if len(sample) == 0:
+        if len(arrivals if sample is None else sample) == 0:
             return Due.of([])
-        asset, time = arrivals.asset[sample], arrivals.time[sample]
-        instant = arrivals.received[sample]
-        new = (np.diff(asset) != 0) | (np.diff(time) != 0) | (np.diff(instant) != 0)
+        pick = slice(None) if sample is None else sample
+        asset, time = arrivals.asset[pick], arrivals.time[pick]
+        instant = arrivals.received[pick]
+        new = time[1:] != time[:-1]
+        new |= asset[1:] != asset[:-1]
+        new |= instant[1:] != instant[:-1]
         first = np.append(0, np.flatnonzero(new) + 1)
         arrived = np.bitwise_or.reduceat(
-            gathering.bit[arrivals.role[sample]], first, axis=0
+            gathering.bit[arrivals.role[pick]], first, axis=0
         )
         row_asset, at = asset[first], time[first]
         if not (arrived == gathering.needed[row_asset]).all():
@@ -171,11 +176,12 @@ class OnUpdate:
         if not (at > gathering.closed[row_asset]).all():
             return None
         order = np.argsort(row_asset, kind="stable")
-        same = np.diff(row_asset[order]) == 0
-        if (same & (np.diff(at[order]) <= 0)).any():
+        again = row_asset[order[1:]] == row_asset[order[:-1]]
+        if (again & (at[order[1:]] <= at[order[:-1]])).any():
             return None
         gathering.closed[row_asset] = at
-        return Due(row_asset.astype(np.int32), at, arrivals.past(sample[first]))
+        first = first if sample is None else sample[first]
+        return Due(row_asset.astype(np.int32), at, arrivals.past(first))
 
     def saved(self) -> dict[str, dict[str, int | str]]:
         """The last stamp scored of each asset."""

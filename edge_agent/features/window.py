@@ -20,7 +20,7 @@ older than a full ring                  dropped (`too_late`)
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING, Any
 
@@ -58,8 +58,16 @@ class IngestCounts:
 
     def __add__(self, other: IngestCounts) -> IngestCounts:
         """Sum, count by count."""
-        pairs = zip(astuple(self), astuple(other), strict=True)
-        return IngestCounts(*(a + b for a, b in pairs))
+        return IngestCounts(
+            self.accepted + other.accepted,
+            self.duplicate + other.duplicate,
+            self.conflict + other.conflict,
+            self.late + other.late,
+            self.too_late + other.too_late,
+            self.bad + other.bad,
+            self.uncertain + other.uncertain,
+            self.out_of_range + other.out_of_range,
+        )
 
 
 def span_for(specs: Iterable[FeatureSpec], longest_cycle: float = 600.0) -> int:
@@ -132,7 +140,7 @@ class Window:
         """Store a batch; samples of other asset types and texts are passed over."""
         local = batch.tag - np.int32(self.kind.base)
         inside = (local >= 0) & (local < self.kind.size)
-        if not inside.all():
+        if np.count_nonzero(inside) < len(inside):
             return self.ingest(batch.take(inside)) if inside.any() else IngestCounts()
         column = self._column[local]
         time, value, quality = batch.time, batch.value, batch.quality
@@ -149,7 +157,8 @@ class Window:
         outside = (value < self._low[column]) | (value > self._high[column])
         broken = ~np.isfinite(value)
         ranged = 0
-        if outside.any() or broken.any() or quality.any():
+        odd = np.count_nonzero(outside) + np.count_nonzero(broken)
+        if odd or np.count_nonzero(quality):
             bad = broken | (quality >= Quality.BAD)
             outside &= ~bad
             ranged = int(outside.sum())
@@ -158,17 +167,17 @@ class Window:
             value = np.where(bad, np.nan, value)
         order = np.arange(count)
         self._seen[column] = order
-        once = bool((self._seen[column] == order).all())
-        if once and bool((time > self.newest[column]).all()):
+        once = np.count_nonzero(self._seen[column] == order) == count
+        if once and np.count_nonzero(time > self.newest[column]) == count:
             counts = self._append(column, time, value, quality)
         else:
             counts = self._sorted_out(column, time, value, quality)
-        return counts + IngestCounts(out_of_range=ranged)
+        return counts + IngestCounts(out_of_range=ranged) if ranged else counts
 
     def _append(self, column: I64, time: I64, value: F64, quality: U8) -> IngestCounts:
         """Store samples newer than all of their column, each column at most once."""
         bad = uncertain = 0
-        if quality.any():
+        if np.count_nonzero(quality):
             was_bad = (self.head[column] > 0) & (
                 self.last_bad[column] == self.head[column] - 1
             )
@@ -189,7 +198,7 @@ class Window:
         self.values[slot] = value
         self.quality[slot] = quality
         new = head == 0
-        if new.any():
+        if np.count_nonzero(new):
             fresh = column[new]
             self.first[fresh] = np.minimum(self.first[fresh], time[new])
         self.head[column] = head + 1
