@@ -95,7 +95,8 @@ class MqttSource:
         self._join = True
         self._filters = filters(self._addresses)
         self._session: MqttSession | None = None
-        self._state, self._since, self._error = "stopped", clock.now(), ""
+        self._state, self._since, self._error = "down", clock.now(), ""
+        self._connects = 0
         self._heard = 0
         self._messages = self._samples = self._unknown = 0
         self._unknown_topic = ""
@@ -109,25 +110,24 @@ class MqttSource:
             SourceLost: the link failed, or nothing came for ``max_silence``.
         """
         session = self._session = self._made(inbox)
-        self._became("connecting")
         try:
             async with session:
-                self._became("connected")
+                self._became("up")
+                self._connects += 1
                 self._check_filters(session)
                 await self._watch(session)
         except LinkLost as lost:
-            self._became("lost", str(lost))
+            self._error = str(lost)
             raise SourceLost(
                 f"source {self.name}: {lost}", retry_after=lost.retry_after
             ) from lost
         except SourceLost as lost:
-            self._became("lost", str(lost))
+            self._error = str(lost)
             raise
         finally:
             self._session = None
+            self._became("down")
             inbox.lost(self._index)
-            if self._state != "lost":
-                self._became("stopped")
 
     def _made(self, inbox: Inbox) -> MqttSession:
         settings = self._settings
@@ -206,7 +206,7 @@ class MqttSource:
                 except Unreadable as bad:
                     self._refusals.add(topic, payload, bad.reason, bad.detail)
                 if columns.refusals:
-                    self._part_refused(topic, payload, columns)
+                    self._refusals.add_fields(topic, payload, columns.refusals)
         for topic, size in arrivals.oversized:
             self._too_large(topic, size)
         self._push(columns.gathered(), received, inbox)
@@ -245,43 +245,49 @@ class MqttSource:
         detail = f"{size} bytes, max_payload is {limit}"
         self._refusals.add(topic, b"", "too-large", detail)
 
-    def _part_refused(self, topic: bytes, payload: bytes, columns: Columns) -> None:
-        for reason, detail in columns.refusals:
-            self._refusals.add(topic, payload, reason, detail)
-        columns.refusals.clear()
-
     # -- status ---------------------------------------------------------------
 
-    def _became(self, state: str, error: str = "") -> None:
+    def _became(self, state: str) -> None:
         if state != self._state:
-            self._since = self._clock.now()
-        self._state = state
-        self._error = error or self._error
+            self._state, self._since = state, self._clock.now()
 
     def status(self) -> dict[str, Any]:
-        """What a technician wants to know."""
+        """What a technician wants to know of the link and of what it brings."""
         session, settings = self._session, self._settings
-        now = self._clock.now()
+        heard = (self._clock.now() - self._heard) / 1e9 if self._heard else None
         return {
             "type": "mqtt",
+            "endpoint": address_of(settings),
+            "security": "TLS" if settings.tls else "none",
             "state": self._state,
-            "since_s": (now - self._since) / 1e9,
-            "error": self._error if self._state != "connected" else "",
+            "since": self._since,
             "last_error": self._error,
-            "broker": address_of(settings),
+            "connects": self._connects,
+            "tags": len(self._addresses),
             "version": settings.version,
-            "tls": settings.tls is not None,
             "client_id": self._client_id,
             "session_resumed": bool(session and session.grants.session_present),
             "subscriptions": self._filters[:20],
             "subscriptions_refused": dict(self._refused_filters),
             "messages": self._messages,
             "samples": self._samples,
-            "silent_s": (now - self._heard) / 1e9 if self._heard else None,
+            "silent_s": heard,
             "unknown_topics": self._unknown,
             "unknown_topic_example": self._unknown_topic,
             "bad_payloads": self._refusals.status(),
+            "notes": self._notes(),
         }
+
+    def _notes(self) -> list[str]:
+        """What works, and should not be left as it is."""
+        notes = []
+        if self._settings.tls is None:
+            notes.append("no TLS: anyone on the network can read and interfere")
+        if self._messages and not self._samples:
+            notes.append(
+                "messages arrive but none gives a value: check topic and field"
+            )
+        return notes
 
 
 def _marks(arrivals: Arrivals) -> Iterable[bool]:

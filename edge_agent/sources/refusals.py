@@ -58,6 +58,14 @@ class Refusals:
             self._standing = True
             log.warning("payloads unreadable", source=self._source, **self._last)
 
+    def add_fields(
+        self, topic: bytes, payload: bytes, refused: list[tuple[str, str]]
+    ) -> None:
+        """Count fields of a message whose others were used; empties the list."""
+        for reason, detail in refused:
+            self.add(topic, payload, reason, detail)
+        refused.clear()
+
     def settle(self) -> None:
         """Called now and then: after a good time the condition is over."""
         if self._standing and self._clock.now() - self._last_at > QUIET:

@@ -70,7 +70,7 @@ class Bench:
         """Run the source until the end of the block."""
         task = asyncio.get_running_loop().create_task(self.source.run(self.inbox))
         try:
-            await until(lambda: task.done() or self.state == "connected")
+            await until(lambda: task.done() or self.state == "up")
             yield task
         finally:
             task.cancel()
@@ -312,7 +312,7 @@ async def test_a_lost_broker_is_raised_and_found_again(
         mosquitto.kill()
         with pytest.raises(SourceLost, match=r"source cell: broker 127\.0\.0\.1"):
             await asyncio.wait_for(task, 10)
-        assert bench.state == "lost"
+        assert bench.state == "down"
     with pytest.raises(SourceLost, match="nothing listens"):
         await bench.source.run(bench.inbox)
     mosquitto.start()
@@ -334,6 +334,18 @@ async def test_messages_of_a_short_cut_are_not_lost(mosquitto: peers.Mosquitto) 
             assert bench.source.status()["session_resumed"]
 
 
+async def test_a_wrong_field_is_noticed(mosquitto: peers.Mosquitto) -> None:
+    """Messages that give nothing are not taken for a working source."""
+    bench = Bench(mosquitto.port, [("t", "rsm")])
+    async with bench.running(), publisher(mosquitto.port) as out:
+        out.publish_many([message("t", {"rms": 1})])
+        await until(lambda: bench.source.status()["messages"] == 1)
+        status = bench.source.status()
+
+    assert any("check topic and field" in note for note in status["notes"])
+    assert (status["connects"], status["tags"], status["state"]) == (1, 1, "up")
+
+
 async def test_silence_ends_the_link(mosquitto: peers.Mosquitto) -> None:
     """With max_silence a broker that brings nothing is left, and it is said why."""
     bench = Bench(mosquitto.port, [("t", "a")], max_silence="300ms")
@@ -346,7 +358,7 @@ async def test_a_refused_login_says_so(tmp_path: Path) -> None:
     with peers.Mosquitto(tmp_path, users={"scoring": "secret"}) as broker:
         bench = Bench(broker.port, [("t", "a")], user="scoring")
         async with bench.running():
-            assert bench.state == "connected"
+            assert bench.state == "up"
         stranger = Bench(broker.port, [("t", "a")])
         with pytest.raises(SourceLost, match="not authorized"):
             await stranger.source.run(stranger.inbox)
