@@ -130,20 +130,27 @@ class NodeServer:
         self._send({"variables": names})
         self.endpoint = str(self._answer()["ready"])
 
+    def begin(self, runs: list[skab.Run]) -> None:
+        """Set the first row, so that a client finds it as the initial values."""
+        self._set(runs, 0)
+        self._settled()
+
     def play(self, runs: list[skab.Run]) -> None:
-        """Set all values of all files, row by row."""
+        """Set all values of all files, row by row, from the second on."""
         pace = threading.Event()
-        for row in range(max(len(run.time) for run in runs)):
-            for run in runs:
-                if row < len(run.time):
-                    values = {
-                        f"{run.name}.{tag}": value
-                        for tag, value in zip(
-                            skab.TAGS, run.values[row].tolist(), strict=True
-                        )
-                    }
-                    self._send({"time": int(run.time[row]) // 10**6, "values": values})
+        for row in range(1, max(len(run.time) for run in runs)):
+            self._set([run for run in runs if row < len(run.time)], row)
             pace.wait(1 / RATE)
+        self._settled()
+
+    def _set(self, runs: list[skab.Run], row: int) -> None:
+        for run in runs:
+            cells = zip(skab.TAGS, run.values[row].tolist(), strict=True)
+            values = {f"{run.name}.{tag}": value for tag, value in cells}
+            self._send({"time": int(run.time[row]) // 10**6, "values": values})
+
+    def _settled(self) -> None:
+        """Wait until the server has worked off every line."""
         self._send({"sync": 1})
         self._answer()
 
@@ -253,11 +260,14 @@ def test_skab_through_node_opcua(tmp_path: Path, broker: peers.Mosquitto) -> Non
         }
         config = configuration(runs, broker, tmp_path, source)
         rows = sum(len(run.time) for run in runs)
-        with Agent(tmp_path / "agent", config) as agent:
+        server.begin(runs)
+        with (
+            Historian(tmp_path, broker) as historian,
+            Agent(tmp_path / "agent", config) as agent,
+        ):
             until(agent.connected, "links")
-            with Historian(tmp_path, broker) as historian:
-                server.play(runs)
-                until(complete(agent, historian, rows), "all rows", 240)
+            server.play(runs)
+            until(complete(agent, historian, rows), "all rows", 240)
         check(historian, runs, "node-opcua")
     finally:
         server.end()
