@@ -60,7 +60,7 @@ async def probe(
 
 def _of_link(link: Link) -> list[str]:
     found = [f"{link.name}: {note}" for note in link.notes]
-    days = link.certificate_days
+    days = link.certificate_days(SystemClock())
     if days is not None and expiry_warning(days) is not None:
         found.append(
             f"{link.name}: our certificate ends in {days} days: move pki/own away for a"

@@ -182,6 +182,16 @@ class NodePlant:
                 return found
 
 
+class SteppedClock(SystemClock):
+    """The system's clock, with a wall clock that a test may set."""
+
+    offset = 0
+
+    def wall_offset(self) -> int:
+        """How far the test has set the wall clock ahead."""
+        return self.offset
+
+
 class Reading:
     """A source, its inbox, and what came out of it so far."""
 
@@ -201,7 +211,7 @@ class Reading:
         kind = AssetType("machine", ("M-1",), roles, 0)
         owners = np.zeros(len(addresses), np.int16)
         self.inbox = Inbox(TagTable((kind,), ("plc",), owners))
-        self.clock, self.instruments = SystemClock(), Instruments()
+        self.clock, self.instruments = SteppedClock(), Instruments()
         plain = {"security": "None", "publishing": "50ms", "sampling": "0s"}
         self.source = OpcUaSource(
             "plc",

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import NameOID
+from structlog.testing import capture_logs
 
 from edge_agent.errors import ConfigError
 from edge_agent.sources.opcua import pki
@@ -185,7 +186,7 @@ def test_own_certificate_is_made_once(tmp_path: Path) -> None:
     again = pki.own_identity(tmp_path, APPLICATION, NOW + timedelta(days=3000))
 
     assert made.certificate == again.certificate
-    assert 3650 <= made.days_left(NOW) <= 3660
+    assert 3650 <= (made.certificate.not_valid_after_utc - NOW).days <= 3660
     assert 0o600 == stat.S_IMODE((tmp_path / "own" / "key.pem").stat().st_mode)
     assert 0o700 == stat.S_IMODE((tmp_path / "own").stat().st_mode)
     names = made.certificate.extensions.get_extension_for_class(
@@ -198,7 +199,7 @@ def test_a_gateway_started_in_1970_is_not_locked_out(tmp_path: Path) -> None:
     """A certificate made with a dead clock is valid when the clock is right."""
     made = pki.own_identity(tmp_path, APPLICATION, datetime(1970, 1, 1, tzinfo=UTC))
     assert made.certificate.not_valid_before_utc < NOW
-    assert 3000 < made.days_left(NOW)
+    assert 3000 < (made.certificate.not_valid_after_utc - NOW).days
 
 
 def test_another_name_does_not_make_another_certificate(tmp_path: Path) -> None:
@@ -223,6 +224,32 @@ def test_half_a_pair_is_not_replaced(tmp_path: Path, name: str) -> None:
 def test_the_end_is_announced_in_three_steps(days: int, limit: int | None) -> None:
     """90, 30 and 7 days before the certificate ends."""
     assert limit == pki.expiry_warning(days)
+
+
+async def test_our_own_end_is_announced_once(
+    secure_plant: NodePlant, tmp_path: Path
+) -> None:
+    """A certificate with 20 days left is told at connect, and not at every connect."""
+    reading = Reading(
+        secure_plant.endpoint,
+        ["ns=2;s=a"],
+        tmp_path,
+        user="gateway",
+        password="right",
+        **SECURE,
+    )
+    await reading.lost()
+    approve(tmp_path)
+    own = pki.own_identity(tmp_path / "pki", APPLICATION, NOW)
+    soon = own.certificate.not_valid_after_utc - timedelta(days=20, hours=12)
+    reading.clock.offset = int(soon.timestamp()) * 10**9 - reading.clock.now()
+    with capture_logs() as logs:
+        for _ in range(2):
+            reading.rows()
+            async with reading.running():
+                await until(lambda: len(reading.inbox) > 0)
+    told = [line["days"] for line in logs if "ends soon" in line["event"]]
+    assert [20] == told
 
 
 def test_a_trusted_server_may_be_outdated_but_not_another(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from edge_agent.instruments import Instruments
     from edge_agent.samples import F64, I64, U8
 
+# ufuncs' reduce instead of any, all, max: half the price where a message is short
+_GOOD, _UNCERTAIN, _BAD = (int(q) for q in Quality)
+
 #: InfoType = DataValue and Overflow: the server's queue of this item ran over. The
 #: severity stays Good and asyncua's names do not tell.
 OVERFLOW = 0x480
@@ -87,12 +90,12 @@ class Intake:
     def _ours(self, columns: Columns) -> Columns:
         """What belongs to tags; the server's state is taken out."""
         own = self.state_handle
-        if not len(columns) or columns.handle.max() < own:
+        if np.maximum.reduce(columns.handle, initial=0) < own:
             return columns
         for position in np.flatnonzero(columns.handle == own):
             self.seen[own] = True
             value = columns.value[position]
-            good = columns.status[position] >> 30 == Quality.GOOD
+            good = columns.status[position] >> 30 == _GOOD
             if good and not np.isnan(value):
                 self.state = int(value)
         self._count("opcua_unknown_items_total", int((columns.handle > own).sum()))
@@ -111,21 +114,21 @@ class Intake:
         """Values and their quality: severity, overflow, server state, not a number."""
         value, status = columns.value, columns.status
         quality = np.zeros(len(columns), np.uint8)
-        if status.any():
-            quality = np.minimum(status >> 30, Quality.BAD).astype(np.uint8)
+        if np.bitwise_or.reduce(status):
+            quality = np.minimum(status >> 30, _BAD).astype(np.uint8)
             overflow = status & OVERFLOW == OVERFLOW
             if overflow.any():
                 self._overflowed(int(overflow.sum()))
-                quality[overflow] = np.maximum(quality[overflow], Quality.UNCERTAIN)
+                quality[overflow] = np.maximum(quality[overflow], _UNCERTAIN)
         if self.state != RUNNING:
-            quality = np.maximum(quality, np.uint8(Quality.UNCERTAIN))
+            quality = np.maximum(quality, np.uint8(_UNCERTAIN))
         finite = np.isfinite(value)
-        if not finite.all():
-            strange = ~finite & (quality != Quality.BAD)
+        if not np.logical_and.reduce(finite):
+            strange = ~finite & (quality != _BAD)
             self._count("opcua_not_a_number_total", int(strange.sum()))
-            quality[~finite] = Quality.BAD
-        bad = quality == Quality.BAD
-        if bad.any():
+            quality[~finite] = _BAD
+        bad = quality == _BAD
+        if np.logical_or.reduce(bad):
             value = np.where(bad, np.nan, value)
             self.gone.update(columns.handle[np.isin(status, NODE_GONE)].tolist())
         return value, quality
@@ -147,7 +150,7 @@ class Intake:
         strange = found & ~wanted
         if strange.any():
             value = np.where(strange, np.nan, value)
-            quality[strange] = Quality.BAD
+            quality[strange] = _BAD
             self._count("opcua_wrong_type_total", int(strange.sum()))
         written = wanted & ~found & ~np.isnan(value)
         if written.any():
@@ -163,9 +166,9 @@ class Intake:
         times = columns.server
         if self._policy is not TimePolicy.SERVER:
             times = columns.source
-            if times.min() == NO_TIME:
+            if np.minimum.reduce(times) == NO_TIME:
                 times = np.where(times == NO_TIME, columns.server, times)
-        if times.min() == NO_TIME:
+        if np.minimum.reduce(times) == NO_TIME:
             times = np.where(times == NO_TIME, received, times)
         return times
 

@@ -60,13 +60,13 @@ class Link:
     Attributes:
         client: asyncua's client.
         notes: what the operator should know although the link is up.
-        certificate_days: days our certificate has left; None without security.
+        certificate_ends: end of our certificate; None without security.
     """
 
     def __init__(self, client: Client, name: str, settings: Settings) -> None:
         self.client, self.name, self.settings = client, name, settings
         self.notes: list[str] = []
-        self.certificate_days: int | None = None
+        self.certificate_ends: datetime | None = None
 
     @property
     def session(self) -> Any:  # noqa: ANN401
@@ -85,6 +85,11 @@ class Link:
             with translated(f"{self.name}: renewing the secure channel"):
                 await self.client.open_secure_channel(renew=True)
                 self.client.uaclient.revolve_security_token()
+
+    def certificate_days(self, clock: Clock) -> int | None:
+        """Days our certificate has left; None without security."""
+        ends = self.certificate_ends
+        return None if ends is None else (ends - _wall(clock)).days
 
     async def close(self) -> None:
         """Say goodbye if anyone listens, then drop the socket in any case."""
@@ -201,7 +206,7 @@ async def _secure(
     identity = await asyncio.to_thread(
         pki.own_identity, credentials.pki_dir, credentials.application_uri, now
     )
-    link.certificate_days = identity.days_left(now)
+    link.certificate_ends = identity.certificate.not_valid_after_utc
     chain = endpoint.ServerCertificate or b""
     server = _trusted(link, chain, credentials, now)
     policy: Any = _POLICIES[settings.policy](

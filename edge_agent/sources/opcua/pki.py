@@ -53,10 +53,6 @@ class Identity:
     key: PrivateKey = field(repr=False)
     path: Path
 
-    def days_left(self, now: datetime) -> int:
-        """Whole days until the certificate ends; negative when it has."""
-        return (self.certificate.not_valid_after_utc - now).days
-
 
 class Untrusted(SourceLost):
     """The server showed a certificate that nobody here has approved."""

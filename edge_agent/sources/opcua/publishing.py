@@ -233,7 +233,8 @@ class PublishLoop:
         if not found.keep_alive:
             self._acknowledge(found.sequence)
         self._watch.took(found, at)
-        if found.status_change is not None and found.status_change >> 30:
+        if found.status_change is not None:
+            # a time-out, or a transfer to another session: over for us either way
             status = meaning(found.status_change)
             raise SourceLost(f"{self.link.name}: the subscription ended: {status}")
 

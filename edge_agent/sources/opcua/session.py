@@ -20,7 +20,7 @@ from edge_agent.sources.opcua.services import Limits, namespaces
 from edge_agent.sources.opcua.stock import to_columns
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from edge_agent.clock import Clock
     from edge_agent.config.plant import Binding
@@ -35,6 +35,7 @@ log = structlog.get_logger()
 #: Keep-alives that may fail to come before the link counts as lost.
 PATIENCE = 2.5
 _SHORTEST_LIFE = 600.0  # seconds a server keeps our subscription without a request
+_DAY = 86_400.0
 _MOST_NOTIFICATIONS = 10_000
 
 
@@ -56,6 +57,7 @@ class Setting:
     Attributes:
         told: handles of nodes that the log has called unavailable; kept over
             reconnects, so that a flapping link does not repeat them.
+        looked: called now and then with the link, for what changes with the days.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Setting:
     inbox: Inbox
     pace: Pace
     told: set[int]
+    looked: Callable[[Link], None]
 
 
 class Session:
@@ -124,6 +127,7 @@ class Session:
             tasks.create_task(self.reconcile.run(), name=f"{name}:reconcile")
             tasks.create_task(self._refreshed(self.items), name=f"{name}:refresh")
             tasks.create_task(self.link.renewed(), name=f"{name}:renew")
+            tasks.create_task(self._looked(), name=f"{name}:certificate")
         raise SourceLost(f"{name}: the session ended")
 
     def heard(self, at: int) -> None:
@@ -188,6 +192,12 @@ class Session:
                 tags = [i for i in items.all if i.running and i.binding is not None]
                 rows = await items.values(tags)
             self.intake.take(to_columns(rows), self._setting.clock.now())
+
+    async def _looked(self) -> NoReturn:
+        """A session may last for years: its certificate is looked at every day."""
+        while True:
+            self._setting.looked(self.link)
+            await asyncio.sleep(_DAY)
 
     def _count(self, name: str, amount: int) -> None:
         self._setting.instruments.count(name, amount, source=self._setting.name)

@@ -121,7 +121,7 @@ class OpcUaSource:
             "notes": [],
         }
         if session is not None:
-            report |= _session_status(session)
+            report |= _session_status(session, self._clock)
         if settings.security is Security.NONE:
             report["notes"].append(
                 "security: None: anyone on the network can interfere"
@@ -139,6 +139,7 @@ class OpcUaSource:
             inbox,
             self._pace,
             self._unavailable,
+            self._tell_certificate,
         )
         async with opened(
             self.name, self.settings, self._credentials, self._clock
@@ -173,7 +174,10 @@ class OpcUaSource:
                 "source is not secured",
                 remedy="security: SignAndEncrypt",
             )
-        days = link.certificate_days
+
+    def _tell_certificate(self, link: Link) -> None:
+        """Warn 90, 30 and 7 days before our certificate ends, once each."""
+        days = link.certificate_days(self._clock)
         limit = None if days is None else expiry_warning(days)
         if limit is not None:
             self._once(
@@ -212,14 +216,14 @@ def _security(settings: Settings) -> str:
     return f"{settings.policy}/{settings.security}"
 
 
-def _session_status(session: Session) -> dict[str, Any]:
+def _session_status(session: Session, clock: Clock) -> dict[str, Any]:
     report: dict[str, Any] = {
         "subscription": asdict(session.granted),
         "server_state": state_name(session.intake.state),
         "samples": session.intake.samples,
         "overflows": session.intake.overflows,
         "notes": list(session.link.notes),
-        "certificate_days_left": session.link.certificate_days,
+        "certificate_days_left": session.link.certificate_days(clock),
     }
     if session.reconcile is not None:
         report["clock_skew"] = session.reconcile.skew
