@@ -45,6 +45,7 @@ class _Run:
     since: int
     delay: int
     least: int
+    last: int
     count: int = 1
 
 
@@ -119,12 +120,13 @@ class Guard:
             self._run = None
             return None
         least, run = int(delay.min()), self._run
-        if run is None or least < run.delay - TOLERANCE:
-            self._run = _Run(instant, least, least)
+        silent = run is not None and instant - run.last > PERSISTENCE
+        if run is None or silent or least < run.delay - TOLERANCE:
+            self._run = _Run(instant, least, least, instant)
             return None
         if least > run.delay + TOLERANCE:
             return None
-        run.least = min(run.least, least)
+        run.least, run.last = min(run.least, least), instant
         run.count += 1
         if instant - run.since < PERSISTENCE or run.count < _LEAST_SHOWN:
             return None

@@ -103,6 +103,16 @@ def test_a_clock_put_right_is_noticed() -> None:
     assert (out.time <= out.received + AHEAD).all()
 
 
+def test_a_clock_set_wrong_twice_is_still_noticed() -> None:
+    """A second error that comes before the first was certain is taken off too."""
+    once = [(float(k), k - 3600.0) for k in range(5)]
+    twice = [(float(k), k - 7200.0) for k in range(5, 60)]
+    out, counts = settled("source", once + twice)
+
+    assert [s.new // SECOND for s in counts.steps] == [7200]
+    assert seconds(out)[-3:] == [57.0, 58.0, 59.0]
+
+
 def test_old_values_are_no_wrong_clock() -> None:
     """Values unchanged for hours, reported at connect, say nothing about the clock."""
     first = [(0.0, -3600.0 * k) for k in range(1, 9)]
