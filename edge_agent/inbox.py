@@ -15,12 +15,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.samples import SampleBatch
+from edge_agent.samples import Quality, SampleBatch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from edge_agent.samples import F64, I32, I64, U8, TagTable
+
+
+_NEVER = int(np.iinfo(np.int64).min)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +56,11 @@ class Inbox:
     """
 
     def __init__(
-        self, tags: TagTable, *, limit: int = 1_000_000, wake: Callable[[], None] | None = None
+        self,
+        tags: TagTable,
+        *,
+        limit: int = 1_000_000,
+        wake: Callable[[], None] | None = None,
     ) -> None:
         self.tags = tags
         self.limit = limit
@@ -66,7 +73,12 @@ class Inbox:
             [np.repeat([t.text for t in k.tags], len(k.assets)) for k in tags.types]
             or [np.zeros(0, bool)]
         ).astype(bool)
-        self._alive = np.full(len(tags.sources), np.iinfo(np.int64).min, np.int64)
+        self._alive = np.full(len(tags.sources), _NEVER, np.int64)
+        numeric = np.flatnonzero(~self._is_text).astype(np.int32)
+        self._numeric = [
+            numeric[tags.source[numeric] == source]
+            for source in range(len(tags.sources))
+        ]
 
     def push(
         self,
@@ -90,7 +102,9 @@ class Inbox:
         if len(tag) == 0:
             return
         with self._lock:
-            self._chunks.append(_Chunk(tag, time, value, quality, received, tuple(texts)))
+            self._chunks.append(
+                _Chunk(tag, time, value, quality, received, tuple(texts))
+            )
             self._held += len(tag)
             while self._held > self.limit and len(self._chunks) > 1:
                 self._drop(self._chunks.popleft())
@@ -103,9 +117,23 @@ class Inbox:
         """
         self._alive[source] = max(int(self._alive[source]), at)
 
-    def lost(self, source: int) -> None:
-        """A source's link is down: nothing vouches for its silent tags any more."""
-        # the time it was last seen alive stays: ages are counted from it
+    def lost(self, source: int, at: int) -> None:
+        """A source's link went down: its tags are unknown until they report again.
+
+        Each of them gets a BAD sample. Without it a tag that reports only changes
+        would be taken as unchanged over the gap: a window across it would hold a
+        value nobody saw.
+
+        Args:
+            source: position in the tag table's sources.
+            at: agent time.
+        """
+        if self._alive[source] == _NEVER:
+            return  # it never was up: nothing of it is held
+        tags = self._numeric[source]
+        count = len(tags)
+        bad = np.full(count, Quality.BAD, np.uint8)
+        self.push(tags, np.full(count, at), np.full(count, np.nan), bad, at)
 
     def drain(self) -> SampleBatch:
         """Everything pushed since the last call, in order of arrival."""

@@ -149,7 +149,9 @@ class SampleBatch:
         """Count samples."""
         return len(self.tag)
 
-    def take(self, select: NDArray[np.bool_] | NDArray[np.int64] | slice) -> SampleBatch:
+    def take(
+        self, select: NDArray[np.bool_] | NDArray[np.int64] | slice
+    ) -> SampleBatch:
         """Rows chosen by mask, positions or slice; texts are shared."""
         return SampleBatch(
             self.tag[select],
