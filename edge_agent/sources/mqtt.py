@@ -127,7 +127,7 @@ class MqttSource:
         finally:
             self._session = None
             self._became("down")
-            inbox.lost(self._index)
+            inbox.lost(self._index, self._clock.now())
 
     def _made(self, inbox: Inbox) -> MqttSession:
         settings = self._settings
