@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 #: Seconds before a refused message is sent again, times the number of refusals.
 AGAIN_AFTER = 1.0
+#: A send waits for this part of the window to be free, unless it needs less.
+_SHARE = 4
 _NOT_AUTHORIZED, _QUOTA = 0x87, 0x97
 
 
@@ -131,9 +133,20 @@ class Dispatch:
                 frame, expiry = self._own[0]
                 self._own_open.update(link.send([frame], expiry))
                 self._own.popleft()
-            while link.room > 0 and (one := self.underway.waiting()) is not None:
-                self._send(link, one)
+            while (one := self.underway.waiting()) is not None:
+                parts = min(link.room, one.parts - one.next)
+                if parts < min(one.parts - one.next, self._least(link)):
+                    break
+                self._send(link, one, parts)
         self.moved.set()
+
+    async def until_idle(self, seconds: float) -> None:
+        """Wait until nothing fresh is open, or for some seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self.idle:
+                    self.moved.clear()
+                    await self.moved.wait()
 
     async def until_hopeless(self) -> NoReturn:
         """Wait until the peer refuses not one message but all.
@@ -173,8 +186,12 @@ class Dispatch:
         else:
             self._later(AGAIN_AFTER * one.refusals[part], one, part)
 
-    def _send(self, link: Link, one: Consignment) -> None:
-        parts = min(link.room, one.parts - one.next)
+    def _least(self, link: Link) -> int:
+        """Messages that are worth a send: a broker acknowledges them one by one."""
+        window = link.room + self.underway.messages + len(self._own_open)
+        return max(window // _SHARE, 1)
+
+    def _send(self, link: Link, one: Consignment, parts: int) -> None:
         stop = one.next + parts
         frames = self._profile.frames(one.stored, one.next, stop, old=one.old)
         expiry = self._profile.expiry(one.stored, old=one.old)
@@ -206,3 +223,12 @@ class Dispatch:
             self.underway.resent(one, part, tickets)
             if not tickets:  # overtaken by a newer alarm in the meantime
                 self._settle(self.underway.given_up(one))
+
+
+def first_lost(group: BaseExceptionGroup[SinkLost]) -> SinkLost:
+    """The innermost first error: the supervisor knows no groups."""
+    error: BaseException = group
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    assert isinstance(error, SinkLost)  # noqa: S101 - split() saw to it
+    return error

@@ -20,14 +20,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import msgspec
 import numpy as np
 
 from edge_agent.records import (
     AlarmRecord,
-    AlarmState,
     EventRecord,
     LossRecord,
     NoScore,
@@ -35,7 +34,8 @@ from edge_agent.records import (
 )
 from edge_agent.samples import Quality
 from edge_agent.sinks import jsontext
-from edge_agent.sinks.state import TOPS, StateWriter, model_of, usual
+from edge_agent.sinks.happenings import Happening, alarm_payload, event_payload
+from edge_agent.sinks.state import TOPS, StateWriter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -114,10 +114,10 @@ class FlatProfile:
             case AlarmRecord():
                 return self._alarm(stored, record, old=old)[start:stop]
             case EventRecord():
-                details = record.details
-                return [self._event(stored, record, record.message, details, old)]
+                return [self._agent_event(stored, Happening.of_event(record), old)]
             case LossRecord():
-                return [self._loss(stored, record, old)]
+                happening = Happening.of_loss(record, stored.offset)
+                return [self._agent_event(stored, happening, old)]
 
     def parts(self, stored: Stored) -> int:
         """Into how many parts `frames` can cut a record."""
@@ -182,133 +182,19 @@ class FlatProfile:
             writer = self._writers[info] = StateWriter(info, self._place)
         return writer
 
-    def _id(self, stored: Stored) -> str:
-        return f"{self._place.gateway}-{stored.boot}-{stored.seq}"
+    def _agent_event(self, stored: Stored, what: Happening, old: bool) -> Frame:
+        payload = event_payload(stored, what, self._place.gateway, old=old)
+        return self._agent_events, payload, 1, False
 
     def _alarm(self, stored: Stored, record: AlarmRecord, *, old: bool) -> list[Frame]:
         """The event, and the retained state unless a newer one was sent already."""
-        info = record.info
-        asset = info.assets[record.asset]
-        folder = self._place.of_pipeline(asset, info.pipeline)
-        score = record.score if math.isfinite(record.score) else jsontext.ABSENT
-        event = EventRecord(
-            record.at,
-            f"alarm {record.state.name.lower()}",
-            f"{info.pipeline}/{asset}",
-            record.reason,
-            {"occurrence": record.occurrence, "score": score, "part": record.part},
-        )
-        frame = self._event(
-            stored, event, record.reason, event.details, old, record.severity
-        )
-        frames: list[Frame] = [(f"{folder}/events".encode(), *frame[1:])]
+        gateway, info = self._place.gateway, record.info
+        folder = self._place.of_pipeline(info.assets[record.asset], info.pipeline)
+        event = event_payload(stored, Happening.of_alarm(record), gateway, old=old)
+        frames: list[Frame] = [(f"{folder}/events".encode(), event, 1, False)]
         topic = f"{folder}/alarm".encode()
         if self._newest_alarm.get(topic, -1) <= stored.id:
             self._newest_alarm[topic] = stored.id
-            payload = self._alarm_payload(stored, record, asset, old=old)
+            payload = alarm_payload(stored, record, gateway, old=old)
             frames.append((topic, payload, 1, True))
         return frames
-
-    def _alarm_payload(
-        self, stored: Stored, record: AlarmRecord, asset: str, *, old: bool
-    ) -> bytes:
-        info = record.info
-        ts, ms = jsontext.date(record.at, stored.offset)
-        since, since_ms = jsontext.date(record.since, stored.offset)
-        valid = math.isfinite(record.score)
-        fields: list[tuple[str, bytes]] = [
-            ("id", jsontext.text(self._id(stored))),
-            ("occurrence", jsontext.text(record.occurrence)),
-            ("asset", jsontext.text(asset)),
-            ("pipeline", jsontext.text(info.pipeline)),
-            ("ts", b'"%b"' % ts),
-            ("ts_ms", ms),
-            ("state", jsontext.text(AlarmState(record.state).name)),
-            ("since", b'"%b"' % since),
-            ("since_ms", since_ms),
-            ("score", jsontext.real(record.score)),
-            ("score_valid", b"true" if valid else b"false"),
-            ("threshold", jsontext.real(record.threshold)),
-            ("severity", b"%d" % record.severity),
-            ("reason", jsontext.text(record.reason)),
-            *_tops(record),
-            ("part", jsontext.text(record.part)),
-            *((key, jsontext.text(value)) for key, value in model_of(info)),
-            *_place_in_order(stored, old),
-        ]
-        return _object(fields)
-
-    def _event(
-        self,
-        stored: Stored,
-        event: EventRecord | LossRecord,
-        message: str,
-        details: Mapping[str, Any],
-        old: bool,
-        severity: int = 0,
-    ) -> Frame:
-        ts, ms = jsontext.date(event.at, stored.offset)
-        name = event.name if isinstance(event, EventRecord) else "records lost"
-        # a JSON text within a string: nested keys would make folders of a value
-        packed = msgspec.json.encode(dict(details), enc_hook=str).decode()
-        fields: list[tuple[str, bytes]] = [
-            ("id", jsontext.text(self._id(stored))),
-            ("ts", b'"%b"' % ts),
-            ("ts_ms", ms),
-            ("event", jsontext.text(name)),
-            ("subject", jsontext.text(event.subject)),
-            ("message", jsontext.text(message)),
-            ("severity", b"%d" % severity),
-            ("details", jsontext.text(packed)),
-            ("gateway", jsontext.text(self._place.gateway)),
-            *_place_in_order(stored, old),
-        ]
-        return self._agent_events, _object(fields), 1, False
-
-    def _loss(self, stored: Stored, loss: LossRecord, old: bool) -> Frame:
-        first, _ = jsontext.date(loss.first, stored.offset)
-        last, _ = jsontext.date(loss.last, stored.offset)
-        message = (
-            f"{loss.count} {loss.what} of {loss.subject} lost,"
-            f" {first.decode()} to {last.decode()}: {loss.cause}"
-        )
-        details = {
-            "what": loss.what,
-            "count": loss.count,
-            "first": first.decode(),
-            "last": last.decode(),
-            "cause": loss.cause,
-        }
-        return self._event(stored, loss, message, details, old)
-
-
-def _tops(record: AlarmRecord) -> list[tuple[str, bytes]]:
-    units = dict(zip(record.info.roles, record.info.units, strict=False))
-    known = [top for top in record.top if math.isfinite(top[1])][:TOPS]
-    fields = []
-    for place in range(1, TOPS + 1):
-        if place <= len(known):
-            role, value, low, high, share = known[place - 1]
-            words = usual(low, high, units.get(role, ""))
-            shown = float(jsontext.significant(np.array([value]))[0])
-        else:
-            role, shown, words, share = "", 0.0, "", 0.0
-        fields += [
-            (f"top{place}_tag", jsontext.text(role)),
-            (f"top{place}_value", jsontext.real(shown, 0.0)),
-            (f"top{place}_usual", jsontext.text(words)),
-            (f"top{place}_share", jsontext.real(share, 0.0)),
-        ]
-    return fields
-
-
-def _place_in_order(stored: Stored, old: bool) -> list[tuple[str, bytes]]:
-    return [
-        ("boot", b"%d" % stored.boot),
-        ("seq", b"%d" % stored.seq),
-        ("hist", b"true" if old else b"false"),
-    ]
-
-
-def _object(fields: list[tuple[str, bytes]]) -> bytes:
-    return b"{" + b",".join(b'"%b":%b' % (k.encode(), v) for k, v in fields) + b"}"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.errors import SinkLost
 from edge_agent.records import RecordClass
 from edge_agent.samples import NANOSECONDS
-from edge_agent.sinks.dispatch import Dispatch
+from edge_agent.sinks.dispatch import Dispatch, first_lost
 from edge_agent.sinks.flat import AgentState
 from edge_agent.sinks.newest import Newest, newest_at, part_of
 from edge_agent.sinks.replay import CHUNK, Pace, Replay
@@ -159,7 +159,7 @@ class Forwarder:
             lost, other = group.split(SinkLost)
             if lost is None or other is not None:
                 raise
-            raise _first(lost) from None
+            raise first_lost(lost) from None
         finally:
             self._dispatch = self._replay = None
             dispatch.detach()
@@ -190,7 +190,7 @@ class Forwarder:
         """Send what is fresh, then leave values that say we are gone."""
         self._take_arrivals()
         dispatch.pump()
-        await _until_idle(dispatch, self._leave_within)
+        await dispatch.until_idle(self._leave_within)
         now = self._clock.now()
         for stored, rows in self._newest.rows():
             part = part_of(stored, rows)
@@ -198,7 +198,7 @@ class Forwarder:
             dispatch.say(self._profile.farewell(fresh, now))
         dispatch.say([self._said("offline", "stopped")])
         dispatch.pump()
-        await _until_idle(dispatch, GOODBYE)
+        await dispatch.until_idle(GOODBYE)
 
     def _said(self, state: str, reason: str) -> Frame:
         offset = self._clock.wall_offset()
@@ -292,20 +292,3 @@ class Forwarder:
         if stored.record.kind is RecordClass.SCORE:
             parts = self._profile.parts(stored)
             await asyncio.sleep(self._pace.pause(parts, self._clock.now()))
-
-
-async def _until_idle(dispatch: Dispatch, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(seconds):
-            while not dispatch.idle:
-                dispatch.moved.clear()
-                await dispatch.moved.wait()
-
-
-def _first(group: BaseExceptionGroup[SinkLost]) -> SinkLost:
-    """The innermost first error: the supervisor knows no groups."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, SinkLost)  # noqa: S101 - split() saw to it
-    return error

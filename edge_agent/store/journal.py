@@ -20,8 +20,9 @@ from edge_agent.records import EventRecord, RecordClass, ScoreRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
 from edge_agent.store.rows import Refused
-from edge_agent.store.tray import Read, Tray
-from edge_agent.store.writer import Opened, Writer
+from edge_agent.store.tray import Tray
+from edge_agent.store.work import Opened, Read
+from edge_agent.store.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -7,8 +7,6 @@ write. Ages are agent time; a wait is only ever a guess, so due is asked again.
 from __future__ import annotations
 
 import threading
-from concurrent.futures import Future
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edge_agent.records import RecordClass
@@ -16,14 +14,15 @@ from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
 from edge_agent.store.outbox import SEQ_BITS, Entry, Stored, Waiting
 from edge_agent.store.plain import plain
+from edge_agent.store.work import Work
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from edge_agent.clock import Clock
     from edge_agent.records import Record
-    from edge_agent.store.outbox import Loss, LossKey
     from edge_agent.store.rows import Refused
+    from edge_agent.store.work import Read
 
 #: Rows that are worth a commit before the flush interval is over.
 ROWS_A_COMMIT = 500
@@ -34,32 +33,6 @@ CHECKPOINT_PATIENCE = 10
 OVERDUE = NANOSECONDS // 2
 #: Below this a wall-clock offset is slew, not a step, and is left off the labels.
 _STEP = NANOSECONDS
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """Someone wants records that an output still owes."""
-
-    bit: int
-    after: int
-    limit: int
-    urgent: bool
-    live: bool
-    answer: Future[list[Stored]] = field(default_factory=Future)
-
-
-@dataclass(slots=True)
-class Work:
-    """What the writer does next: reads to answer, or one transaction."""
-
-    reads: list[Read] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)
-    acks: dict[int, int] = field(default_factory=dict)
-    checkpoint: dict[str, bytes] = field(default_factory=dict)
-    refused: list[Refused] = field(default_factory=list)
-    losses: dict[LossKey, Loss] = field(default_factory=dict)
-    last: bool = False
-    """Nothing follows: the agent stops."""
 
 
 class Tray:

@@ -7,7 +7,6 @@ change. A file found damaged while running is put aside like one found at start.
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -20,6 +19,7 @@ from edge_agent.store.disk import Disk
 from edge_agent.store.losses import Losses
 from edge_agent.store.rows import Transaction
 from edge_agent.store.schema import code_of
+from edge_agent.store.work import Opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from edge_agent.store.database import Database
     from edge_agent.store.outbox import Entry, Loss, LossKey, Stored
     from edge_agent.store.recovery import Salvage
-    from edge_agent.store.tray import Read, Tray, Work
+    from edge_agent.store.tray import Tray
+    from edge_agent.store.work import Read, Work
 
 log = structlog.get_logger()
 
@@ -40,16 +41,6 @@ _TAKEN = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED_ROW = "record damaged on disk"
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
 _CHECKPOINT = "this part of the saved state was unreadable and begins anew"
-
-
-@dataclass(slots=True)
-class Opened:
-    """What the start found."""
-
-    boot: int
-    seq: int = 0
-    checkpoint: dict[str, bytes] = field(default_factory=dict)
-    events: list[EventRecord] = field(default_factory=list)
 
 
 class Writer:

@@ -1,0 +1,48 @@
+"""What passes between the tray, the writer and the journal."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_agent.records import EventRecord
+    from edge_agent.store.outbox import Entry, Loss, LossKey, Stored
+    from edge_agent.store.rows import Refused
+
+
+@dataclass(slots=True)
+class Opened:
+    """What the start found."""
+
+    boot: int
+    seq: int = 0
+    checkpoint: dict[str, bytes] = field(default_factory=dict)
+    events: list[EventRecord] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Someone wants records that an output still owes."""
+
+    bit: int
+    after: int
+    limit: int
+    urgent: bool
+    live: bool
+    answer: Future[list[Stored]] = field(default_factory=Future)
+
+
+@dataclass(slots=True)
+class Work:
+    """What the writer does next: reads to answer, or one transaction."""
+
+    reads: list[Read] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    acks: dict[int, int] = field(default_factory=dict)
+    checkpoint: dict[str, bytes] = field(default_factory=dict)
+    refused: list[Refused] = field(default_factory=list)
+    losses: dict[LossKey, Loss] = field(default_factory=dict)
+    last: bool = False
+    """Nothing follows: the agent stops."""
