@@ -31,7 +31,7 @@ def run(arguments: argparse.Namespace) -> int:
         status = asyncio.run(socket.ask(arguments.runtime_dir))
     except (OSError, TimeoutError) as why:
         path = arguments.runtime_dir / socket.SOCKET_NAME
-        print(f"no agent answers at {path}: {why or 'timeout'}", file=sys.stderr)
+        print(f"no agent answers at {path}: {str(why) or 'timeout'}", file=sys.stderr)
         print("is it running? systemctl status edge-agent", file=sys.stderr)
         return UNAVAILABLE
     if arguments.json:
