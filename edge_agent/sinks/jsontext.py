@@ -29,12 +29,11 @@ def text(value: str) -> bytes:
 
 def floats(column: F64, absent: float = ABSENT) -> list[bytes]:
     """Each number as the shortest text that reads back the same, with a point."""
-    finite = np.isfinite(column)
-    if not finite.all():
-        column = np.where(finite, column, absent)
     if not len(column):
         return []
     joined: bytes = _encode(column.tolist())[1:-1]
+    if b"null" in joined:  # what msgspec makes of NaN and infinity
+        joined = joined.replace(b"null", b"%r" % absent)
     pieces = joined.split(b",")
     if b"e" in joined:
         return [_pointed(piece) for piece in pieces]
@@ -62,11 +61,9 @@ def significant(column: F64) -> F64:
 
 
 def rounded(column: F64, digits: int) -> F64:
-    """Rounded to some decimals; a number too large for that stays as it is."""
+    """Rounded to some decimals; a number too large for that becomes infinite."""
     with np.errstate(all="ignore"):
-        result = np.round(column, digits)
-    finite = np.isfinite(result)
-    return result if finite.all() else np.where(finite, result, column)
+        return np.round(column, digits)
 
 
 def milliseconds(at: I64, offset: int) -> I64:
