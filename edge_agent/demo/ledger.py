@@ -1,0 +1,229 @@
+"""What SCADA got, held against what was done to the plant.
+
+Pure: messages and times in, counts out. The agent's own counters are not asked: a
+record counts when it has arrived, a fault as found when its alarm has.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from edge_agent.demo.hall import SENSOR_FAULTS
+from edge_agent.samples import NANOSECONDS
+
+#: After its end a fault may alarm for so long: windows empty, bearings cool.
+GRACE = 60 * NANOSECONDS
+_COOLING = 1800 * NANOSECONDS
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault that was injected.
+
+    Attributes:
+        kind: as in `hall.FAULTS`.
+        pump: whose.
+        role: whose transmitter, of a sensor fault.
+        began, ended: agent time.
+        found: time of the alarm it raised.
+        reason: what the alarm said.
+    """
+
+    kind: str
+    pump: str
+    role: str
+    began: int
+    ended: int | None = None
+    found: int | None = None
+    reason: str = ""
+
+    @property
+    def name(self) -> str:
+        """For example ``cavitation P-104``."""
+        return f"{self.kind.replace('_', ' ')} {self.pump}"
+
+    @property
+    def seconds(self) -> float | None:
+        """From the beginning to the alarm."""
+        if self.found is None:
+            return None
+        return (self.found - self.began) / NANOSECONDS
+
+    def explains(self, at: int) -> bool:
+        """An alarm of this pump at that time is no false one."""
+        grace = _COOLING if self.kind == "bearing_wear" else GRACE
+        return self.began <= at and (self.ended is None or at <= self.ended + grace)
+
+
+@dataclass(slots=True)
+class Outage:
+    """One link that was cut.
+
+    Attributes:
+        link: its name in the agent.
+        what: in words.
+        began: agent time of the cut.
+        back: agent time the peer was there again.
+        noticed: agent time the agent said so.
+        recovered: agent time the agent said it had the link again.
+    """
+
+    link: str
+    what: str
+    began: int
+    back: int | None = None
+    noticed: int | None = None
+    recovered: int | None = None
+
+    def seen(self, at: int, *, up: bool) -> None:
+        """Take what the agent says of the link."""
+        if not up and self.noticed is None:
+            self.noticed = at
+        elif up and self.noticed is not None and self.recovered is None:
+            self.recovered = at
+
+
+@dataclass(slots=True)
+class Pump:
+    """The newest that SCADA shows of a pump."""
+
+    score: float = -1.0
+    valid: bool = False
+    threshold: float = -1.0
+    alarm: bool = False
+    quality: str = ""
+    why: str = ""
+    top: str = ""
+    at_ms: int = -1
+
+
+@dataclass(slots=True)
+class Alarm:
+    """An alarm that is on."""
+
+    pump: str
+    since: int
+    reason: str
+    expected: bool
+
+
+@dataclass(slots=True)
+class _Numbers:
+    """Which sequence numbers of one boot have arrived, without keeping them all."""
+
+    upto: int = 0
+    ahead: set[int] = field(default_factory=set)
+
+    def add(self, number: int) -> bool:
+        """True when it has not been there before."""
+        if number < self.upto or number in self.ahead:
+            return False
+        self.ahead.add(number)
+        while self.upto in self.ahead:
+            self.ahead.remove(self.upto)
+            self.upto += 1
+        return True
+
+    def missing(self) -> int:
+        """How many below the highest have not arrived."""
+        if not self.ahead:
+            return 0
+        return max(self.ahead) + 1 - self.upto - len(self.ahead)
+
+
+class Ledger:
+    """The books of one run."""
+
+    def __init__(self) -> None:
+        self.pumps: dict[str, Pump] = {}
+        self.faults: list[Fault] = []
+        self.outages: list[Outage] = []
+        self.alarms: dict[str, Alarm] = {}
+        self.false_alarms: list[Alarm] = []
+        self.rows = 0
+        self.rows_without_score = 0
+        self.rows_late = 0
+        self.repeated = 0
+        self.raised = 0
+        self.reported_lost = 0
+        self._numbers: dict[int, _Numbers] = {}
+
+    def take(self, topic: str, message: dict[str, Any]) -> None:
+        """Book one message of the agent."""
+        if "seq" not in message:
+            return  # its status: a statement, not a record
+        kind = topic.rsplit("/", 1)[1]
+        fresh = self._numbers.setdefault(message["boot"], _Numbers()).add(
+            message["seq"]
+        )
+        if kind in {"state", "history"}:
+            self._row(topic.split("/")[-4], kind, message, fresh=fresh)
+        elif kind == "events" and message["event"].startswith("alarm ") and fresh:
+            self._alarm(message)
+        elif kind == "events" and message["event"] == "records lost" and fresh:
+            self.reported_lost += int(message.get("count", 1))
+
+    @property
+    def lost(self) -> int:
+        """Records that were made and have not arrived, or that the agent gave up."""
+        missing = sum(numbers.missing() for numbers in self._numbers.values())
+        return missing + self.reported_lost
+
+    @property
+    def found(self) -> list[Fault]:
+        """Faults that were alarmed."""
+        return [fault for fault in self.faults if fault.found is not None]
+
+    @property
+    def settled(self) -> bool:
+        """All faults are found, all links are back, nothing is on its way."""
+        links = all(outage.recovered is not None for outage in self.outages)
+        return links and not self.lost and len(self.found) == len(self.faults)
+
+    def faulty(self, pump: str, at: int) -> Fault | None:
+        """The fault that explains an alarm of a pump at a time."""
+        mine = (f for f in self.faults if f.pump == pump and f.explains(at))
+        return max(mine, key=lambda fault: fault.began, default=None)
+
+    def _row(
+        self, pump: str, kind: str, message: dict[str, Any], *, fresh: bool
+    ) -> None:
+        if fresh and message["no_score"] != "agent stopped":
+            self.rows += bool(message["score_valid"])
+            self.rows_without_score += not message["score_valid"]
+            self.rows_late += kind == "history"
+        self.repeated += not fresh
+        now = self.pumps.setdefault(pump, Pump())
+        if kind == "state" and message["ts_ms"] >= now.at_ms:
+            self.pumps[pump] = Pump(
+                message["score"],
+                message["score_valid"],
+                message["threshold"],
+                message["alarm"] == "ACTIVE",
+                message["quality"],
+                message["no_score"],
+                message["top1_tag"],
+                message["ts_ms"],
+            )
+
+    def _alarm(self, message: dict[str, Any]) -> None:
+        pump = message["subject"].rsplit("/", 1)[1]
+        if message["event"] != "alarm active":
+            self.alarms.pop(pump, None)
+            return
+        # the message has milliseconds: the end of its one decides
+        at = message["ts_ms"] * 1_000_000 + 999_999
+        fault = self.faulty(pump, at)
+        alarm = Alarm(pump, at, message["message"], fault is not None)
+        self.alarms[pump] = alarm
+        self.raised += 1
+        if fault is None:
+            self.false_alarms.append(alarm)
+        elif fault.found is None:
+            fault.found, fault.reason = at, alarm.reason
+
+
+def kind_of(fault: Fault) -> str:
+    """``sensor`` or ``process``."""
+    return "sensor" if fault.kind in SENSOR_FAULTS else "process"
