@@ -8,16 +8,15 @@ checkpoint of the last turn is where the next one goes on.
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 import structlog
 
 from edge_agent import pipeline as turning
-from edge_agent.pipeline import PipelineState
-from edge_agent.records import EventRecord, LossRecord, NoScore
+from edge_agent.lines import restore, saved
+from edge_agent.records import EventRecord, LossRecord, NoScore, RecordClass
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -27,10 +26,10 @@ if TYPE_CHECKING:
 
     from edge_agent.clock import Clock
     from edge_agent.features.feature_rows import FeatureRows
-    from edge_agent.features.rows import RowBuilder
     from edge_agent.features.window import IngestCounts
     from edge_agent.inbox import Inbox
     from edge_agent.instruments import Instruments
+    from edge_agent.lines import Line
     from edge_agent.pipeline import Pipeline
     from edge_agent.records import Record
     from edge_agent.samples import SampleBatch
@@ -44,25 +43,8 @@ log = structlog.get_logger()
 
 #: Longest sleep between two turns: the watchdog wants to see them end.
 IDLE = 1.0
-
-
-@dataclass(slots=True)
-class Line:
-    """The pipelines on one asset type, with the windows they share."""
-
-    builder: RowBuilder
-    pipelines: Sequence[Pipeline]
-    period: int = 0
-    """Ns between ticks, 0 for none."""
-    settle: int = 0
-    """Ns after which an open row closes by itself."""
-    states: list[PipelineState] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        if not self.states:
-            self.states = [
-                PipelineState.fresh(len(p.info.assets)) for p in self.pipelines
-            ]
+#: Ns of state that a crash may lose while nothing but scores is sent.
+SAVE_EVERY = NANOSECONDS // 4
 
 
 class Inference:
@@ -102,6 +84,7 @@ class Inference:
         self._record = record
         self._errors: dict[str, str] = {}
         self._fed = False
+        self._saved = 0
         self._pending: list[Record] = []
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -153,9 +136,30 @@ class Inference:
                 records += self._judge(line, position, rows, now)
                 scored += len(rows)
         if records:
-            self._submit(records, self.checkpoint())
+            self._submit(records, self._checkpoint(records, now))
         self.turns += 1
         return scored
+
+    def _checkpoint(self, records: Sequence[Record], now: int) -> Mapping[str, bytes]:
+        """State to save with these records; empty when they need none of their own.
+
+        An alarm and the state that remembers it are one transaction. Scores alone
+        are saved with a state at most `SAVE_EVERY` older: encoding it each of some
+        hundred turns a second would cost more than scoring.
+        """
+        urgent = any(record.kind <= RecordClass.AUDIT for record in records)
+        if (
+            not urgent
+            and now - self._saved < SAVE_EVERY
+            and not self._stopping.is_set()
+        ):
+            return {}
+        self._saved = now
+        return saved(self._lines)
+
+    def restore(self, checkpoint: Mapping[str, bytes]) -> None:
+        """Go on where a checkpoint was made."""
+        restore(self._lines, checkpoint, self._clock.now())
 
     def _vouched(self, now: int) -> NDArray[np.int64]:
         """When each source was last seen alive; a recording vouches for itself."""
@@ -255,42 +259,3 @@ class Inference:
         said = f"its clock is {off:+.1f} s against the gateway's (was {was:+.1f} s)"
         details = {"ahead_s": off, "was_s": was}
         return EventRecord(step.at, "source clock step", source, said, details)
-
-    # --- what survives ---------------------------------------------------------
-
-    def checkpoint(self) -> dict[str, bytes]:
-        """State to go on from after a restart, by name."""
-        saved = {}
-        for line in self._lines:
-            for pipeline, state in zip(line.pipelines, line.states, strict=True):
-                name = f"alarms/{pipeline.info.pipeline}"
-                saved[name] = _packed(state.alarms.to_arrays(), pipeline.info.assets)
-        return saved
-
-    def restore(self, checkpoint: Mapping[str, bytes]) -> None:
-        """Go on where a checkpoint was made; what does not fit starts fresh."""
-        for line in self._lines:
-            for position, pipeline in enumerate(line.pipelines):
-                body = checkpoint.get(f"alarms/{pipeline.info.pipeline}")
-                if body is not None:
-                    line.states[position] = _restored(body, pipeline)
-
-
-def _packed(arrays: Mapping[str, NDArray[np.int64]], assets: Sequence[str]) -> bytes:
-    plain = {name: (a.shape, a.tobytes()) for name, a in arrays.items()}
-    return msgspec.msgpack.encode((tuple(assets), plain))
-
-
-def _restored(body: bytes, pipeline: Pipeline) -> PipelineState:
-    try:
-        then, plain = msgspec.msgpack.decode(body)
-        arrays = {
-            name: np.frombuffer(raw, np.int64).reshape(shape)
-            for name, (shape, raw) in plain.items()
-        }
-        return PipelineState.restored(arrays, then, pipeline.info.assets)
-    except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as why:
-        log.warning(
-            "alarm state not restored", pipeline=pipeline.info.pipeline, why=str(why)
-        )
-        return PipelineState.fresh(len(pipeline.info.assets))

@@ -1,96 +1,102 @@
-"""What turns samples into records, built from the configuration.
-
-The same for the live agent and for a replay: windows, plans, triggers, models.
-"""
+"""The pipelines on one asset type, and what of them must survive a crash."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
+import structlog
 
-from edge_agent.commissioning import Commissioned, commission
-from edge_agent.config import schema
-from edge_agent.features.offline import TriggerSpec, trigger_for
-from edge_agent.features.rows import RowBuilder
-from edge_agent.features.window import Window, depth_for
-from edge_agent.inference import Line
-from edge_agent.samples import NANOSECONDS
-from edge_agent.stamps import Stamps
+from edge_agent.pipeline import PipelineState
 
 if TYPE_CHECKING:
-    from edge_agent.config.loading import Loaded
-    from edge_agent.samples import AssetType
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_agent.features.rows import RowBuilder
+    from edge_agent.features.triggers import Trigger
+    from edge_agent.pipeline import Pipeline
+
+log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class Core:
-    """What turns samples into records, the same live and in a replay.
+@dataclass(slots=True)
+class Line:
+    """The pipelines on one asset type, with the windows they share."""
 
-    Attributes:
-        lines: one an asset type that a pipeline scores.
-        stamps: the sources' clocks.
-        commissioned: every pipeline, with or without its model.
-    """
+    builder: RowBuilder
+    pipelines: Sequence[Pipeline]
+    period: int = 0
+    """Ns between ticks, 0 for none."""
+    settle: int = 0
+    """Ns after which an open row closes by itself."""
+    states: list[PipelineState] = field(default_factory=list)
 
-    lines: list[Line]
-    stamps: Stamps
-    commissioned: dict[str, Commissioned]
+    def __post_init__(self) -> None:
+        if not self.states:
+            self.states = [
+                PipelineState.fresh(len(p.info.assets)) for p in self.pipelines
+            ]
 
-
-def core(loaded: Loaded, since: int) -> Core:
-    """Build windows, plans, models and triggers.
-
-    Args:
-        loaded: the configuration with its plant.
-        since: agent time of the start.
-    """
-    config, tags = loaded.config, loaded.plant.tags
-    made = {
-        name: commission(name, p, config.registry.path, tags.type_named(p.assets))
-        for name, p in config.pipelines.items()
-    }
-    lines = []
-    for kind in tags.types:
-        names = [name for name, p in config.pipelines.items() if p.assets == kind.name]
-        if names:
-            lines.append(
-                _line(loaded, kind, {name: made[name] for name in names}, since)
-            )
-    policies = [str(config.sources[name].time) for name in tags.sources]
-    return Core(lines, Stamps(tags, policies), made)
+    def triggers(self) -> Iterator[tuple[str, Trigger]]:
+        """Name and trigger of each pipeline."""
+        for pipeline, (_, trigger) in zip(
+            self.pipelines, self.builder.pipelines, strict=True
+        ):
+            yield pipeline.info.pipeline, trigger
 
 
-def _line(
-    loaded: Loaded, kind: AssetType, made: dict[str, Commissioned], since: int
-) -> Line:
-    config, tags = loaded.config, loaded.plant.tags
-    owner = tags.source[kind.base : kind.base + kind.size]
-    changes = np.array([_reports_changes(config.sources[s]) for s in tags.sources])
-    specs = [spec for one in made.values() for spec in one.specs]
-    window = Window(kind, depth_for(specs), changes[owner])
-    readers = [
-        (
-            one.plan,
-            trigger_for(_trigger(config.pipelines[name]), one.plan, window, since),
-        )
-        for name, one in made.items()
-    ]
-    settles = [p.score.settle for n, p in config.pipelines.items() if n in made]
-    periods = [p.score.every for n, p in config.pipelines.items() if n in made]
-    return Line(
-        RowBuilder(window, readers, owner),
-        [one.pipeline for one in made.values()],
-        period=min((round(p * NANOSECONDS) for p in periods if p), default=0),
-        settle=round(max(settles) * NANOSECONDS),
-    )
+def saved(lines: Sequence[Line]) -> dict[str, bytes]:
+    """State to go on from after a restart, by name."""
+    found = {}
+    for line in lines:
+        for pipeline, state in zip(line.pipelines, line.states, strict=True):
+            name = f"alarms/{pipeline.info.pipeline}"
+            found[name] = _packed(state.alarms.to_arrays(), pipeline.info.assets)
+        for name, trigger in line.triggers():
+            if kept := trigger.saved():
+                found[f"trigger/{name}"] = msgspec.msgpack.encode(kept)
+    return found
 
 
-def _reports_changes(source: schema.OpcUaSource | schema.MqttSource) -> bool:
-    return isinstance(source, schema.OpcUaSource) and source.report == "change"
+def restore(lines: Sequence[Line], checkpoint: Mapping[str, bytes], now: int) -> None:
+    """Go on where a checkpoint was made; what does not fit starts fresh."""
+    for line in lines:
+        for position, pipeline in enumerate(line.pipelines):
+            body = checkpoint.get(f"alarms/{pipeline.info.pipeline}")
+            if body is not None:
+                line.states[position] = _restored(body, pipeline)
+        for name, trigger in line.triggers():
+            body = checkpoint.get(f"trigger/{name}")
+            if body is not None:
+                _resume(trigger, name, body, now)
 
 
-def _trigger(pipeline: schema.Pipeline) -> TriggerSpec:
-    score = pipeline.score
-    return TriggerSpec(score.every, score.on, score.settle, score.part, score.part_at)
+def _packed(arrays: Mapping[str, NDArray[np.int64]], assets: Sequence[str]) -> bytes:
+    plain = {name: (a.shape, a.tobytes()) for name, a in arrays.items()}
+    return msgspec.msgpack.encode((tuple(assets), plain))
+
+
+def _restored(body: bytes, pipeline: Pipeline) -> PipelineState:
+    name, assets = pipeline.info.pipeline, pipeline.info.assets
+    try:
+        then, plain = msgspec.msgpack.decode(body)
+        arrays = {
+            name: np.frombuffer(raw, np.int64).reshape(shape)
+            for name, (shape, raw) in plain.items()
+        }
+        return PipelineState.restored(arrays, then, assets)
+    except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as why:
+        log.warning("alarm state not restored", pipeline=name, why=str(why))
+        return PipelineState.fresh(len(assets))
+
+
+def _resume(trigger: Trigger, name: str, body: bytes, now: int) -> None:
+    try:
+        kept: dict[str, Any] = msgspec.msgpack.decode(body)
+        trigger.restore(kept, now)
+    except (ValueError, TypeError, AttributeError, msgspec.MsgspecError) as why:
+        log.warning("trigger state not restored", pipeline=name, why=str(why))

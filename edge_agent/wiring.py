@@ -14,13 +14,13 @@ import structlog
 
 from edge_agent import __version__
 from edge_agent.agent import Agent
+from edge_agent.assembly import Core, core
 from edge_agent.clock import SystemClock
 from edge_agent.config import schema
 from edge_agent.config.secrets import password_of
 from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
-from edge_agent.lines import Core, core
 from edge_agent.recording import Recorder
 from edge_agent.records import EventRecord
 from edge_agent.sinks.flat import FlatProfile

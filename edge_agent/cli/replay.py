@@ -10,13 +10,13 @@ import msgspec
 import numpy as np
 
 from edge_agent import logs
+from edge_agent.assembly import core
 from edge_agent.clock import ManualClock
 from edge_agent.config import loading
 from edge_agent.errors import ConfigError
 from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
-from edge_agent.lines import core
 from edge_agent.recording import read
 from edge_agent.records import AlarmRecord, NoScore
 

@@ -14,8 +14,9 @@ from edge_agent.features.spec import FeatureSpec
 from edge_agent.features.triggers import Every
 from edge_agent.features.window import Window, depth_for
 from edge_agent.inbox import Inbox
-from edge_agent.inference import Inference, Line
+from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
+from edge_agent.lines import Line
 from edge_agent.records import AlarmRecord, AlarmState, EventRecord, LossRecord
 from edge_agent.samples import NANOSECONDS, AssetType, Tag, TagTable
 from edge_agent.stamps import Stamps

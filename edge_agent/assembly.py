@@ -1,0 +1,96 @@
+"""What turns samples into records, built from the configuration.
+
+The same for the live agent and for a replay: windows, plans, triggers, models.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.commissioning import Commissioned, commission
+from edge_agent.config import schema
+from edge_agent.features.offline import TriggerSpec, trigger_for
+from edge_agent.features.rows import RowBuilder
+from edge_agent.features.window import Window, depth_for
+from edge_agent.lines import Line
+from edge_agent.samples import NANOSECONDS
+from edge_agent.stamps import Stamps
+
+if TYPE_CHECKING:
+    from edge_agent.config.loading import Loaded
+    from edge_agent.samples import AssetType
+
+
+@dataclass(frozen=True, slots=True)
+class Core:
+    """What turns samples into records, the same live and in a replay.
+
+    Attributes:
+        lines: one an asset type that a pipeline scores.
+        stamps: the sources' clocks.
+        commissioned: every pipeline, with or without its model.
+    """
+
+    lines: list[Line]
+    stamps: Stamps
+    commissioned: dict[str, Commissioned]
+
+
+def core(loaded: Loaded, since: int) -> Core:
+    """Build windows, plans, models and triggers.
+
+    Args:
+        loaded: the configuration with its plant.
+        since: agent time of the start.
+    """
+    config, tags = loaded.config, loaded.plant.tags
+    made = {
+        name: commission(name, p, config.registry.path, tags.type_named(p.assets))
+        for name, p in config.pipelines.items()
+    }
+    lines = []
+    for kind in tags.types:
+        names = [name for name, p in config.pipelines.items() if p.assets == kind.name]
+        if names:
+            lines.append(
+                _line(loaded, kind, {name: made[name] for name in names}, since)
+            )
+    policies = [str(config.sources[name].time) for name in tags.sources]
+    return Core(lines, Stamps(tags, policies), made)
+
+
+def _line(
+    loaded: Loaded, kind: AssetType, made: dict[str, Commissioned], since: int
+) -> Line:
+    config, tags = loaded.config, loaded.plant.tags
+    owner = tags.source[kind.base : kind.base + kind.size]
+    changes = np.array([_reports_changes(config.sources[s]) for s in tags.sources])
+    specs = [spec for one in made.values() for spec in one.specs]
+    window = Window(kind, depth_for(specs), changes[owner])
+    readers = [
+        (
+            one.plan,
+            trigger_for(_trigger(config.pipelines[name]), one.plan, window, since),
+        )
+        for name, one in made.items()
+    ]
+    settles = [p.score.settle for n, p in config.pipelines.items() if n in made]
+    periods = [p.score.every for n, p in config.pipelines.items() if n in made]
+    return Line(
+        RowBuilder(window, readers, owner),
+        [one.pipeline for one in made.values()],
+        period=min((round(p * NANOSECONDS) for p in periods if p), default=0),
+        settle=round(max(settles) * NANOSECONDS),
+    )
+
+
+def _reports_changes(source: schema.OpcUaSource | schema.MqttSource) -> bool:
+    return isinstance(source, schema.OpcUaSource) and source.report == "change"
+
+
+def _trigger(pipeline: schema.Pipeline) -> TriggerSpec:
+    score = pipeline.score
+    return TriggerSpec(score.every, score.on, score.settle, score.part, score.part_at)
