@@ -43,6 +43,8 @@ class Disk:
         self._clock = clock
         self._tell = tell
         self._wait = RETRY[0]
+        self.failures = 0
+        """Attempts in a row that failed."""
         self.failing_since: int | None = None
         self.failure = ""
         self.not_before = 0
@@ -56,6 +58,7 @@ class Disk:
         """An attempt failed: wait longer before each further one."""
         now = self._clock.now()
         self.failure = str(error)
+        self.failures += 1
         self.full = (
             isinstance(error, sqlite3.Error) and code_of(error) == sqlite3.SQLITE_FULL
         )
@@ -74,7 +77,7 @@ class Disk:
             return
         seconds = (self._clock.now() - self.failing_since) / NANOSECONDS
         self.failing_since, self.not_before, self.failure = None, 0, ""
-        self.full = False
+        self.full, self.failures = False, 0
         log.info("store works again", path=str(self._path), failed_s=round(seconds, 1))
         self._say("store works again", f"it had failed for {seconds:.0f} s")
 

@@ -16,12 +16,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from edge_agent.errors import StoreDamaged
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
 from edge_agent.store.database import Database
 from edge_agent.store.outbox import SEQ_BITS, Loss
 from edge_agent.store.rows import Transaction, read_row
+from edge_agent.store.schema import code_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 
     from edge_agent.records import PipelineInfo
     from edge_agent.store.outbox import Stored
+
+log = structlog.get_logger()
 
 _KEPT = 3
 _CHUNK = 500
@@ -57,14 +62,26 @@ class Salvage:
     outputs: dict[str, int] = field(default_factory=dict)
     boot: int = 0
 
+    def told(self) -> str:
+        """Say it once in the log; the sentence is for the operator's event."""
+        log.error("store damaged", reason=self.reason, put_aside=str(self.aside))
+        return (
+            f"{self.reason}; put aside as {self.aside.name}, a new store was begun"
+            " with all that could be read back"
+        )
 
-def open_store(path: Path, limit: int, now: int) -> tuple[Database, Salvage | None]:
+
+def open_store(
+    path: Path, limit: int, now: int, *, patient: bool = True
+) -> tuple[Database, Salvage | None]:
     """Open the store, putting a damaged file aside.
 
     Args:
         path: the file.
         limit: bytes of bodies kept at most.
         now: wall-clock time in ns, for the name of a file put aside.
+        patient: False takes a file that cannot be read on a disk that can be
+            written for damaged: a bad block does not go away by waiting.
 
     Raises:
         sqlite3.OperationalError: the disk does not let us, or the file is in use.
@@ -74,7 +91,13 @@ def open_store(path: Path, limit: int, now: int) -> tuple[Database, Salvage | No
     try:
         return Database(path, limit), None
     except StoreDamaged as error:
-        salvage = Salvage(str(error), _put_aside(path, now))
+        reason = str(error)
+    except sqlite3.OperationalError as error:
+        unreadable = code_of(error) == sqlite3.SQLITE_IOERR
+        if patient or not unreadable or not _writable(path.parent):
+            raise
+        reason = f"{path}: {error}"
+    salvage = Salvage(reason, _put_aside(path, now))
     with _reading(salvage.aside) as sql:
         _read_small(sql, salvage)
     return Database(path, limit), salvage
@@ -160,6 +183,20 @@ def write_boot(path: Path, number: int) -> None:
 
 def _boot_note(path: Path) -> Path:
     return path.with_name(path.name + ".boot")
+
+
+def _writable(folder: Path) -> bool:
+    """Whether the disk takes something new."""
+    probe = folder / ".probe"
+    try:
+        with probe.open("wb") as file:
+            file.write(bytes(4096))
+            file.flush()
+            os.fsync(file.fileno())
+        probe.unlink()
+    except OSError:
+        return False
+    return True
 
 
 def _put_aside(path: Path, now: int) -> Path:

@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+#: Attempts to open a file that cannot be read before it is put aside.
+PATIENCE = 4
 #: Rows of degraded starts are numbered from the second they began in.
 _EPOCH_2020 = 1_577_836_800
 _TAKEN = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
@@ -125,7 +127,12 @@ class Writer:
 
     def _read(self, opened: Opened) -> None:
         """Open the file and take from it what the start needs."""
-        database, salvage = recovery.open_store(self._path, self._limit, self._wall())
+        database, salvage = recovery.open_store(
+            self._path,
+            self._limit,
+            self._wall(),
+            patient=self._disk.failures < PATIENCE,
+        )
         self._database, self._salvage = database, salvage
         self._losses.known = database.ledger()
         boots = [opened.boot, database.last_boot() + 1]
@@ -133,7 +140,8 @@ class Writer:
         if salvage is not None:
             boots.append(salvage.boot + 1)
             opened.checkpoint = salvage.checkpoint
-            opened.events.append(self._damage_event(salvage))
+            told = self._event("store damaged", str(self._path), salvage.told())
+            opened.events.append(told)
         if damaged:
             names = ", ".join(damaged)
             opened.events.append(self._event("checkpoint damaged", names, _CHECKPOINT))
@@ -274,14 +282,6 @@ class Writer:
 
     def _event(self, name: str, subject: str, message: str) -> EventRecord:
         return EventRecord(self._clock.now(), name, subject, message)
-
-    def _damage_event(self, salvage: Salvage) -> EventRecord:
-        log.error("store damaged", reason=salvage.reason, put_aside=str(salvage.aside))
-        message = (
-            f"{salvage.reason}; put aside as {salvage.aside.name}, a new store was"
-            " begun with all that could be read back"
-        )
-        return self._event("store damaged", str(self._path), message)
 
     def _wall(self) -> int:
         return self._clock.now() + self._clock.wall_offset()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import subprocess
 import threading
 import time
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.records import EventRecord, LossRecord, ScoreRecord
-from edge_agent.store import disk, writer
+from edge_agent.store import disk, recovery, writer
+from edge_agent.store.database import Database
 from tests.store import made
 
 if TYPE_CHECKING:
@@ -179,3 +181,36 @@ def test_bug_in_the_writer_ends_the_agent(
     with pytest.raises(RuntimeError, match="journal"):
         _until(lambda: journal.submit([], {}) == [made])  # type: ignore[comparison-overlap]
     journal.stop(1)
+
+
+def test_unreadable_file_on_a_working_disk_is_put_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A bad block does not heal: after some attempts the agent begins a new store."""
+    path = tmp_path / "outbox.db"
+    first = made.journal(path)
+    first.start()
+    first.submit([made.alarm(1)], {"core": b"1"})
+    assert first.stop(10)
+    bad, opened = path.stat().st_ino, Database
+
+    def opening(file: Path, limit: int) -> Database:
+        if file.exists() and file.stat().st_ino == bad:
+            error = sqlite3.OperationalError("disk I/O error")
+            error.sqlite_errorcode = sqlite3.SQLITE_IOERR
+            raise error
+        return opened(file, limit)
+
+    monkeypatch.setattr(recovery, "Database", opening)
+    journal = made.journal(path)
+    assert journal.start().checkpoint == {}
+    journal.submit([made.alarm(2)], {"core": b"2"})
+    _until(lambda: _status(journal) == "ok")
+    made.settle(journal)
+    found = made.everything(journal)
+    journal.stop(10)
+
+    assert {made.alarm(1), made.alarm(2)} <= {
+        r for r in found if not isinstance(r, (EventRecord, ScoreRecord))
+    }
+    assert len(list(tmp_path.glob("outbox.db.damaged-*"))) == 1
