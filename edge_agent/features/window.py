@@ -104,8 +104,7 @@ class Window:
         self, kind: AssetType, depth: int, by_exception: Mask | None = None
     ) -> None:
         assets, roles = len(kind.assets), len(kind.tags)
-        self.kind = kind
-        self.assets, self.roles = assets, roles
+        self.kind, self.assets, self.roles = kind, assets, roles
         self.columns = assets * roles
         self.depth = 1 << (max(depth, 4) - 1).bit_length()
         self.mask = self.depth - 1
@@ -240,22 +239,22 @@ class Window:
         head = int(self.head[column])
         oldest = max(head - self.depth, 0)
         place = head
-        while place > oldest and self._time(column, place - 1) > time:
+        while place > oldest and self.times[self._slot(column, place - 1)] > time:
             place -= 1
-        if place > oldest and self._time(column, place - 1) == time:
+        if place > oldest and self.times[self._slot(column, place - 1)] == time:
             return self._repeated(column, place - 1, value)
         if place == head:
-            one = np.array([column])
-            return self._append(
-                one, np.array([time]), np.array([value]), np.array([quality], np.uint8)
-            )
+            level = np.array([quality], np.uint8)
+            one, stamp = np.array([column]), np.array([time])
+            return self._append(one, stamp, np.array([value]), level)
         if place == oldest and head >= self.depth:
             return IngestCounts(too_late=1)
         bad = quality == Quality.BAD
-        if bad and place > oldest and self._quality(column, place - 1) == Quality.BAD:
+        before = self.quality[self._slot(column, place - 1)]
+        if bad and place > oldest and before == Quality.BAD:
             return IngestCounts(bad=1, late=1)
         self._make_room(column, place, head)
-        slot = (place & self.mask) * self.columns + column
+        slot = self._slot(column, place)
         self.times[slot], self.values[slot] = time, value
         self.quality[slot] = quality
         self.first[column] = min(int(self.first[column]), time)
@@ -269,9 +268,7 @@ class Window:
             elif concerned:
                 last[column] = place
         doubted = int(quality == Quality.UNCERTAIN)
-        return IngestCounts(
-            accepted=int(not bad), late=1, bad=int(bad), uncertain=doubted
-        )
+        return IngestCounts(int(not bad), late=1, bad=int(bad), uncertain=doubted)
 
     def _make_room(self, column: int, place: int, head: int) -> None:
         moved = np.arange(max(place, head - self.depth + 1), head)
@@ -282,15 +279,12 @@ class Window:
         self.head[column] = head + 1
 
     def _repeated(self, column: int, place: int, value: float) -> IngestCounts:
-        kept = self.values[(place & self.mask) * self.columns + column]
+        kept = self.values[self._slot(column, place)]
         same = kept == value or (np.isnan(kept) and np.isnan(value))
         return IngestCounts(duplicate=1, conflict=int(not same))
 
-    def _time(self, column: int, place: int) -> int:
-        return int(self.times[(place & self.mask) * self.columns + column])
-
-    def _quality(self, column: int, place: int) -> int:
-        return int(self.quality[(place & self.mask) * self.columns + column])
+    def _slot(self, column: int, entry: int) -> int:
+        return (entry & self.mask) * self.columns + column
 
 
 def _by_tag(kind: AssetType, by_exception: Mask | None) -> Mask:
