@@ -117,9 +117,10 @@ def configuration(
 
 def _tags(source: dict[str, Any]) -> dict[str, dict[str, str]]:
     if source["type"] == "mqtt":
-        where = {"topic": "plant/{id}/data"}
+        where = {"topic": "plant/{id}/data", "unit": "bar"}
         return {r: {"source": "plant", **where, "field": r} for r in ROLES}
-    return {r: {"source": "plant", "node": f"ns=2;s={{id}}.{r}"} for r in ROLES}
+    where = {"source": "plant", "unit": "bar"}
+    return {r: {**where, "node": f"ns=2;s={{id}}.{r}"} for r in ROLES}
 
 
 def database_bytes(arena: Arena) -> int:
