@@ -116,9 +116,12 @@ class Writer:
                 self._answer(read)
             if work.reads:
                 continue
-            self._commit(work)
+            held = self._commit(work)
             self._show()
-            if work.last:
+            rows = self._tray.depth()[0]
+            if work.last and rows and not held:
+                log.error("records lost at stop", rows=rows, error=self._disk.failure)
+            if work.last and not (rows and held):
                 break
         if self._database is not None:
             self._database.close()
@@ -192,7 +195,8 @@ class Writer:
 
     # --- writing -------------------------------------------------------------
 
-    def _commit(self, work: Work) -> None:
+    def _commit(self, work: Work) -> bool:
+        """Write it all; whether that held."""
         try:
             if self._disk.doubtful or self._database is None:
                 self._reopen()
@@ -200,9 +204,10 @@ class Writer:
         except (sqlite3.Error, OSError) as error:
             self._tray.failed(work)
             self._disk_failed(error)
-            return
+            return False
         self._hand_out([*self._tray.committed(work), *reports])
         self._disk.worked()
+        return True
 
     def _write(self, work: Work) -> list[Entry]:
         """One transaction; returns the loss reports it holds beside the work."""

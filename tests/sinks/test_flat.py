@@ -268,6 +268,16 @@ def test_no_topic_is_also_a_folder(assets: list[str], pipelines: list[str]) -> N
         assert not any(other.startswith(one + b"/") for other in topics)
 
 
+def test_dates_carry_the_offset_of_their_record() -> None:
+    """A record's dates are those of the wall clock when it was made."""
+    record, hour = made.scores(1, at=NOW), 3600 * 10**9
+    stored = Stored(1 << SEQ_BITS, record, hour)
+    (frame,) = _profile().frames(stored, 0, 1, old=False)
+
+    assert _check(frame)["ts"] == "2026-09-21T15:13:20.123Z"
+    assert _check(frame)["ts_ms"] == (NOW + hour) // 10**6
+
+
 def test_quality_codes_are_those_of_opc_ua() -> None:
     """192, 64 and 0: what SCADA systems take for good, uncertain and bad."""
     record = made.scores(3, at=NOW)

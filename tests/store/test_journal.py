@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
+from structlog.testing import capture_logs
 
+from edge_agent.clock import SystemClock
+from edge_agent.config.schema import Store
 from edge_agent.errors import StoreInUse
+from edge_agent.instruments import Instruments
 from edge_agent.records import EventRecord, LossRecord, ScoreRecord
+from edge_agent.store.journal import Journal
 from tests.store import made
 
 if TYPE_CHECKING:
@@ -283,3 +290,90 @@ def test_unchanged_checkpoint_costs_no_commit(tmp_path: Path) -> None:
 
     assert journal.status()["commits"] == before
     journal.stop(10)
+
+
+class _SteppedClock:
+    """A clock whose wall was set right after the agent had started."""
+
+    def __init__(self, offset: int) -> None:
+        self._offset = offset
+
+    def now(self) -> int:
+        """Agent time does not care."""
+        return SystemClock().now()
+
+    def wall_offset(self) -> int:
+        """What the wall clock was moved by."""
+        return self._offset
+
+
+@pytest.mark.parametrize(
+    ("stepped", "label"), [(3600 * 10**9, 3600 * 10**9), (40_000_000, 0)]
+)
+def test_records_are_labelled_with_the_wall_clock_at_their_time(
+    tmp_path: Path, stepped: int, label: int
+) -> None:
+    """A stepped wall clock shifts dates, not order; slew leaves whole seconds whole."""
+    journal = Journal(
+        tmp_path / "outbox.db",
+        sinks=("scada",),
+        settings=Store(),
+        clock=_SteppedClock(stepped),
+        instruments=Instruments(),
+    )
+    journal.start()
+    (one,) = journal.submit([made.event()], {})
+    journal.stop(10)
+
+    assert one.offset == label
+
+
+def test_records_of_machines_are_made_plain(tmp_path: Path) -> None:
+    """Half a character or a numpy number in a record cannot stop the journal."""
+    journal = made.journal(tmp_path / "outbox.db")
+    journal.start()
+    journal.submit(
+        [
+            EventRecord(1, "odd", "plc\ud800", "x", {"n": np.float64(2.5), "o": {1}}),
+            replace(made.alarm(), score=np.float64(3.5), at=np.int64(7)),  # type: ignore[arg-type]
+        ],
+        {},
+    )
+    made.settle(journal)
+    event, alarm = made.everything(journal)
+    journal.stop(10)
+
+    assert event == EventRecord(1, "odd", "plc?", "x", {"n": 2.5, "o": "{1}"})
+    assert alarm == replace(made.alarm(), score=3.5, at=7)
+
+
+def test_last_words_are_written_too(tmp_path: Path) -> None:
+    """A disk that works again only for the last commit: that, too, is on record."""
+    blocked = tmp_path / "state"
+    blocked.write_text("a file where the folder should be")
+    journal = made.journal(blocked / "outbox.db")
+    journal.start()
+    journal.submit([made.alarm(1)], {})
+    blocked.unlink()
+
+    assert journal.stop(10)
+    again = made.journal(blocked / "outbox.db")
+    again.start()
+    found = made.everything(again)
+    again.stop(10)
+    names = [r.name for r in found if isinstance(r, EventRecord)]
+    assert names == ["store failing", "store works again"]
+
+
+def test_stop_on_a_dead_disk_says_what_was_lost(tmp_path: Path) -> None:
+    """When the disk never came back, the log has the number of records lost."""
+    blocked = tmp_path / "state"
+    blocked.write_text("a file where the folder should be")
+    journal = made.journal(blocked / "outbox.db")
+    journal.start()
+    journal.submit([made.scores(7)], {})
+    with capture_logs() as logs:
+        assert not journal.stop(10)
+
+    (last,) = [entry for entry in logs if entry["event"] == "records lost at stop"]
+    assert last["rows"] == 8
