@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.samples import Quality
 from edge_agent.stamps.guard import TOLERANCE, ClockStep, Guard
 from edge_agent.stamps.recording import Recording, batch_of
 
@@ -90,11 +91,16 @@ class Stamps:
         owner = self.tags.source[batch.tag]
         counts = StampCounts()
         time, quality = batch.time.copy(), batch.quality.copy()
+        # the gateway's own mark of a lost link (`Inbox.lost`) is agent time already
+        marks = (quality == Quality.BAD) & (time == batch.received)
         for source in np.unique(owner).tolist():
             mine = np.flatnonzero(owner == source)
             if self.policies[source] == "receive":
                 time[mine] = _apart(batch.tag[mine], batch.received[mine])
             elif source in self._guards:
+                mine = mine[~marks[mine]]
+                if not len(mine):
+                    continue
                 found = self._guards[source].settle(
                     time[mine], batch.received[mine], quality[mine]
                 )

@@ -294,3 +294,22 @@ def test_one_wrong_future_stamp_reaches_no_window(
     assert [moved[k] for k in good] == pytest.approx(wanted, abs=1e-6)
     if place in moved:
         assert moved[place] == place
+
+
+def test_what_the_gateway_stamped_itself_is_never_shifted() -> None:
+    """The mark of a lost link stays where it is while a clock is corrected."""
+    tags = TagTable(
+        (AssetType("a", ("x",), (Tag("t"),), 0),), ("s",), np.zeros(1, np.int16)
+    )
+    stamps = Stamps(tags, ["source"])
+    start = 1_700_000_000 * SECOND
+    for second in range(20):
+        now = start + second * SECOND
+        late = now - 3600 * SECOND
+        stamps.settle(SampleBatch.of([0], [late], [1.0], received=[now]))
+    assert stamps.shift.tolist() == [3600 * SECOND]
+
+    now = start + 20 * SECOND
+    found, _ = stamps.settle(SampleBatch.of([0], [now], [np.nan], [2], received=[now]))
+
+    assert found.time.tolist() == [now]
