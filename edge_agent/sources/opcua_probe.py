@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from edge_agent.clock import SystemClock
 from edge_agent.errors import ConfigError, SourceLost
 from edge_agent.sources.opcua.faults import meaning, translated
-from edge_agent.sources.opcua.items import Items, wanted
+from edge_agent.sources.opcua.item import wanted
+from edge_agent.sources.opcua.items import Items
 from edge_agent.sources.opcua.link import Credentials, opened
 from edge_agent.sources.opcua.pki import expiry_warning
 from edge_agent.sources.opcua.services import Limits, namespaces

@@ -22,7 +22,7 @@ from edge_agent.instruments import Instruments
 from edge_agent.samples import AssetType, SampleBatch, Tag, TagTable
 from edge_agent.sources.opcua import OpcUaSource
 from edge_agent.sources.opcua.ids import node_id
-from edge_agent.sources.opcua.items import Pace
+from edge_agent.sources.opcua.item import Pace
 from tests import peers
 
 if TYPE_CHECKING:
@@ -229,17 +229,23 @@ class Reading:
             pace=replace(QUICK, mute=mute),
         )
         self.batches: list[SampleBatch] = []
+        self.gap = SampleBatch.of([], [], [])
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[asyncio.Task[None]]:
-        """Run the source; a failure of its own is raised on leaving."""
+        """Run the source; a failure of its own is raised on leaving.
+
+        What the inbox says about the end of the link is put aside as ``gap``.
+        """
         task = asyncio.create_task(self.source.run(self.inbox))
         try:
             yield task
         finally:
+            self.rows()
             if not task.done():
                 task.cancel()
             await asyncio.wait([task])
+            self.gap = self.inbox.drain()
         if not task.cancelled() and task.exception() is not None:
             raise task.exception()  # type: ignore[misc]
 

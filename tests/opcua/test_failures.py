@@ -13,6 +13,7 @@ from asyncua.client.ua_session import UaSession
 from asyncua.ua.uaerrors import BadMessageNotAvailable, BadTooManyPublishRequests
 
 from edge_agent.sources.opcua import publishing
+from edge_agent.sources.opcua.intake import Intake
 from tests import peers
 from tests.opcua.plants import NodePlant, Plc, Reading, until
 
@@ -277,7 +278,7 @@ async def test_a_bug_is_not_taken_for_a_bad_link(
 
     await plc.have(a=1.0)
     reading = Reading(plc.endpoint, ["ns=2;s=a"], tmp_path)
-    monkeypatch.setattr(reading.inbox, "push", broken)
+    monkeypatch.setattr(Intake, "take", broken)
     with pytest.raises(BaseExceptionGroup) as caught:
         await reading.source.run(reading.inbox)
     assert caught.group_contains(ZeroDivisionError)

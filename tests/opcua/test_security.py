@@ -16,7 +16,7 @@ from cryptography.x509.oid import NameOID
 from structlog.testing import capture_logs
 
 from edge_agent.errors import ConfigError
-from edge_agent.sources.opcua import pki
+from edge_agent.sources.opcua import pki, trust
 from edge_agent.sources.opcua_probe import probe
 from tests.opcua.plants import APPLICATION, NodePlant, Plc, Reading, until
 
@@ -257,13 +257,13 @@ def test_a_trusted_server_may_be_outdated_but_not_another(tmp_path: Path) -> Non
     pki.own_identity(tmp_path, APPLICATION, NOW)
     server, _ = certified("plc", days=10)
     der = server.public_bytes(serialization.Encoding.DER)
-    with pytest.raises(pki.Untrusted, match="not trusted"):
-        pki.check_server(tmp_path, der, NOW)
+    with pytest.raises(trust.Untrusted, match="not trusted"):
+        trust.check_server(tmp_path, der, NOW)
     (path,) = (tmp_path / "rejected").iterdir()
     path.rename(tmp_path / "trusted" / path.name)
 
-    assert (server, []) == pki.check_server(tmp_path, der, NOW)
-    _, (note,) = pki.check_server(tmp_path, der, NOW + timedelta(days=20))
+    assert (server, []) == trust.check_server(tmp_path, der, NOW)
+    _, (note,) = trust.check_server(tmp_path, der, NOW + timedelta(days=20))
     assert "ended 2026-06-11" in note
 
 
@@ -277,11 +277,11 @@ def test_an_authority_vouches_within_its_dates(tmp_path: Path) -> None:
     (tmp_path / "trusted" / "readme.txt").write_bytes(b"put certificates here")
     der = server.public_bytes(serialization.Encoding.DER)
 
-    assert (server, []) == pki.check_server(tmp_path, der, NOW)
-    with pytest.raises(pki.Untrusted, match="renew it on the server"):
-        pki.check_server(tmp_path, der, NOW + timedelta(days=11))
-    with pytest.raises(pki.Untrusted, match="set the clock"):
-        pki.check_server(tmp_path, der, datetime(1970, 1, 1, tzinfo=UTC))
+    assert (server, []) == trust.check_server(tmp_path, der, NOW)
+    with pytest.raises(trust.Untrusted, match="renew it on the server"):
+        trust.check_server(tmp_path, der, NOW + timedelta(days=11))
+    with pytest.raises(trust.Untrusted, match="set the clock"):
+        trust.check_server(tmp_path, der, datetime(1970, 1, 1, tzinfo=UTC))
 
 
 def test_a_server_certificate_is_no_authority(tmp_path: Path) -> None:
@@ -291,21 +291,23 @@ def test_a_server_certificate_is_no_authority(tmp_path: Path) -> None:
     pem = trusted.public_bytes(serialization.Encoding.PEM)
     (tmp_path / "trusted" / "plc.pem").write_bytes(pem)
     other, _ = certified("evil", days=10, signed_by=(trusted, key))
-    with pytest.raises(pki.Untrusted, match="not trusted"):
-        pki.check_server(tmp_path, other.public_bytes(serialization.Encoding.DER), NOW)
+    with pytest.raises(trust.Untrusted, match="not trusted"):
+        trust.check_server(
+            tmp_path, other.public_bytes(serialization.Encoding.DER), NOW
+        )
 
 
 def test_rejected_certificates_are_bounded(tmp_path: Path) -> None:
     """Whoever shows a new certificate each time does not fill the disk."""
     pki.own_identity(tmp_path, APPLICATION, NOW)
     key = rsa.generate_private_key(65537, 2048)
-    for number in range(pki.REJECTED_LIMIT + 3):
+    for number in range(trust.REJECTED_LIMIT + 3):
         shown, _ = certified(f"../{number}", days=10, key=key)
-        with pytest.raises(pki.Untrusted):
-            pki.check_server(
+        with pytest.raises(trust.Untrusted):
+            trust.check_server(
                 tmp_path, shown.public_bytes(serialization.Encoding.DER), NOW
             )
-    assert pki.REJECTED_LIMIT == len(list((tmp_path / "rejected").iterdir()))
+    assert trust.REJECTED_LIMIT == len(list((tmp_path / "rejected").iterdir()))
 
 
 def certified(

@@ -204,17 +204,20 @@ async def test_keep_alives_vouch_for_silent_tags(plc: Plc, tmp_path: Path) -> No
 
 
 async def test_server_restart_is_told_and_survived(tmp_path: Path) -> None:
-    """When the server stops the source says so, and the next run reads again."""
+    """When the server stops the source says so, marks one gap, and reads again."""
     plc = Plc(a=1.0)
     reading = Reading(plc.endpoint, ["ns=2;s=a"], tmp_path)
     async with plc:
         task = asyncio.create_task(reading.lost())
         await reading.has(1.0)
     said = await task
+    gaps = [row for row in reading.rows() if row[2] == 2]
+    await reading.lost()
+    assert len(gaps) == len([row for row in reading.rows() if row[2] == 2])
     async with Plc(plc.port, a=2.0), reading.running():
         await reading.has(2.0)
+    assert 1 == len(gaps)
     assert said.startswith("plc: ")
-    assert said == reading.source.status()["last_error"]
 
 
 async def test_unreachable_server_is_named(tmp_path: Path) -> None:
@@ -244,3 +247,26 @@ async def test_deadband_drops_small_changes(plc: Plc, tmp_path: Path) -> None:
         await plc.set("a", 2.0)
         await reading.has(2.0)
     assert [1.0, 2.0] == reading.values()
+
+
+async def test_an_unchanged_value_is_stated_anew_behind_a_gap(
+    plc: Plc, tmp_path: Path
+) -> None:
+    """A value from before the gap is known again, at the time the server sends it."""
+    await plc.have(a=1.0, b=2.0)
+    old = datetime(2024, 1, 1, tzinfo=UTC)
+    await plc.set("a", 1.5, SourceTimestamp=old)
+    reading = Reading(plc.endpoint, ["ns=2;s=a"], tmp_path)
+    async with reading.running():
+        await reading.has(1.5)
+    ((_, _, _, first),) = reading.rows()
+    gap = int(reading.gap.time[0])
+    async with reading.running():
+        await until(lambda: len(reading.rows()) == 2)
+        await plc.set("a", 2.5, SourceTimestamp=old)
+        await reading.has(2.5)
+    _, (_, value, quality, again), (_, _, _, later) = reading.rows()
+
+    assert int(old.timestamp()) * 10**9 == first == later
+    assert (1.5, 0) == (value, quality)
+    assert again > gap

@@ -2,7 +2,7 @@
 
 Read `source` (what runs), `session` (what one subscription does), `publishing`
 (messages in order, nothing lost unseen), `decode` (bytes to columns), `items` and
-`reconcile` (wanted against actual), `link` and `pki` (who trusts whom).
+`reconcile` (wanted against actual), `link`, `pki` and `trust` (who trusts whom).
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import numpy as np
 from edge_agent.config.schema import TimePolicy
 from edge_agent.samples import Quality
 from edge_agent.sources.opcua.columns import NO_TIME, Columns
+from edge_agent.stamps.guard import TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,6 +40,14 @@ class Intake:
     A client handle is the position of its binding; one more stands for the server's
     own state.
 
+    Args:
+        name: of the source.
+        bindings: its tags.
+        policy: which stamp a sample carries.
+        inbox: where samples go.
+        instruments: what is counted.
+        after_gap: the link was lost before: see `_restated`.
+
     Attributes:
         state: ServerState last heard, `RUNNING` until told otherwise.
         seen: bool[n + 1] which items have had a value.
@@ -54,6 +63,8 @@ class Intake:
         policy: TimePolicy,
         inbox: Inbox,
         instruments: Instruments,
+        *,
+        after_gap: bool = False,
     ) -> None:
         self.state = RUNNING
         self.state_handle = len(bindings)
@@ -65,12 +76,24 @@ class Intake:
         self._any_text = bool(self._is_text.any())
         self._name, self._policy = name, policy
         self._inbox, self._instruments = inbox, instruments
+        self._after_gap = after_gap and policy in {TimePolicy.SOURCE, TimePolicy.SERVER}
 
-    def take(self, columns: Columns, received: int) -> None:
-        """Push the notifications that arrived at agent time ``received``."""
+    def take(self, columns: Columns, received: int, sent: int = NO_TIME) -> None:
+        """Push notifications.
+
+        Args:
+            columns: the notifications.
+            received: agent time of their arrival.
+            sent: the server's time when it sent them, where it says so.
+        """
         columns = self._ours(columns)
         if not len(columns):
             return
+        times = self._times(columns, received)
+        if self._after_gap:
+            # a clock that is right within what `stamps` tolerates is as good as ours
+            off = sent != NO_TIME and abs(received - sent) > TOLERANCE
+            times = self._restated(columns, times, sent if off else received)
         self.seen[columns.handle] = True
         value, quality = self._judged(columns)
         texts: Sequence[str] = columns.texts
@@ -78,7 +101,7 @@ class Intake:
             value, quality, texts = self._matched(columns, value, quality)
         self._inbox.push(
             self._tags[columns.handle],
-            self._times(columns, received),
+            times,
             value,
             quality,
             received,
@@ -171,6 +194,16 @@ class Intake:
         if np.minimum.reduce(times) == NO_TIME:
             times = np.where(times == NO_TIME, received, times)
         return times
+
+    def _restated(self, columns: Columns, times: I64, stated: int) -> I64:
+        """Times of values after a gap, each item's first moved to when it was sent.
+
+        A value that has not changed comes with the stamp of its last change, from
+        before the gap: by that stamp the gap would still be newest, and the tag BAD
+        until it changes. What the server states now is that the value holds now.
+        """
+        first = ~self.seen[columns.handle]
+        return np.where(first, np.maximum(times, stated), times)
 
     def _count(self, name: str, amount: int) -> None:
         if amount:

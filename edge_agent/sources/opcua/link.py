@@ -18,7 +18,7 @@ from asyncua.crypto import security_policies
 
 from edge_agent.config.schema import Security
 from edge_agent.errors import SourceLost
-from edge_agent.sources.opcua import pki
+from edge_agent.sources.opcua import pki, trust
 from edge_agent.sources.opcua.faults import explained, translated
 
 if TYPE_CHECKING:
@@ -220,8 +220,8 @@ def _trusted(
     link: Link, chain: bytes, credentials: Credentials, now: datetime
 ) -> pki.Certificate:
     try:
-        server, notes = pki.check_server(credentials.pki_dir, chain, now)
-    except pki.Untrusted as error:
+        server, notes = trust.check_server(credentials.pki_dir, chain, now)
+    except trust.Untrusted as error:
         raise SourceLost(f"{link.name}: {error}") from error
     link.notes += notes
     return server

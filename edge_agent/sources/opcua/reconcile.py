@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from edge_agent.clock import Clock
     from edge_agent.sources.opcua.intake import Intake
-    from edge_agent.sources.opcua.items import Item, Items
+    from edge_agent.sources.opcua.item import Item
+    from edge_agent.sources.opcua.items import Items
 
 log = structlog.get_logger()
 

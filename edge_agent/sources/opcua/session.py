@@ -13,7 +13,8 @@ from asyncua.ua.ua_binary import struct_from_binary
 from edge_agent.errors import SourceLost
 from edge_agent.sources.opcua.faults import translated
 from edge_agent.sources.opcua.intake import Intake
-from edge_agent.sources.opcua.items import Items, Pace, wanted
+from edge_agent.sources.opcua.item import Pace, wanted
+from edge_agent.sources.opcua.items import Items
 from edge_agent.sources.opcua.publishing import MAKERS, PublishLoop
 from edge_agent.sources.opcua.reconcile import Reconcile
 from edge_agent.sources.opcua.services import Limits, namespaces
@@ -57,6 +58,7 @@ class Setting:
     Attributes:
         told: handles of nodes that the log has called unavailable; kept over
             reconnects, so that a flapping link does not repeat them.
+        after_gap: an earlier session of this source was lost.
         looked: called now and then with the link, for what changes with the days.
     """
 
@@ -70,6 +72,7 @@ class Setting:
     pace: Pace
     told: set[int]
     looked: Callable[[Link], None]
+    after_gap: bool
 
 
 class Session:
@@ -88,6 +91,7 @@ class Session:
             setting.settings.time,
             setting.inbox,
             setting.instruments,
+            after_gap=setting.after_gap,
         )
         self.items: Items | None = None
         self.reconcile: Reconcile | None = None
@@ -138,7 +142,7 @@ class Session:
         """Push a message's samples."""
         intake, state = self.intake, self.intake.state
         if len(message.items):
-            intake.take(message.items, at)
+            intake.take(message.items, at, message.published)
         if intake.state != state:
             self._state_changed(state, intake.state)
         if intake.overflows and not self._overflowing:

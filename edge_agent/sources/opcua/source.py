@@ -10,7 +10,7 @@ import structlog
 from edge_agent.config.schema import Security
 from edge_agent.errors import ConfigError, SourceLost
 from edge_agent.sources.opcua import noise
-from edge_agent.sources.opcua.items import Pace, wanted
+from edge_agent.sources.opcua.item import Pace, wanted
 from edge_agent.sources.opcua.link import Credentials, opened
 from edge_agent.sources.opcua.pki import expiry_warning
 from edge_agent.sources.opcua.session import Session, Setting, state_name, subscribed
@@ -102,9 +102,11 @@ class OpcUaSource:
             self._last_error = str(lost)
             raise lost from group
         finally:
+            if self._session is not None:
+                # an attempt that never came up leaves no new gap
+                inbox.lost(self.index, self._clock.now())
             self._session = None
             self._enter("down")
-            inbox.lost(self.index)
 
     def status(self) -> dict[str, Any]:
         """What a technician wants to know of the link, the server and the nodes."""
@@ -140,6 +142,7 @@ class OpcUaSource:
             self._pace,
             self._unavailable,
             self._tell_certificate,
+            self._connects > 0,
         )
         async with opened(
             self.name, self.settings, self._credentials, self._clock
