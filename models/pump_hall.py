@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.demo.hall import INSTRUMENTS, ROLES, Hall
+from edge_agent.demo.equipment import INSTRUMENTS, ROLES
+from edge_agent.demo.hall import Hall
 from edge_agent.features.feature_rows import FeatureRows, joined
 from edge_agent.features.offline import TriggerSpec, offline_rows
 from edge_agent.features.spec import FeatureSpec

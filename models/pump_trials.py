@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.alarms import AlarmStates, Limits, Rows, advance
-from edge_agent.demo.hall import ROLES
+from edge_agent.demo.equipment import ROLES
 from edge_agent.samples import NANOSECONDS
 from models.pump_hall import EPOCH, PERIOD, PUMPS, Day, rows
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.bundle.build import build
-from edge_agent.demo.hall import INSTRUMENTS, ROLES
+from edge_agent.demo.equipment import INSTRUMENTS, ROLES
 from edge_agent.explain import explain, sentence
 from edge_agent.features.feature_rows import joined
 from edge_agent.scoring import OnnxScorer

@@ -22,50 +22,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from edge_agent.demo.equipment import FAULTS, INSTRUMENTS, SENSOR_FAULTS, Fault
 
+if TYPE_CHECKING:
     from edge_agent.samples import F64
 
-
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """How one role is measured.
-
-    Attributes:
-        unit: engineering unit.
-        low, high: what the transmitter can show.
-        noise: standard deviation of one reading.
-        resolution: smallest step of a reading.
-    """
-
-    unit: str
-    low: float
-    high: float
-    noise: float
-    resolution: float
-
-
-INSTRUMENTS: Mapping[str, Instrument] = {
-    "suction_pressure": Instrument("bar", 0.0, 6.0, 0.012, 0.001),
-    "discharge_pressure": Instrument("bar", 0.0, 16.0, 0.03, 0.002),
-    "flow": Instrument("m3/h", 0.0, 150.0, 0.5, 0.02),
-    "vibration_rms": Instrument("mm/s", 0.0, 25.0, 0.06, 0.002),
-    "bearing_temperature": Instrument("degC", 0.0, 150.0, 0.06, 0.01),
-    "motor_current": Instrument("A", 0.0, 60.0, 0.12, 0.01),
-    "speed": Instrument("rpm", 0.0, 3600.0, 1.5, 0.1),
-}
-ROLES: tuple[str, ...] = tuple(INSTRUMENTS)
-
-FAULTS: Mapping[str, str] = {
-    "cavitation": "suction strainer clogs: the water boils at the impeller's eye",
-    "bearing_wear": "a race spalls: vibration grows, then the bearing warms",
-    "impeller_wear": "the impeller loses head: less flow for the same speed",
-    "blocked_discharge": "a valve sticks half closed: less flow, more pressure",
-    "stuck_sensor": "one transmitter freezes at its last reading",
-    "drifting_sensor": "one transmitter walks away from the truth",
-}
-SENSOR_FAULTS = frozenset({"stuck_sensor", "drifting_sensor"})
 
 _RATED_SPEED = 2930.0  # rpm
 _RATED_FLOW = 80.0  # m3/h
@@ -76,15 +37,6 @@ _AMBIENT = 22.0  # degC
 _DAY = 86_400.0
 _GROUP = 6  # pumps on one suction header
 _THERMAL_LAG = 400.0  # s
-# faults of weeks are played in seconds: what is shown is the end of the story
-_ONSET: Mapping[str, float] = {
-    "cavitation": 4.0,
-    "bearing_wear": 12.0,
-    "impeller_wear": 20.0,
-    "blocked_discharge": 10.0,
-    "stuck_sensor": 0.0,
-    "drifting_sensor": 60.0,
-}
 
 
 @dataclass(slots=True)
@@ -100,19 +52,6 @@ class _Walk:
         keep = np.exp(-dt / self.lag)
         self.value = keep * self.value + self.spread * np.sqrt(1 - keep**2) * normal
         return self.value
-
-
-@dataclass(slots=True)
-class _Fault:
-    severity: float
-    age: float = 0.0
-    role: str = "flow"
-    frozen: float | None = None
-
-    def depth(self, kind: str) -> float:
-        """How far the fault has come, 0 to its severity."""
-        onset = _ONSET[kind]
-        return self.severity * (1.0 - np.exp(-self.age / onset) if onset else 1.0)
 
 
 @dataclass(slots=True)
@@ -163,7 +102,7 @@ class Hall:
         self.pumps = pumps
         self.time = 0.0
         self._random = np.random.default_rng(seed)
-        self._faults: dict[tuple[str, int], _Fault] = {}
+        self._faults: dict[tuple[str, int], Fault] = {}
         self._makes = self._made()
         self._walks = self._begun()
         self._setpoint = np.zeros(pumps)
@@ -199,7 +138,7 @@ class Hall:
             raise ValueError(f"no fault {kind!r}; there are {', '.join(FAULTS)}")
         if not 0 <= pump < self.pumps or role not in INSTRUMENTS:
             raise ValueError(f"no pump {pump} with a {role!r}")
-        self._faults[kind, pump] = _Fault(severity, role=role)
+        self._faults[kind, pump] = Fault(severity, role=role)
 
     def clear(self, pump: int, kind: str | None = None) -> None:
         """End one fault of a pump, or all."""
@@ -349,7 +288,7 @@ class Hall:
                 self._falsify(kind, fault, shown[fault.role], pump)
         return shown
 
-    def _falsify(self, kind: str, fault: _Fault, shown: F64, pump: int) -> None:
+    def _falsify(self, kind: str, fault: Fault, shown: F64, pump: int) -> None:
         if kind == "stuck_sensor":
             if fault.frozen is None:
                 fault.frozen = float(shown[pump])

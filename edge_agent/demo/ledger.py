@@ -7,10 +7,13 @@ record counts when it has arrived, a fault as found when its alarm has.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from edge_agent.demo.hall import SENSOR_FAULTS
+from edge_agent.demo.equipment import SENSOR_FAULTS
 from edge_agent.samples import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 #: After its end a fault may alarm for so long: windows empty, bearings cool.
 GRACE = 60 * NANOSECONDS
@@ -66,7 +69,7 @@ class Outage:
         began: agent time of the cut.
         back: agent time the peer was there again.
         noticed: agent time the agent said so.
-        recovered: agent time the agent said it had the link again.
+        recovered: agent time the link was up again and its values came.
     """
 
     link: str
@@ -75,13 +78,6 @@ class Outage:
     back: int | None = None
     noticed: int | None = None
     recovered: int | None = None
-
-    def seen(self, at: int, *, up: bool) -> None:
-        """Take what the agent says of the link."""
-        if not up and self.noticed is None:
-            self.noticed = at
-        elif up and self.noticed is not None and self.recovered is None:
-            self.recovered = at
 
 
 @dataclass(slots=True)
@@ -163,6 +159,26 @@ class Ledger:
             self._alarm(message)
         elif kind == "events" and message["event"] == "records lost" and fresh:
             self.reported_lost += int(message.get("count", 1))
+
+    def look(self, links: Mapping[str, bool], now: int) -> None:
+        """Take what the agent says of its links: up or not, by name.
+
+        A link has recovered when the agent says so and SCADA has newer scores of
+        every pump than the end of the outage.
+        """
+        for outage in self.outages:
+            up = links.get(outage.link)
+            if up is False and outage.noticed is None:
+                outage.noticed = now
+            missed = outage.noticed is not None and outage.recovered is None
+            if up and missed and self._flowing(outage):
+                outage.recovered = now
+
+    def _flowing(self, outage: Outage) -> bool:
+        if outage.back is None:
+            return False
+        since = outage.back // 1_000_000
+        return all(pump.valid and pump.at_ms > since for pump in self.pumps.values())
 
     @property
     def lost(self) -> int:

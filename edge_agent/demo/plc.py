@@ -24,7 +24,7 @@ from asyncua.server.server import Server
 
 from edge_agent.clock import SystemClock
 from edge_agent.demo.children import HOST
-from edge_agent.demo.hall import INSTRUMENTS
+from edge_agent.demo.equipment import INSTRUMENTS
 from edge_agent.demo.site import MONITORED, PUMPS
 from edge_agent.sources.opcua import pki
 

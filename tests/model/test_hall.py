@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from edge_agent.demo.hall import FAULTS, INSTRUMENTS, ROLES, SENSOR_FAULTS, Hall
+from edge_agent.demo.equipment import FAULTS, INSTRUMENTS, ROLES, SENSOR_FAULTS
+from edge_agent.demo.hall import Hall
 
 if TYPE_CHECKING:
     from edge_agent.samples import F64

@@ -9,7 +9,7 @@ import pytest
 
 from edge_agent.bundle.contents import Bundle, open_bundle
 from edge_agent.bundle.passport import find
-from edge_agent.demo.hall import INSTRUMENTS, ROLES
+from edge_agent.demo.equipment import INSTRUMENTS, ROLES
 from edge_agent.explain import explain, sentence
 from edge_agent.scoring import OnnxScorer
 from models.pump_detector import fit, judge, to_onnx
