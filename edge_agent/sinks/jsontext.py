@@ -7,6 +7,7 @@ number is never null, and a date always has the same length.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -73,9 +74,14 @@ def milliseconds(at: I64, offset: int) -> I64:
 
 def dates(ms: I64) -> list[bytes]:
     """ISO 8601 in UTC with milliseconds, without quotes."""
-    if len(ms) > 1 and (ms == ms[0]).all():
-        return dates(ms[:1]) * len(ms)
+    if len(ms) and ms[0] == ms[-1] and (ms == ms[0]).all():
+        return [_date(int(ms[0]))] * len(ms)
     return [f"{date}Z".encode() for date in np.datetime_as_string(ms.view("M8[ms]"))]
+
+
+@lru_cache(maxsize=256)
+def _date(ms: int) -> bytes:
+    return f"{np.datetime64(ms, 'ms')}Z".encode()
 
 
 def date(at: int, offset: int) -> tuple[bytes, bytes]:

@@ -52,6 +52,7 @@ _QUALITY = [
 _ALARM = [jsontext.text(state.name) for state in AlarmState]
 _WHY = [jsontext.text(WHY[code]) for code in NoScore]
 _FALLBACK = [jsontext.text(FALLBACKS[rung]) for rung in Fallback]
+_SCORED = int(NoScore.NONE)  # comparing an array with an enum costs five times as much
 _EMPTY = b'""'
 _KEYS = (
     *("ts", "ts_ms", "score", "score_valid", "threshold", "severity", "alarm"),
@@ -105,7 +106,7 @@ class StateWriter:
         self, stored: Stored, record: ScoreRecord, rows: slice, *, old: bool
     ) -> list[bytes]:
         score, start = record.score[rows], stored.seq + rows.start
-        valid = (record.no_score[rows] == NoScore.NONE) & np.isfinite(score)
+        valid = (record.no_score[rows] == _SCORED) & np.isfinite(score)
         if valid.all():
             quality = record.quality[rows]
         else:
@@ -245,5 +246,5 @@ def _why(codes: U8, valid: np.ndarray) -> list[bytes]:
     """A score that is no number without a reason is the model's fault."""
     if valid.all():
         return _picked(_WHY, codes)
-    unnamed = ~valid & (codes == NoScore.NONE)
+    unnamed = ~valid & (codes == _SCORED)
     return _picked(_WHY, np.where(unnamed, NoScore.MODEL_NAN, codes))

@@ -27,5 +27,6 @@ quarantine records an output refused for good
 output     which bit stands for which output
 ========== =====================================================================
 
-Reading order: `outbox` (waiting in memory), `database`, `recovery`, `journal`.
+Reading order: `journal` (the way in), `tray` (who waits for what), `outbox` (waiting
+in memory), `writer` (the thread), `database`, `ledger`, `recovery`, `codec`.
 """

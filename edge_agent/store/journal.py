@@ -84,6 +84,8 @@ class Journal:
         self._clock = clock
         self._instruments = instruments
         self._limit = settings.limit
+        self._survive = settings.survive
+        self._started = clock.now()
         memory = min(settings.limit, MEMORY_LIMIT)
         self._tray = Tray(settings.flush, memory, len(sinks), clock)
         self._listeners: dict[str, _Listening] = {}
@@ -237,6 +239,8 @@ class Journal:
             "rows": rows + disk.get("disk_rows", 0),
             "bytes": size + disk.get("disk_bytes", 0),
             "limit_bytes": self._limit,
+            "holds_for_s": self._holds_for(now),
+            "survive_s": self._survive,
             "memory_rows": rows,
             "oldest_age_s": max(now - first, 0) / NANOSECONDS,
             "commits": self._instruments.counter("store_commits_total"),
@@ -244,6 +248,11 @@ class Journal:
             "rows_lost": self._instruments.counter("store_lost_total"),
             "bytes_written": self._bytes_written(),
         }
+
+    def _holds_for(self, now: int) -> float | None:
+        """Seconds of outage the limit is good for at the rate so far."""
+        made, seconds = self._tray.submitted, (now - self._started) / NANOSECONDS
+        return self._limit * seconds / made if made else None
 
     # --- the two threads -----------------------------------------------------
 

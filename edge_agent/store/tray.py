@@ -61,6 +61,8 @@ class Tray:
         self._wake_at: int | None = None
         self._stopping = False
         self._next = 0
+        self.submitted = 0
+        """Bytes of all records so far, whether they were written or not."""
         self.broken: BaseException | None = None
         """What ended the writer, should it ever end by itself."""
 
@@ -241,6 +243,7 @@ class Tray:
         entry = self._entry(record, now, offset)
         if entry.owed and entry.rows:
             self._waiting.add(entry)
+            self.submitted += entry.size
             if entry.kind <= RecordClass.AUDIT:
                 self._urgent.notify()
         return entry.stored

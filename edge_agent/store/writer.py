@@ -126,8 +126,6 @@ class Writer:
         if self._database is not None:
             self._database.close()
 
-    # --- opening -------------------------------------------------------------
-
     def _read(self, opened: Opened) -> None:
         """Open the file and take from it what the start needs."""
         database, salvage = recovery.open_store(
@@ -193,8 +191,6 @@ class Writer:
         self._losses.known = self._database.ledger()
         log.warning("store salvaged", records=count, put_aside=str(salvage.aside))
 
-    # --- writing -------------------------------------------------------------
-
     def _commit(self, work: Work) -> bool:
         """Write it all; whether that held."""
         try:
@@ -246,8 +242,6 @@ class Writer:
         for (what, subject, cause), loss in losses.items():
             self._losses.add((what, subject, cause), loss)
             count("store_lost_total", loss.count, what=what, kind=subject, cause=cause)
-
-    # --- reading -------------------------------------------------------------
 
     def _answer(self, read: Read) -> None:
         """Records still owed: those on disk first, then those still in memory."""

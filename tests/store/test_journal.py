@@ -377,3 +377,16 @@ def test_stop_on_a_dead_disk_says_what_was_lost(tmp_path: Path) -> None:
 
     (last,) = [entry for entry in logs if entry["event"] == "records lost at stop"]
     assert last["rows"] == 8
+
+
+def test_status_tells_how_long_an_outage_may_last(tmp_path: Path) -> None:
+    """The limit is shown as time, beside what the operator asked for."""
+    journal = made.journal(tmp_path / "outbox.db", limit="1MB")
+    journal.start()
+    assert journal.status()["holds_for_s"] is None
+    journal.submit([made.scores(100)], {})
+    made.settle(journal)
+    status = journal.status()
+    journal.stop(10)
+
+    assert 0 < status["holds_for_s"] < status["survive_s"]
