@@ -20,7 +20,7 @@ from edge_agent.instruments import Instruments
 from edge_agent.samples import AssetType, SampleBatch, Tag, TagTable
 from edge_agent.sources.opcua.addresses import Unresolved, parse
 from edge_agent.sources.opcua.columns import NO_TIME, Columns
-from edge_agent.sources.opcua.intake import Intake
+from edge_agent.sources.opcua.intake import Gap, Intake
 from edge_agent.sources.opcua.sequence import SequenceCheck, following
 
 LAST = 2**32 - 1
@@ -192,6 +192,50 @@ def test_a_text_for_a_number_is_bad() -> None:
 def test_unknown_handles_are_left_out() -> None:
     """A notification of an item we never asked for reaches no tag."""
     assert 0 == len(taken(TimePolicy.SOURCE, handle=np.array([7], np.uint32)))
+
+
+SECOND = 10**9
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (NO_TIME, 100),  # the server does not say: our clock
+        (102, 100),  # its clock is right
+        (101.5, 99.5),  # half a second slow, by its own clock
+        (100.2, 98.5),  # slower than the gap was long: just behind the gap
+        (3702, 3700),  # an hour fast, by its own clock
+    ],
+)
+def test_the_end_of_a_gap(sent: float, expected: float) -> None:
+    """A session opened at 100 behind a loss at 98.5; its message arrives at 102."""
+    gap = Gap(round(98.5 * SECOND), 100 * SECOND)
+    known = sent if sent == NO_TIME else round(sent * SECOND)
+    behind = gap.behind(102 * SECOND, int(known))
+    assert abs(behind - round(expected * SECOND)) <= 1
+    assert behind > gap.lost
+
+
+def test_only_the_newest_first_value_is_moved_behind_a_gap() -> None:
+    """Of an item's first values the last is stated anew, BAD ones and later never."""
+    kind = AssetType("t", ("a",), (Tag("r"), Tag("s")), 0)
+    inbox = Inbox(TagTable((kind,), ("plc",), np.zeros(2, np.int16)))
+    bindings = [Binding(0, "a", "r", "i=1"), Binding(1, "a", "s", "i=2")]
+    policy, gap = TimePolicy.SOURCE, Gap(90, 100)
+    intake = Intake("plc", bindings, policy, inbox, Instruments(), gap=gap)
+
+    def columns(*rows: tuple[int, int, int]) -> Columns:
+        handle, time, status = zip(*rows, strict=True)
+        times = np.array(time)
+        codes = np.array(status, np.uint32)
+        handles = np.array(handle, np.uint32)
+        return Columns(handles, np.ones(len(rows)), codes, times, times)
+
+    bad = 0x80000000
+    intake.take(columns((0, 5, 0), (0, 7, 0), (1, 6, bad)), 102)
+    intake.take(columns((0, 8, 0), (1, 6, 0)), 103)
+    intake.take(columns((1, 9, 0)), 104)
+    assert [5, 100, 6, 8, 100, 9] == inbox.drain().time.tolist()
 
 
 WRITING = {

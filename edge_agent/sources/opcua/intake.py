@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,8 @@ from edge_agent.stamps.guard import TOLERANCE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from edge_agent.config.plant import Binding
     from edge_agent.inbox import Inbox
@@ -34,6 +37,31 @@ RUNNING = 0
 """ServerState of a server that works as it should."""
 
 
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """When nobody saw a source's values.
+
+    Attributes:
+        lost: agent time at which the last session ended.
+        opened: agent time at which this one began.
+    """
+
+    lost: int
+    opened: int
+
+    def behind(self, received: int, sent: int) -> int:
+        """The end of the gap on the axis of the source's stamps.
+
+        Args:
+            received: agent time of a message's arrival.
+            sent: the server's clock when it sent it, or `NO_TIME`.
+        """
+        off = 0 if sent == NO_TIME else sent - received
+        if abs(off) > TOLERANCE:
+            return self.opened + off  # `stamps` moves its stamps as a whole
+        return max(self.opened + off, self.lost + 1)
+
+
 class Intake:
     """Turns handles into tags and status codes into quality, one message at a time.
 
@@ -46,7 +74,7 @@ class Intake:
         policy: which stamp a sample carries.
         inbox: where samples go.
         instruments: what is counted.
-        after_gap: the link was lost before: see `_restated`.
+        gap: where the source was not seen before this session, if it ever was.
 
     Attributes:
         state: ServerState last heard, `RUNNING` until told otherwise.
@@ -64,7 +92,7 @@ class Intake:
         inbox: Inbox,
         instruments: Instruments,
         *,
-        after_gap: bool = False,
+        gap: Gap | None = None,
     ) -> None:
         self.state = RUNNING
         self.state_handle = len(bindings)
@@ -76,7 +104,10 @@ class Intake:
         self._any_text = bool(self._is_text.any())
         self._name, self._policy = name, policy
         self._inbox, self._instruments = inbox, instruments
-        self._after_gap = after_gap and policy in {TimePolicy.SOURCE, TimePolicy.SERVER}
+        stamped = policy in {TimePolicy.SOURCE, TimePolicy.SERVER}
+        self._gap = gap if stamped else None
+        # texts are events (a part came): one stated anew would be a part that came twice
+        self._stated = self._is_text.copy()
 
     def take(self, columns: Columns, received: int, sent: int = NO_TIME) -> None:
         """Push notifications.
@@ -89,16 +120,15 @@ class Intake:
         columns = self._ours(columns)
         if not len(columns):
             return
-        times = self._times(columns, received)
-        if self._after_gap:
-            # a clock that is right within what `stamps` tolerates is as good as ours
-            off = sent != NO_TIME and abs(received - sent) > TOLERANCE
-            times = self._restated(columns, times, sent if off else received)
         self.seen[columns.handle] = True
         value, quality = self._judged(columns)
         texts: Sequence[str] = columns.texts
         if self._any_text or columns.text is not None:
             value, quality, texts = self._matched(columns, value, quality)
+        times = self._times(columns, received)
+        if self._gap is not None:
+            stated = self._gap.behind(received, sent)
+            times = self._restated(columns.handle, times, quality, stated)
         self._inbox.push(
             self._tags[columns.handle],
             times,
@@ -195,15 +225,24 @@ class Intake:
             times = np.where(times == NO_TIME, received, times)
         return times
 
-    def _restated(self, columns: Columns, times: I64, stated: int) -> I64:
-        """Times of values after a gap, each item's first moved to when it was sent.
+    def _restated(
+        self, handle: NDArray[np.uint32], times: I64, quality: U8, stated: int
+    ) -> I64:
+        """Times of values, those that were not changed over a gap put behind it.
 
-        A value that has not changed comes with the stamp of its last change, from
-        before the gap: by that stamp the gap would still be newest, and the tag BAD
-        until it changes. What the server states now is that the value holds now.
+        Such a value comes with the stamp of its last change: by that the gap would be
+        newest, and its tag BAD until it changes, which a setpoint may not do for weeks.
         """
-        first = ~self.seen[columns.handle]
-        return np.where(first, np.maximum(times, stated), times)
+        first = np.flatnonzero(~self._stated[handle] & (quality != _BAD))
+        if len(first) == 0:
+            return times
+        self._stated[handle[first]] = True
+        # of several values of an item, the newest holds now; the others held before
+        _, newest = np.unique(handle[first][::-1], return_index=True)
+        place = first[len(first) - 1 - newest]
+        moved = times.copy()
+        moved[place] = np.maximum(times[place], stated)
+        return moved
 
     def _count(self, name: str, amount: int) -> None:
         if amount:

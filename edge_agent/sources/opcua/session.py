@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from edge_agent.inbox import Inbox
     from edge_agent.instruments import Instruments
     from edge_agent.sources.opcua.columns import Published
+    from edge_agent.sources.opcua.intake import Gap
     from edge_agent.sources.opcua.link import Link
 
 log = structlog.get_logger()
@@ -58,7 +59,7 @@ class Setting:
     Attributes:
         told: handles of nodes that the log has called unavailable; kept over
             reconnects, so that a flapping link does not repeat them.
-        after_gap: an earlier session of this source was lost.
+        gap: between an earlier session and this one.
         looked: called now and then with the link, for what changes with the days.
     """
 
@@ -72,7 +73,7 @@ class Setting:
     pace: Pace
     told: set[int]
     looked: Callable[[Link], None]
-    after_gap: bool
+    gap: Gap | None
 
 
 class Session:
@@ -91,7 +92,7 @@ class Session:
             setting.settings.time,
             setting.inbox,
             setting.instruments,
-            after_gap=setting.after_gap,
+            gap=setting.gap,
         )
         self.items: Items | None = None
         self.reconcile: Reconcile | None = None

@@ -10,6 +10,7 @@ import structlog
 from edge_agent.config.schema import Security
 from edge_agent.errors import ConfigError, SourceLost
 from edge_agent.sources.opcua import noise
+from edge_agent.sources.opcua.intake import Gap
 from edge_agent.sources.opcua.item import Pace, wanted
 from edge_agent.sources.opcua.link import Credentials, opened
 from edge_agent.sources.opcua.pki import expiry_warning
@@ -75,6 +76,7 @@ class OpcUaSource:
         self._state, self._since = "down", clock.now()
         self._last_error = ""
         self._connects = 0
+        self._lost_at: int | None = None
         self._session: Session | None = None
         self._told: set[object] = set()
         self._unavailable: set[int] = set()
@@ -104,7 +106,8 @@ class OpcUaSource:
         finally:
             if self._session is not None:
                 # an attempt that never came up leaves no new gap
-                inbox.lost(self.index, self._clock.now())
+                self._lost_at = self._clock.now()
+                inbox.lost(self.index, self._lost_at)
             self._session = None
             self._enter("down")
 
@@ -142,7 +145,7 @@ class OpcUaSource:
             self._pace,
             self._unavailable,
             self._tell_certificate,
-            self._connects > 0,
+            self._gap(),
         )
         async with opened(
             self.name, self.settings, self._credentials, self._clock
@@ -154,6 +157,11 @@ class OpcUaSource:
             self._enter("up")
             self._tell(link, granted)
             await self._session.run()
+
+    def _gap(self) -> Gap | None:
+        if self._lost_at is None:
+            return None
+        return Gap(self._lost_at, self._clock.now())
 
     def _enter(self, state: str) -> None:
         if state != self._state:
