@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import sys
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edge_agent.demo.show import Options
 
 MODEL = "pump-anomaly"
 INTERRUPTED = 130
@@ -33,6 +39,11 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "--models", type=Path, help="folder of models; default: that of the checkout"
     )
     parser.add_argument(
+        "--broker",
+        choices=("mosquitto", "amqtt"),
+        help="default: mosquitto where it is installed",
+    )
+    parser.add_argument(
         "--keep", action="store_true", help="leave configuration, logs and store"
     )
     parser.add_argument("--picture", type=Path, help="save the last view as SVG")
@@ -56,21 +67,43 @@ def _perform(arguments: argparse.Namespace) -> int:
     import msgspec
 
     from edge_agent.demo.outcome import in_words, outcome, passed
-    from edge_agent.demo.show import Options, Show
+    from edge_agent.demo.show import Show
 
-    models = registry(arguments.models)
-    options = Options(arguments.seconds, arguments.seed, models, arguments.keep)
     out = sys.stderr if arguments.json else sys.stdout
+    drawn = find_spec("rich") is not None
+    viewed = drawn and not arguments.json and sys.stdout.isatty()
 
     def tell(line: str) -> None:
-        print(f"{show.elapsed:6.1f} s  {line}", file=out, flush=True)
+        if not viewed:
+            print(f"{show.elapsed:6.1f} s  {line}", file=out, flush=True)
 
-    show = Show(options, tell)
-    asyncio.run(show.run())
+    show = Show(_options(arguments), tell)
+    beside = []
+    if drawn:
+        from edge_agent.demo import view
+
+        if viewed:
+            beside.append(partial(view.live, show))
+        if arguments.picture:
+            show.curtain = partial(view.picture, show, arguments.picture)
+    asyncio.run(show.run(*beside))
     print("\n".join(in_words(show)), file=out)
     if arguments.json:
         print(msgspec.json.encode(outcome(show)).decode())
-    return 0 if passed(show) or options.seconds is None else 1
+    return 0 if passed(show) or arguments.seconds is None else 1
+
+
+def _options(arguments: argparse.Namespace) -> Options:
+    from edge_agent.demo.broker import kind_at_hand
+    from edge_agent.demo.show import Options
+
+    return Options(
+        arguments.seconds,
+        arguments.seed,
+        registry(arguments.models),
+        arguments.broker or kind_at_hand(),
+        arguments.keep,
+    )
 
 
 def registry(asked: Path | None) -> Path:

@@ -25,7 +25,7 @@ class Fault:
     """One fault that was injected.
 
     Attributes:
-        kind: as in `hall.FAULTS`.
+        kind: as in `equipment.FAULTS`.
         pump: whose.
         role: whose transmitter, of a sensor fault.
         began, ended: agent time.

@@ -38,7 +38,7 @@ class Cue:
         at: seconds from the beginning.
         act: what is done.
         pump: from 0, of faults and repairs.
-        kind: as in `hall.FAULTS`.
+        kind: as in `equipment.FAULTS`.
         role: whose transmitter, of sensor faults.
         lasts: seconds a link is away.
     """

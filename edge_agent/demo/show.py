@@ -42,12 +42,14 @@ class Options:
         seconds: how long; None until it is stopped.
         seed: of the hall and of the script.
         models: the registry.
+        brokers: ``mosquitto`` or ``amqtt``.
         keep: leave the files of the run where they are.
     """
 
     seconds: float | None
     seed: int
     models: Path
+    brokers: str
     keep: bool = False
 
 
@@ -58,6 +60,7 @@ class Show:
     Attributes:
         options: what was asked for.
         tell: takes a line for every happening.
+        curtain: called when the script is over and everything still runs.
         ledger: the books.
         doing: what is going on, in a word.
         began: agent time the script began.
@@ -67,6 +70,7 @@ class Show:
 
     options: Options
     tell: Callable[[str], None]
+    curtain: Callable[[], None] = lambda: None
     clock: Clock = field(default_factory=SystemClock)
     ledger: Ledger = field(default_factory=Ledger)
     doing: str = "starting"
@@ -79,7 +83,8 @@ class Show:
     _scada: Scada = field(init=False)
 
     def __post_init__(self) -> None:
-        self.stage = Stage(self.options.models, keep=self.options.keep)
+        asked = self.options
+        self.stage = Stage(asked.models, asked.brokers, keep=asked.keep)
         site, instruments = self.stage.site, Instruments()
         self._floor = Floor(
             self.options.seed,
@@ -174,10 +179,7 @@ class Show:
         """See the links go and come back, as the agent tells it."""
         while True:
             await self.stage.look()
-            links, now = self.stage.links(), self.clock.now()
-            for outage in self.ledger.outages:
-                if outage.link in links:
-                    outage.seen(now, up=links[outage.link])
+            self.ledger.look(self.stage.links(), self.clock.now())
             await asyncio.sleep(_LOOK)
 
     async def _play(self, tasks: asyncio.TaskGroup) -> None:
@@ -192,6 +194,7 @@ class Show:
         if seconds is not None:
             await self._reached(seconds)
         self.ended = self.clock.now()
+        self.curtain()
 
     async def _reached(self, at: float) -> bool:
         """Wait for a second of the script; False when it is time to leave."""

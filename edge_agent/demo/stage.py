@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from edge_agent.demo import plc
-from edge_agent.demo.broker import Broker, mqtt_version
+from edge_agent.demo.broker import VERSIONS, broker
 from edge_agent.demo.children import Child, DemoFailed, free_port
 from edge_agent.demo.site import Site
 from edge_agent.status import socket
@@ -26,6 +26,7 @@ class Stage:
 
     Args:
         models: the registry.
+        brokers: their kind, see `broker`.
         keep: leave the folder.
 
     Attributes:
@@ -33,19 +34,19 @@ class Stage:
         status: the agent's newest answer; empty while it does not answer.
     """
 
-    def __init__(self, models: Path, *, keep: bool) -> None:
+    def __init__(self, models: Path, brokers: str, *, keep: bool) -> None:
         self.status: dict[str, Any] = {}
         self._keep = keep
         folder = Path(tempfile.mkdtemp(prefix="edge-agent-demo-"))
-        self.monitor_broker = Broker("monitor-broker", folder)
-        self.scada_broker = Broker("scada-broker", folder)
+        self.monitor_broker = broker(brokers, "monitor-broker", folder)
+        self.scada_broker = broker(brokers, "scada-broker", folder)
         self.site = Site(
             folder,
             models,
             free_port(),
             self.monitor_broker.port,
             self.scada_broker.port,
-            mqtt_version(),
+            VERSIONS[brokers],
         )
         port, pki = str(self.site.plc_port), str(folder / "plc")
         words = _python("edge_agent.demo.plc", port, pki)
@@ -60,8 +61,8 @@ class Stage:
     async def __aexit__(self, *_: object) -> None:
         await self._agent.stop()
         async with asyncio.TaskGroup() as tasks:
-            for broker in (self.monitor_broker, self.scada_broker):
-                tasks.create_task(broker.child.stop(patience=_HURRY))
+            for one in (self.monitor_broker, self.scada_broker):
+                tasks.create_task(one.child.stop(patience=_HURRY))
             tasks.create_task(self._plc.stop(patience=_HURRY))
         if not self._keep:
             shutil.rmtree(self.site.folder, ignore_errors=True)
