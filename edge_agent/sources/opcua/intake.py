@@ -106,7 +106,7 @@ class Intake:
         self._inbox, self._instruments = inbox, instruments
         stamped = policy in {TimePolicy.SOURCE, TimePolicy.SERVER}
         self._gap = gap if stamped else None
-        # texts are events (a part came): one stated anew would be a part that came twice
+        # texts are events: a part id stated anew would be a part that came twice
         self._stated = self._is_text.copy()
 
     def take(self, columns: Columns, received: int, sent: int = NO_TIME) -> None:
