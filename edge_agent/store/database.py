@@ -167,13 +167,14 @@ class Database:
             ledger.write(self._sql, losses, {})
         return losses
 
-    def strays(self) -> list[int]:
-        """Ids of rows that damage has hidden from every reader."""
+    def sweep(self, cause: str) -> None:
+        """Drop and count rows that damage has hidden from every reader."""
         found = self._sql.execute(
             "SELECT id FROM outbox WHERE class NOT IN (0, 1, 2, 3)"
             " OR typeof(owed) != 'integer' OR typeof(rows) != 'integer' OR owed = 0"
-        )
-        return [int(id_) for (id_,) in found]
+        ).fetchall()
+        if found:
+            self.discard([int(id_) for (id_,) in found], cause)
 
     def oldest(self) -> int | None:
         """Agent time of the oldest record on disk."""

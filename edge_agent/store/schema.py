@@ -69,6 +69,12 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, (StoreDamaged, ValueError, TypeError, OverflowError))
 
 
+def is_taken(error: BaseException) -> bool:
+    """Whether another process has the file."""
+    taken = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return isinstance(error, sqlite3.Error) and code_of(error) in taken
+
+
 def code_of(error: sqlite3.Error) -> int:
     """Primary result code, 0 when the module raised without one."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF

@@ -18,7 +18,7 @@ from edge_agent.store import recovery
 from edge_agent.store.disk import Disk
 from edge_agent.store.losses import Losses
 from edge_agent.store.rows import Transaction
-from edge_agent.store.schema import code_of
+from edge_agent.store.schema import is_taken
 from edge_agent.store.work import Opened
 
 if TYPE_CHECKING:
@@ -39,7 +39,6 @@ log = structlog.get_logger()
 PATIENCE = 4
 #: Rows of degraded starts are numbered from the second they began in.
 _EPOCH_2020 = 1_577_836_800
-_TAKEN = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED_ROW = "record damaged on disk"
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
 _CHECKPOINT = "this part of the saved state was unreadable and begins anew"
@@ -94,7 +93,7 @@ class Writer:
             self._read(opened)
             opened.events += self._move_in()
         except (sqlite3.Error, OSError) as error:
-            if isinstance(error, sqlite3.Error) and code_of(error) in _TAKEN:
+            if is_taken(error):
                 raise StoreInUse(
                     f"{self._path} is in use: another edge-agent runs with this"
                     " state_dir; stop it, or give this one its own"
@@ -134,15 +133,17 @@ class Writer:
             self._wall(),
             patient=self._disk.failures < PATIENCE,
         )
-        self._database, self._salvage = database, salvage
+        # one that is not yet carried over is not forgotten for a second failure
+        self._database, self._salvage = database, salvage or self._salvage
         self._losses.known = database.ledger()
         boots = [opened.boot, database.last_boot() + 1]
         opened.checkpoint, damaged = database.checkpoint()
         if salvage is not None:
             boots.append(salvage.boot + 1)
             opened.checkpoint = salvage.checkpoint
-            told = self._event("store damaged", str(self._path), salvage.told())
-            opened.events.append(told)
+            opened.events.append(
+                self._event("store damaged", str(self._path), salvage.told())
+            )
         if damaged:
             names = ", ".join(damaged)
             opened.events.append(self._event("checkpoint damaged", names, _CHECKPOINT))
@@ -156,9 +157,7 @@ class Writer:
         if recovery.read_boot(self._path) < self._boot:
             recovery.write_boot(self._path, self._boot)
         self._database.note_boot(self._boot)
-        strays = self._database.strays()
-        if strays:
-            self._database.discard(strays, _DAMAGED_ROW)
+        self._database.sweep(_DAMAGED_ROW)
         self._losses.known = self._database.ledger()
         self._quarantined = self._database.quarantined()
         return [self._event("output removed", ", ".join(gone), _GONE)] if gone else []
@@ -248,17 +247,19 @@ class Writer:
         if not read.answer.set_running_or_notify_cancel():
             return
         found: list[Stored] = []
+        exhausted = True
         try:
-            found = self._read_disk(read)
+            found, exhausted = self._read_disk(read)
         except sqlite3.Error as error:
             self._disk_failed(error)
-        if len(found) < read.limit:
+        if exhausted:
             found += self._tray.waiting(read)[: read.limit - len(found)]
         read.answer.set_result(found)
 
-    def _read_disk(self, read: Read) -> list[Stored]:
+    def _read_disk(self, read: Read) -> tuple[list[Stored], bool]:
+        """Some of what the file has, and whether that was the last of it."""
         if self._database is None:
-            return []
+            return [], True
         after = read.after
         while True:
             good, bad = self._database.owed_to(
@@ -268,8 +269,9 @@ class Writer:
                 losses = self._database.discard(bad, _DAMAGED_ROW)
                 self._count([], losses)
             owed = self._tray.unsettled(read, good)
-            if owed or not (good or bad):
-                return owed
+            exhausted = len(good) + len(bad) < read.limit
+            if owed or exhausted:
+                return owed, exhausted
             after = max([*bad, *(stored.id for stored in good)])
 
     def _disk_failed(self, error: BaseException) -> None:

@@ -390,3 +390,23 @@ def test_status_tells_how_long_an_outage_may_last(tmp_path: Path) -> None:
     journal.stop(10)
 
     assert 0 < status["holds_for_s"] < status["survive_s"]
+
+
+def test_backlog_has_no_gap_between_disk_and_memory(tmp_path: Path) -> None:
+    """Acknowledged but undeleted records do not let a reader skip others."""
+    journal = made.journal(tmp_path / "outbox.db", flush="1h")
+    journal.start()
+    journal.listen("scada", lambda _: None)
+    on_disk = journal.submit([made.scores(2, at=at) for at in range(60)], {})
+    journal.submit([made.event()], {})
+    made.settle(journal)
+    journal.acknowledge("scada", [one.id for one in on_disk[:5]])
+    in_memory = journal.submit([made.scores(2, at=at) for at in range(60, 65)], {})
+
+    found, after = list[int](), -1
+    while chunk := journal.backlog("scada", after, 10).result(10):
+        after = chunk[-1].id
+        found += [one.id for one in chunk]
+    journal.stop(10)
+
+    assert found == [one.id for one in [*on_disk[5:], *in_memory]]
