@@ -37,8 +37,7 @@ log = structlog.get_logger()
 
 #: Attempts to open a file that cannot be read before it is put aside.
 PATIENCE = 4
-#: Rows of degraded starts are numbered from the second they began in.
-_EPOCH_2020 = 1_577_836_800
+_EPOCH_2020 = 1_577_836_800  # a start without a disk numbers rows from its second
 _DAMAGED_ROW = "record damaged on disk"
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
 _CHECKPOINT = "this part of the saved state was unreadable and begins anew"
