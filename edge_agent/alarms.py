@@ -26,6 +26,7 @@ import numpy as np
 from edge_agent.records import AlarmState as State
 from edge_agent.rounds import rounds
 from edge_agent.samples import NANOSECONDS
+from edge_agent.transitions import NO_CHANGE, Transitions, joined
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,6 +36,16 @@ if TYPE_CHECKING:
     from edge_agent.samples import F64, I32, I64, U8
 
     Bools = NDArray[np.bool_]
+
+__all__ = [
+    "NEVER",
+    "AlarmStates",
+    "Limits",
+    "Rows",
+    "Transitions",
+    "advance",
+    "occurrence",
+]
 
 NEVER = int(np.iinfo(np.int64).min)
 _LONG_AGO = -(2**62)
@@ -138,33 +149,6 @@ class AlarmStates:
 
 
 @dataclass(frozen=True, slots=True)
-class Transitions:
-    """The changes in n rows, in the rows' order.
-
-    Attributes:
-        row: int64[k] row that changed a state.
-        state: uint8[k] `records.AlarmState` after it.
-        since: int64[k] when the episode began: the row that made it active. Equal on
-            the ACTIVE and the NORMAL of one episode, so it names the episode.
-        leaning: int64[k] first row of the run that led here (above the limit, or
-            below for NORMAL): the delay before the change.
-        number: int64[k] the asset's episodes so far, this one included.
-        recent: int64[k] changes within the chatter window, this one included.
-    """
-
-    row: I64
-    state: U8
-    since: I64
-    leaning: I64
-    number: I64
-    recent: I64
-
-    def __len__(self) -> int:
-        """Count changes."""
-        return len(self.row)
-
-
-@dataclass(frozen=True, slots=True)
 class Rows:
     """What is judged: n rows; a score that is not a number never is.
 
@@ -207,14 +191,33 @@ def advance(
     Returns:
         The new states, uint8[n] `records.AlarmState` after each row, and the changes.
     """
-    new = _copied(states)
     after = np.zeros(len(rows), np.uint8)
-    found = [_no_change()]
+    if _calm(states, rows, limits):
+        return _noted(states, rows), after, NO_CHANGE
+    new = _copied(states)
+    found = [NO_CHANGE]
     for chosen in rounds(rows.asset):
         part = rows.take(chosen)
         found.append(_step(new, chosen, part, limits))
         after[chosen] = new.active[part.asset]
-    return new, after, _joined(found)
+    return new, after, joined(found)
+
+
+def _calm(states: AlarmStates, rows: Rows, limits: Limits) -> bool:
+    """The usual case: no asset of the rows is in alarm or on the way to one."""
+    beyond = rows.score > limits.threshold
+    beyond &= rows.verdict
+    beyond |= states.active[rows.asset]
+    beyond |= states.pending[rows.asset] != NEVER
+    return not np.count_nonzero(beyond)
+
+
+def _noted(states: AlarmStates, rows: Rows) -> AlarmStates:
+    """The states after calm rows: only that they were judged."""
+    usable = rows.verdict & ~np.isnan(rows.score)
+    judged = states.judged.copy()
+    judged[rows.asset[usable]] = rows.at[usable]  # of several of an asset the last
+    return replace(states, judged=judged)
 
 
 def _copied(states: AlarmStates) -> AlarmStates:
@@ -242,6 +245,8 @@ def _step(states: AlarmStates, rows: I64, part: Rows, limits: Limits) -> Transit
     states.judged[asset] = np.where(usable, at, states.judged[asset])
     states.pending[asset] = np.where(change, NEVER, pending)
     changed = np.flatnonzero(change)
+    if not len(changed):
+        return NO_CHANGE
     return _changes(
         states, rows[changed], part.take(changed), pending[changed], recent[changed]
     )
@@ -277,18 +282,3 @@ def _changes(
     states.recent[who] = np.c_[when, states.recent[who][:, :-1]]
     state = np.where(becomes, State.ACTIVE, State.NORMAL).astype(np.uint8)
     return Transitions(rows, state, since, leaning, states.number[who], recent + 1)
-
-
-def _no_change() -> Transitions:
-    none = np.zeros(0, np.int64)
-    return Transitions(none, np.zeros(0, np.uint8), none, none, none, none)
-
-
-def _joined(found: Sequence[Transitions]) -> Transitions:
-    if len(found) <= 2:  # noqa: PLR2004  (the empty one and a single round)
-        return found[-1]
-    order = np.argsort(np.concatenate([t.row for t in found]), kind="stable")
-    columns = (
-        np.concatenate([getattr(t, f.name) for t in found]) for f in fields(found[0])
-    )
-    return Transitions(*(column[order] for column in columns))

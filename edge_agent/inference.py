@@ -8,13 +8,14 @@ checkpoint of the last turn is where the next one goes on.
 from __future__ import annotations
 
 import threading
-from dataclasses import asdict
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
 
 from edge_agent import pipeline as turning
+from edge_agent.features.window import IngestCounts
 from edge_agent.lines import restore, saved
 from edge_agent.records import EventRecord, LossRecord, NoScore, RecordClass
 from edge_agent.samples import NANOSECONDS
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
     from edge_agent.clock import Clock
     from edge_agent.features.feature_rows import FeatureRows
-    from edge_agent.features.window import IngestCounts
     from edge_agent.inbox import Inbox
     from edge_agent.instruments import Instruments
     from edge_agent.lines import Line
@@ -45,6 +45,7 @@ log = structlog.get_logger()
 IDLE = 1.0
 #: Ns of state that a crash may lose while nothing but scores is sent.
 SAVE_EVERY = NANOSECONDS // 4
+_SAMPLE_COUNTS = tuple(field.name for field in fields(IngestCounts))
 
 
 class Inference:
@@ -191,8 +192,8 @@ class Inference:
                 yield position, rows
 
     def _count_samples(self, counts: IngestCounts) -> None:
-        for name, count in asdict(counts).items():
-            if count:
+        for name in _SAMPLE_COUNTS:
+            if count := getattr(counts, name):
                 self._instruments.count("samples_total", count, result=name)
 
     def _judge(
@@ -209,7 +210,7 @@ class Inference:
         return records
 
     def _count(self, pipeline: Pipeline, rows: FeatureRows, scores: Scores) -> None:
-        name, none = pipeline.info.pipeline, int((scores.no_score != 0).sum())
+        name, none = pipeline.info.pipeline, int(np.count_nonzero(scores.no_score))
         self._instruments.count("rows_scored_total", len(rows) - none, pipeline=name)
         if none:
             reasons = np.bincount(scores.no_score, minlength=len(NoScore))

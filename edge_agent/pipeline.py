@@ -17,7 +17,7 @@ from edge_agent.alarms import NEVER, AlarmStates
 from edge_agent.explain import TOP
 from edge_agent.reasons import explained
 from edge_agent.records import AlarmRecord, AlarmState, Fallback, NoScore, ScoreRecord
-from edge_agent.rounds import rounds
+from edge_agent.reporting import Said, worth_sending
 from edge_agent.samples import Quality
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 #: A score above this share of its threshold is worth an explanation.
 NEAR = 0.7
+# comparing an array with an enum costs five times as much
+_SCORED, _BAD = np.uint8(NoScore.NONE), np.uint8(Quality.BAD)
+_ACTIVE = np.uint8(AlarmState.ACTIVE)
 
 
 class Scorer(Protocol):
@@ -145,22 +148,23 @@ def turn(
         and the scores of all rows.
     """
     scores = _scored(pipeline.scorer, rows)
-    none = scores.no_score != NoScore.NONE
-    quality = np.where(none, np.uint8(Quality.BAD), rows.quality)
-    verdict = quality != Quality.BAD
+    quality = rows.quality
+    if np.count_nonzero(scores.no_score):
+        quality = np.where(scores.no_score != _SCORED, _BAD, quality)
+    verdict = quality != _BAD
     if not pipeline.alarmed:
         verdict = np.zeros(len(rows), bool)
     judgeable = alarms.Rows(rows.asset, rows.at, scores.score, verdict)
     states, after, moves = alarms.advance(state.alarms, judgeable, pipeline.limits)
     judged = _Judged(rows, scores, quality, after, moves)
-    state, send = _worth_sending(pipeline, replace(state, alarms=states), judged)
+    state, send = _worth_sending(pipeline, state, states, judged)
     return state, _records(pipeline, judged, send), scores
 
 
 def _scored(scorer: Scorer, rows: FeatureRows) -> Scores:
     """Scores of the valid rows; the others say what their input lacked."""
     scores = scorer.score(rows.values)
-    if rows.valid.all():
+    if np.count_nonzero(rows.valid) == len(rows):
         return scores
     why = np.where(rows.valid, scores.no_score, rows.reason)
     return replace(
@@ -171,32 +175,22 @@ def _scored(scorer: Scorer, rows: FeatureRows) -> Scores:
 
 
 def _worth_sending(
-    pipeline: Pipeline, state: PipelineState, judged: _Judged
+    pipeline: Pipeline, state: PipelineState, states: AlarmStates, judged: _Judged
 ) -> tuple[PipelineState, I64]:
-    """Rows that say something new, or come after a long silence."""
+    """The state behind this turn, and the rows that are sent."""
     rows, scores = judged.rows, judged.scores
-    key = (
-        judged.quality.astype(np.int64) << 16
-        | scores.no_score.astype(np.int64) << 8
-        | judged.after
+    kind = judged.quality.astype(np.int64)
+    kind <<= 8
+    kind |= scores.no_score
+    kind <<= 8
+    kind |= judged.after
+    last = Said(state.sent_score.copy(), state.sent_at.copy(), state.sent_as.copy())
+    said = Said(scores.score, rows.at, kind)
+    send = worth_sending(
+        rows.asset, said, last, pipeline.deadband, pipeline.max_interval
     )
-    sent_score, sent_at = state.sent_score.copy(), state.sent_at.copy()
-    sent_as = state.sent_as.copy()
-    send = np.zeros(len(rows), bool)
-    for part in rounds(rows.asset):
-        who, at, score = rows.asset[part], rows.at[part], scores.score[part]
-        calm = np.abs(score - sent_score[who]) <= pipeline.deadband
-        calm |= np.isnan(score)
-        calm &= (key[part] == sent_as[who]) & (
-            at - sent_at[who] < pipeline.max_interval
-        )
-        new = ~calm | (pipeline.deadband == 0) & ~np.isnan(score)
-        send[part] = new
-        chosen = who[new]
-        sent_score[chosen], sent_at[chosen] = score[new], at[new]
-        sent_as[chosen] = key[part][new]
     send[judged.moves.row] = True
-    after = replace(state, sent_score=sent_score, sent_at=sent_at, sent_as=sent_as)
+    after = PipelineState(states, last.score, last.at, last.kind)
     return after, np.flatnonzero(send)
 
 
@@ -204,16 +198,15 @@ def _records(pipeline: Pipeline, judged: _Judged, send: I64) -> list[Record]:
     if not len(send):
         return []
     why = _explained(pipeline, judged, send)
-    found: list[Record] = [_score_record(pipeline, judged, send, why)]
-    found += _alarm_records(pipeline, judged, send, why)
-    return found
+    scored = _score_record(pipeline, judged, send, why)
+    return [scored, *_alarm_records(pipeline, judged, send, why)]
 
 
 def _explained(pipeline: Pipeline, judged: _Judged, send: I64) -> Explanation:
     """Top tags and a sentence of the rows that are near or above their limit."""
     scores, threshold = judged.scores, pipeline.limits.threshold
     loud = scores.score > threshold - (1 - NEAR) * abs(threshold)
-    loud |= judged.after == AlarmState.ACTIVE
+    loud |= judged.after == _ACTIVE
     loud[judged.moves.row] = True
     return explained(
         judged.rows, scores, judged.quality, send, loud[send], threshold, pipeline.usual
@@ -224,22 +217,27 @@ def _score_record(
     pipeline: Pipeline, judged: _Judged, send: I64, why: Explanation
 ) -> ScoreRecord:
     rows, scores, count = judged.rows, judged.scores, len(send)
-    no_score = scores.no_score[send]
-    rung = np.where(no_score == NoScore.NONE, pipeline.fallback, Fallback.NO_SCORE)
-    active = judged.after[send] == AlarmState.ACTIVE
+    no_score, score = scores.no_score[send], scores.score[send]
+    rung = np.full(count, pipeline.fallback, np.uint8)
+    rung[no_score != _SCORED] = Fallback.NO_SCORE
+    alarm = judged.after[send]
+    severity = np.zeros(count, np.int32)
+    if np.count_nonzero(alarm):
+        active = alarm == _ACTIVE
+        severity[active] = _severity(pipeline, score[active])
     return ScoreRecord(
         info=pipeline.info,
         asset=rows.asset[send],
         at=rows.at[send],
-        score=scores.score[send],
+        score=score,
         threshold=np.full(count, pipeline.limits.threshold),
-        severity=np.where(active, _severity(pipeline, scores.score[send]), 0),
-        alarm=judged.after[send],
+        severity=severity,
+        alarm=alarm,
         quality=judged.quality[send],
         completeness=rows.completeness[send],
         age=rows.age[send],
         no_score=no_score,
-        fallback=rung.astype(np.uint8),
+        fallback=rung,
         top_role=why.top.role,
         top_value=why.top.value,
         top_low=why.top.low,
@@ -256,6 +254,8 @@ def _alarm_records(
     pipeline: Pipeline, judged: _Judged, send: I64, why: Explanation
 ) -> list[AlarmRecord]:
     moves, rows = judged.moves, judged.rows
+    if not len(moves):
+        return []
     places = np.searchsorted(send, moves.row)
     return [
         AlarmRecord(

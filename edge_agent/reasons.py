@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,8 +69,11 @@ def explained(
         usual: what the passport says is usual.
     """
     sentences = [NORMAL] * len(send)
-    for place in np.flatnonzero(quality[send] != Quality.GOOD).tolist():
-        sentences[place] = _doubt(rows, scores, int(send[place]), usual)
+    if np.count_nonzero(quality):
+        for place in np.flatnonzero(quality[send] != Quality.GOOD).tolist():
+            sentences[place] = _doubt(rows, scores, int(send[place]), usual)
+    if not np.count_nonzero(loud):
+        return Explanation(nothing(len(send)), tuple(sentences))
     loud &= scores.no_score[send] == NoScore.NONE
     chosen = np.flatnonzero(loud)
     if not len(chosen):
@@ -86,11 +90,15 @@ def explained(
     return Explanation(_spread(found, chosen, len(send)), tuple(sentences))
 
 
+@lru_cache(maxsize=256)
 def nothing(count: int) -> Top:
-    """No top tags for ``count`` rows."""
+    """No top tags for ``count`` rows; shared by all who ask, so read-only."""
     none = np.full((count, TOP), -1, np.int16)
     unknown = np.full((count, TOP), np.nan)
-    return Top(none, none, none, unknown, unknown, unknown, np.zeros((count, TOP)))
+    zero = np.zeros((count, TOP))
+    for table in (none, unknown, zero):
+        table.flags.writeable = False
+    return Top(none, none, none, unknown, unknown, unknown, zero)
 
 
 def _spread(found: Top, places: I64, count: int) -> Top:

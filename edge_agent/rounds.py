@@ -23,12 +23,16 @@ def rounds(asset: I32) -> Iterator[I64]:
         asset: int32[n].
     """
     rows = np.arange(len(asset), dtype=np.int64)
-    if len(asset) <= 1 or (np.diff(asset) > 0).all():
+    if len(asset) <= 1:
         yield rows
         return
-    order = np.argsort(asset, kind="stable")
+    order = asset.argsort(kind="stable")
     ordered = asset[order]
-    starts = np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-    place = rows - np.repeat(starts, np.diff(np.r_[starts, len(ordered)]))
+    new = ordered[1:] != ordered[:-1]
+    if np.count_nonzero(new) == len(new):
+        yield rows
+        return
+    starts = np.append(0, np.flatnonzero(new) + 1)
+    place = rows - np.repeat(starts, np.diff(starts, append=len(ordered)))
     for number in range(int(place.max()) + 1):
         yield np.sort(order[place == number])
