@@ -60,13 +60,13 @@ def mqtt_source(arena: Arena, qos: int) -> dict[str, Any]:
     }
 
 
-def opcua_source(endpoint: str) -> dict[str, Any]:
+def opcua_source(endpoint: str, publishing_ms: int = 500) -> dict[str, Any]:
     """A server without security, as every contender uses it."""
     return {
         "type": "opcua",
         "endpoint": endpoint,
         "security": "None",
-        "publishing": "100ms",
+        "publishing": f"{publishing_ms}ms",
         "sampling": "50ms",
         "queue": 100,
     }

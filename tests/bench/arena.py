@@ -134,8 +134,8 @@ class Arena:
         }
         if offered:
             figures["offered_s"] = round((offered() - sent) / span, 1)
-        if not subject.alive():
-            raise RuntimeError(f"the process under test ended: {subject.tail()}")
+        if not subject.alive() or not report["rows"]:
+            raise RuntimeError(f"the program under test stopped: {subject.tail()}")
         return Window(figures, [tuple(s) for s in report["samples"]])
 
 

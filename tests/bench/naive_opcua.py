@@ -1,8 +1,8 @@
 """The naive peer on OPC UA: asyncua's handler, one ``session.run`` per row or sample.
 
-``python -m tests.bench.naive_opcua ENDPOINT PORT MODEL PERIOD_MS row|sample``: ``row``
-scores when an asset's twentieth value of one stamp has arrived (the better program),
-``sample`` at every value.
+``python -m tests.bench.naive_opcua ENDPOINT PORT MODEL PERIOD_MS PUBLISHING_MS
+row|sample``: ``row`` scores when an asset's twentieth value of one stamp has arrived
+(the better program), ``sample`` at every value.
 """
 
 # asyncua calls the handler with anything
@@ -21,7 +21,6 @@ from tests.bench.naive_mqtt import Windows, open_client, open_model
 from tests.bench.plant import NAMES, ROLES, TAGS
 
 _BATCH = 500
-_PUBLISHING_MS = 100
 _QUEUE = 100
 
 
@@ -73,10 +72,10 @@ class Handler:
 
 async def main() -> None:
     """Score until killed."""
-    endpoint, port, model, period, mode = sys.argv[1:]
+    endpoint, port, model, period, publishing, mode = sys.argv[1:]
     handler = Handler(model, int(period) / 1000, int(port), each=mode == "sample")
     async with Client(endpoint, timeout=30) as client:
-        subscription = await client.create_subscription(_PUBLISHING_MS, handler)
+        subscription = await client.create_subscription(int(publishing), handler)
         nodes = handler.nodes(client)
         for first in range(0, len(nodes), _BATCH):
             await subscription.subscribe_data_change(
