@@ -1,4 +1,7 @@
-"""mosquitto_sub as the plant's historian: every message, in order, to a file."""
+"""Two readers that know nothing of the agent: mosquitto_sub, and npm's mqtt.
+
+Each writes what it hears to a file, in order; the tests read the file.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,39 @@ import json
 import subprocess
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import jsonschema
 
 import edge_agent.sinks
 from tests import peers
+from tests.end_to_end.waiting import until
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMA = Path(edge_agent.sinks.__file__).parent / "topics.schema.json"
+RETAINED = {"state", "alarm", "status"}
+"""Last levels of topics whose messages the broker keeps."""
+_GREETING = "$SYS/broker/version"
+"""Retained by every mosquitto: whoever gets it is subscribed."""
 
 
-class Historian:
-    """Subscribes to everything under a root and keeps it.
+class Heard(NamedTuple):
+    """One message."""
+
+    topic: str
+    qos: int
+    payload: dict[str, Any]
+
+    @property
+    def leaf(self) -> str:
+        """What kind of message it is."""
+        return self.topic.rsplit("/", 1)[1]
+
+
+class Reader:
+    """A client of another make that subscribes to everything under a root.
 
     Args:
         folder: for the file.
@@ -28,20 +49,26 @@ class Historian:
         root: first level of the topics.
     """
 
+    name = ""
+
     def __init__(
         self, folder: Path, broker: peers.Mosquitto, root: str = "edge"
     ) -> None:
-        self.path = folder / "heard.txt"
+        folder.mkdir(parents=True, exist_ok=True)
+        self.path = folder / f"{self.name}.txt"
         self._broker, self._root = broker, root
         self._process: subprocess.Popen[bytes] | None = None
+        self._heard: list[Heard] = []
+        self._read_to = 0
 
     def __enter__(self) -> Self:
-        words = ["-h", self._broker.host, "-p", str(self._broker.port), "-q", "1"]
-        # a session that outlives a broken link: nothing may be missed meanwhile
-        words += ["-i", "historian", "-c", "-t", f"{self._root}/#", "-F", "%t %r %p"]
-        program = str(peers.require("mosquitto_sub"))
         with self.path.open("wb") as out:
-            self._process = subprocess.Popen([program, *words], stdout=out)
+            self._process = subprocess.Popen(self._command(), stdout=out)
+        try:
+            until(self._subscribed, f"{self.name} subscribes")
+        except TimeoutError:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -49,17 +76,19 @@ class Historian:
             self._process.kill()
             self._process.wait()
 
-    def messages(self, leaf: str = "") -> Iterator[tuple[str, dict[str, Any]]]:
-        """Topic and payload of what was heard, of one last level or of all."""
-        for line in self.path.read_text(encoding="utf-8").splitlines():
-            topic, _, payload = line.split(" ", 2)
-            if (not leaf or topic.endswith("/" + leaf)) and payload.endswith("}"):
-                yield topic, json.loads(payload)
+    def messages(self, leaf: str = "") -> list[Heard]:
+        """What was heard so far, of one last level or of all."""
+        self._read_on()
+        return [one for one in self._heard if leaf in ("", one.leaf)]
 
     def rows(self) -> list[dict[str, Any]]:
-        """Scores, live and late."""
-        heard = [payload for _, payload in self.messages("state")]
-        return heard + [payload for _, payload in self.messages("history")]
+        """Scores as they came, live and late, without the farewell."""
+        return [
+            one.payload
+            for one in self.messages()
+            if one.leaf in ("state", "history")
+            and one.payload["no_score"] != "agent stopped"
+        ]
 
     def against_the_schema(self) -> int:
         """Check every message; returns how many there were.
@@ -67,11 +96,73 @@ class Historian:
         Raises:
             jsonschema.ValidationError: one is not what the schema promises.
         """
-        count = 0
-        for topic, payload in self.messages():
-            _validator(topic.rsplit("/", 1)[1]).validate(payload)
-            count += 1
-        return count
+        for one in self.messages():
+            assert one.qos == 1
+            _validator(one.leaf).validate(one.payload)
+        return len(self._heard)
+
+    def _read_on(self) -> None:
+        with self.path.open("rb") as file:
+            file.seek(self._read_to)
+            fresh = file.read()
+        whole = fresh[: fresh.rfind(b"\n") + 1]
+        self._read_to += len(whole)
+        for line in whole.decode("utf-8").splitlines():
+            self._heard.extend(self._parsed(line))
+
+    def _command(self) -> list[str]:
+        raise NotImplementedError
+
+    def _subscribed(self) -> bool:
+        raise NotImplementedError
+
+    def _parsed(self, line: str) -> Iterator[Heard]:
+        raise NotImplementedError
+
+
+class Historian(Reader):
+    """mosquitto_sub with a session that outlives a broken link: it misses nothing."""
+
+    name = "mosquitto_sub"
+
+    def _command(self) -> list[str]:
+        where = ["-h", self._broker.host, "-p", str(self._broker.port)]
+        session = ["-V", "5", "-i", "historian", "-c", "-x", "3600", "-q", "1"]
+        what = ["-t", f"{self._root}/#", "-t", _GREETING]
+        shown = ["--retain-as-published", "-F", "%t %q %r %p"]
+        return [str(peers.require("mosquitto_sub")), *where, *session, *what, *shown]
+
+    def _subscribed(self) -> bool:
+        return self.path.stat().st_size > 0
+
+    def _parsed(self, line: str) -> Iterator[Heard]:
+        topic, qos, retain, payload = line.split(" ", 3)
+        if topic == _GREETING:
+            return
+        found = Heard(topic, int(qos), json.loads(payload))
+        assert (retain == "1") == (found.leaf in RETAINED), line
+        yield found
+
+
+class Dashboard(Reader):
+    """npm's mqtt, as a web page of the plant would use it."""
+
+    name = "npm_mqtt"
+
+    def _command(self) -> list[str]:
+        script = peers.require("node_mqtt") / "consumer.js"
+        address = f"mqtt://{self._broker.host}:{self._broker.port}"
+        node = str(peers.require("node"))
+        return [node, str(script), address, f"{self._root}/#"]
+
+    def _subscribed(self) -> bool:
+        return b'{"ready":true}' in self.path.read_bytes()
+
+    def _parsed(self, line: str) -> Iterator[Heard]:
+        message = json.loads(line)
+        if "topic" in message:
+            payload = json.loads(message["payload"])
+            yield Heard(message["topic"], message["qos"], payload)
 
 
 @cache

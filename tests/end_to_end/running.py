@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import signal
 import subprocess
@@ -11,25 +12,23 @@ from typing import TYPE_CHECKING, Any, Self
 
 import yaml
 
+from edge_agent.status import socket
+from tests.end_to_end.waiting import PATIENCE, until
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
     from pathlib import Path
 
-PATIENCE = 60.0
-"""Seconds anything may take on a busy machine before a test gives up."""
 
-
-def until(done: Callable[[], bool], what: str, seconds: float = PATIENCE) -> None:
-    """Wait for a condition.
-
-    Raises:
-        TimeoutError: it did not come.
-    """
-    end = time.monotonic() + seconds
-    while not done():
-        if time.monotonic() > end:
-            raise TimeoutError(what)
-        time.sleep(0.05)
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run one of the agent's commands to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "edge_agent", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=PATIENCE,
+    )
 
 
 class Agent:
@@ -44,10 +43,11 @@ class Agent:
         self.folder = folder
         self.runtime = folder / "run"
         self.path = folder / "agent.yaml"
+        self.store = folder / "state" / "store.db"
         self.recording = folder / "recording.csv"
         folder.mkdir(parents=True, exist_ok=True)
         whole = dict(config)
-        whole["state_dir"], whole["runtime_dir"] = str(folder / "state"), "run"
+        whole["state_dir"] = str(self.store.parent)
         whole["runtime_dir"] = str(self.runtime)
         self.path.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
@@ -64,11 +64,12 @@ class Agent:
     def start(self) -> None:
         """Start and wait until it answers on its status socket."""
         words = ("run", "--config", str(self.path), "--record", str(self.recording))
+        (self.runtime / socket.SOCKET_NAME).unlink(missing_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "edge_agent", *words], stdout=log, stderr=log
             )
-        until(self._answers, f"the agent does not start:\n{self.log()}")
+        until(self._answers, lambda: f"the agent does not start:\n{self.log()}")
 
     def stop(self) -> tuple[int, float]:
         """SIGTERM; returns exit code and seconds it took."""
@@ -87,21 +88,25 @@ class Agent:
         return process.wait(PATIENCE)
 
     def status(self) -> dict[str, Any]:
-        """What `edge-agent status --json` prints.
+        """What it says of itself.
 
         Raises:
-            RuntimeError: nobody answered.
+            OSError: nobody answers.
         """
-        words = ("status", "--runtime-dir", str(self.runtime), "--json")
-        done = subprocess.run(
-            [sys.executable, "-m", "edge_agent", *words],
-            capture_output=True,
-            check=False,
-        )
-        if done.returncode not in (0, 3):
-            raise RuntimeError(done.stderr.decode())
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
+        return asyncio.run(socket.ask(self.runtime, timeout_s=PATIENCE))
+
+    def scored(self) -> int:
+        """Rows with a score so far."""
+        pipelines = self.status()["pipelines"]
+        return sum(int(of["rows_scored"]) for of in pipelines.values())
+
+    def replayed(self) -> list[dict[str, Any]]:
+        """What ``edge-agent replay`` makes of the recording of the last run."""
+        out = self.folder / "replayed.jsonl"
+        words = ("--config", str(self.path), "--out", str(out))
+        done = command("replay", str(self.recording), *words)
+        assert done.returncode == 0, done.stderr
+        return [json.loads(line) for line in out.read_text("utf-8").splitlines()]
 
     def log(self) -> str:
         """Everything it has printed."""
@@ -114,7 +119,7 @@ class Agent:
             raise RuntimeError(f"the agent ended: {process.returncode}\n{self.log()}")
         try:
             self.status()
-        except RuntimeError:
+        except (OSError, TimeoutError):
             return False
         return True
 

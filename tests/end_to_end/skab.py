@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,14 +19,15 @@ from onnx import TensorProto, helper, numpy_helper
 from scipy import stats
 
 from edge_agent.bundle.build import build
+from tests.end_to_end.figures import SHARED
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     F64 = NDArray[np.float64]
 
-ROOT = Path(__file__).parents[2]
-SHARED = Path(os.environ.get("EDGE_AGENT_SHARED", ROOT.parent / "shared"))
 FOLDER = SHARED / "data" / "skab" / "valve1"
 TAGS = (
     "accelerometer1",
@@ -42,12 +41,15 @@ TAGS = (
 )
 UNITS = ("g", "g", "A", "bar", "degC", "degC", "V", "l/min")
 FITTED, SMOOTHED = 400, 5
+START = dt.datetime(2020, 3, 9, 12, tzinfo=dt.UTC)
 _EXPLAINED, _LEVEL = 0.85, 0.999
 
 
 @dataclass(frozen=True)
 class Run:
     """One file: values of each second, and which seconds are anomalous.
+
+    All files begin at the same time, as if the rigs ran side by side.
 
     Attributes:
         name: id of the asset it plays.
@@ -61,6 +63,10 @@ class Run:
     values: F64
     anomalous: NDArray[np.bool_]
 
+    def row(self, number: int) -> dict[str, float]:
+        """Values by tag."""
+        return dict(zip(TAGS, self.values[number].tolist(), strict=True))
+
 
 def runs(count: int | None = None) -> list[Run]:
     """The files, or the first ``count`` of them; skips the test without the data."""
@@ -73,10 +79,11 @@ def runs(count: int | None = None) -> list[Run]:
 def _read(path: Path) -> Run:
     with path.open(newline="") as file:
         rows = list(csv.reader(file, delimiter=";"))[1:]
-    stamps = [dt.datetime.fromisoformat(row[0]).replace(tzinfo=dt.UTC) for row in rows]
+    stamps = [dt.datetime.fromisoformat(row[0]) for row in rows]
+    begun = [START + (stamp - stamps[0]) for stamp in stamps]
     return Run(
         f"rig-{path.stem}",
-        np.array([int(s.timestamp()) * 10**9 for s in stamps], np.int64),
+        np.array([int(s.timestamp()) * 10**9 for s in begun], np.int64),
         np.array([[float(cell) for cell in row[1:9]] for row in rows]),
         np.array([float(row[9]) > 0 for row in rows]),
     )
