@@ -102,14 +102,15 @@ class EvenSpan:
         return total(self.values) / self._number
 
     @cached_property
-    def _deviation(self) -> F64:
+    def deviation(self) -> F64:
+        """Values less their mean."""
         away = self.scratch.table("away", *self.values.shape)
         return self._cleared(np.subtract(self.values, self.mean, out=away))
 
     @cached_property
     def std(self) -> F64:
         """Standard deviation of the population."""
-        return np.sqrt(total(self._square(self._deviation)) / self._number)
+        return np.sqrt(total(self._square(self.deviation)) / self._number)
 
     @cached_property
     def rms(self) -> F64:
@@ -144,7 +145,7 @@ class EvenSpan:
         centre = self._cleared(_given(self.centre))
         away = self._cleared(centre - total(centre) / self._number)
         product = self.scratch.table("square", *away.shape)
-        up = total(np.multiply(away, self._deviation, out=product))
+        up = total(np.multiply(away, self.deviation, out=product))
         return _ratio(up, total(np.multiply(away, away, out=product)))
 
     def _square(self, table: F64) -> F64:
@@ -201,14 +202,15 @@ class WeightedSpan:
         return self._mean_of(self.values)
 
     @cached_property
-    def _deviation(self) -> F64:
+    def deviation(self) -> F64:
+        """Values less their mean."""
         away = self.scratch.table("away", *self.values.shape)
         return np.subtract(self.values, self.mean, out=away)
 
     @cached_property
     def std(self) -> F64:
         """Root of the weighted mean square deviation."""
-        return np.sqrt(self._mean_of(self._deviation, self._deviation))
+        return np.sqrt(self._mean_of(self.deviation, self.deviation))
 
     @cached_property
     def rms(self) -> F64:
@@ -249,7 +251,7 @@ class WeightedSpan:
         else:
             inner = self.weight * (self.weight * self.weight) / 12.0
             down = total(spread + inner) - self.mass * (self.period**2 / 12.0)
-        return _ratio(total(self.weight * (away * self._deviation)), down)
+        return _ratio(total(self.weight * (away * self.deviation)), down)
 
     def _mean_of(self, table: F64, other: F64 | None = None) -> F64:
         """Weighted mean of a table, or of its product with another."""

@@ -10,29 +10,70 @@ import numpy as np
 from edge_agent.features.window import nanoseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from edge_agent.features.spec import FeatureSpec
     from edge_agent.samples import I64, AssetType
 
+    _Key = tuple[float | None, float, tuple[int, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Aggregates over the same roles.
+
+    Attributes:
+        position: int64[p] which of the group's roles, ascending; None for all.
+        aggregates: each with the features it gives, to write to and as int64[p].
+    """
+
+    position: I64 | None
+    aggregates: tuple[tuple[str, slice | I64, I64], ...]
+
+    @property
+    def stamps(self) -> bool:
+        """Whether an aggregate needs the stamps."""
+        return any(name == "slope" for name, _, _ in self.aggregates)
+
+    def width(self, all_of: int) -> int:
+        """How many roles, of a group of so many."""
+        return all_of if self.position is None else len(self.position)
+
+    def columns(self, rows: int, width: int) -> I64:
+        """Which of the columns of a group ``width`` roles wide, row by row."""
+        if self.position is None:
+            return np.arange(rows * width)
+        first = np.arange(0, rows * width, width)[:, None]
+        return (first + self.position).reshape(-1)
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Features with one kind of window over the same roles.
+    """Features with one kind of window.
 
     Attributes:
         window: ns; None for the cycle.
         rate: expected values per second.
         role: int64[r] positions among the plan's roles.
-        aggregates: each with the features it gives, int64[r].
-        stamps: whether an aggregate needs the stamps.
+        parts: what is made from all the roles, then from some of them.
     """
 
     window: int | None
     rate: float
     role: I64
-    aggregates: tuple[tuple[str, slice | I64], ...]
-    stamps: bool
+    parts: tuple[Part, ...]
+
+    @property
+    def stamps(self) -> bool:
+        """Whether an aggregate needs the stamps."""
+        return any(part.stamps for part in self.parts)
+
+    def cells(self) -> Iterator[tuple[slice | I64, slice | I64]]:
+        """Features, and which of the group's roles they are made from."""
+        for part in self.parts:
+            position = slice(None) if part.position is None else part.position
+            for _, feature, _ in part.aggregates:
+                yield feature, position
 
     @property
     def period(self) -> int:
@@ -41,7 +82,10 @@ class Group:
 
 
 def grouped(specs: Sequence[FeatureSpec], position: I64) -> tuple[Group, ...]:
-    """Aggregates of one window over the same roles share one reading of the rings."""
+    """Aggregates of one window share one reading of the rings.
+
+    Those over fewer roles than others of the same window read a part of it.
+    """
     wanted: dict[tuple[float | None, float, str], dict[int, int]] = {}
     twice: list[tuple[float | None, float, str, int, int]] = []
     for feature, spec in enumerate(specs):
@@ -53,26 +97,50 @@ def grouped(specs: Sequence[FeatureSpec], position: I64) -> tuple[Group, ...]:
             twice.append((*key, role, feature))
         else:
             wanted[key][role] = feature
-    shared: dict[
-        tuple[float | None, float, tuple[int, ...]], list[tuple[str, slice | I64]]
-    ] = {}
+    shared: dict[_Key, list[tuple[str, slice | I64, I64]]] = {}
     for (length, rate, aggregate), features in wanted.items():
         roles = tuple(sorted(features))
         column = np.array([features[r] for r in roles], np.int64)
-        shared.setdefault((length, rate, roles), []).append((aggregate, _run(column)))
+        shared.setdefault((length, rate, roles), []).append(
+            (aggregate, _run(column), column)
+        )
     for length, rate, aggregate, role, feature in twice:
         column = np.array([feature], np.int64)
-        shared.setdefault((length, rate, (role,)), []).append((aggregate, _run(column)))
+        shared.setdefault((length, rate, (role,)), []).append(
+            (aggregate, _run(column), column)
+        )
     return tuple(
         Group(
-            None if length is None else nanoseconds(length),
-            rate,
-            np.array(roles, np.int64),
-            tuple(aggregates),
-            any(name == "slope" for name, _ in aggregates),
+            None if key[0] is None else nanoseconds(key[0]),
+            key[1],
+            np.array(key[2], np.int64),
+            tuple(_part(key, k, shared[k]) for k in (key, *inner)),
         )
-        for (length, rate, roles), aggregates in shared.items()
+        for key, inner in _widest(shared).items()
     )
+
+
+def _part(
+    outer: _Key, key: _Key, aggregates: Sequence[tuple[str, slice | I64, I64]]
+) -> Part:
+    if key == outer:
+        return Part(None, tuple(aggregates))
+    position = np.searchsorted(outer[2], key[2])
+    return Part(position.astype(np.int64), tuple(aggregates))
+
+
+def _widest(keys: Iterable[_Key]) -> dict[_Key, list[_Key]]:
+    """The windows to read, and those found in them: same length, fewer roles."""
+    found: dict[_Key, list[_Key]] = {}
+    for key in sorted(keys, key=lambda k: -len(k[2])):
+        length, rate, roles = key
+        for other, inner in found.items():
+            if other[:2] == (length, rate) and set(roles) <= set(other[2]):
+                inner.append(key)
+                break
+        else:
+            found[key] = []
+    return found
 
 
 def role_of(spec: FeatureSpec, kind: AssetType) -> int:

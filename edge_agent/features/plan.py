@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.features import spans
-from edge_agent.features.aggregates import BY_NAME
 from edge_agent.features.feature_rows import FeatureRows, joined
 from edge_agent.features.grouping import Group, grouped, role_of
 from edge_agent.features.lookback import Newest, newest
+from edge_agent.features.pieces import fill, pieces
 from edge_agent.features.scratch import Scratch
 from edge_agent.features.sheet import Limits, Sheet
 from edge_agent.features.window import NEVER
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from edge_agent.features.spec import FeatureSpec
     from edge_agent.features.window import Mask, Window
-    from edge_agent.samples import F64, I32, I64, AssetType
+    from edge_agent.samples import I32, I64, AssetType
 
 _ROWS_AT_ONCE = 50
 """Their windows fit the second-level cache: 50 rows x 20 tags x 64 values = 512 kB."""
@@ -187,15 +187,23 @@ class FeaturePlan:
         )
         held = window.held[column] if window.any_held else None
         role = self.roles[group.role]
-        results, share = self._results(rows, where, held, group, length, role)
-        for name, feature in group.aggregates:
-            sheet.values[:, feature] = results[name].reshape(shape)
-        for _, feature in group.aggregates:
-            sheet.shared(feature, share.reshape(shape))
-            if not seen.calm:
-                sheet.lack(feature, ~seen.exists[pick].reshape(shape))
-            if held is not None and sheet.stale is not None:
-                unvouched = sheet.stale[:, feature] & held.reshape(shape)
+        share = np.empty(len(column))
+        for piece in pieces(
+            window, where, held, group, length, (rows.asset, role), self._scratch
+        ):
+            fill(sheet, group, piece, window, self._scratch)
+            share[slice(None) if piece.place is None else piece.place] = piece.share
+        if np.count_nonzero(share < 1.0):
+            for feature, position in group.cells():
+                sheet.shared(feature, share.reshape(shape)[:, position])
+        if not seen.calm:
+            absent = ~seen.exists[pick].reshape(shape)
+            for feature, position in group.cells():
+                sheet.lack(feature, absent[:, position])
+        if held is not None and sheet.stale is not None:
+            lasting = held.reshape(shape)
+            for feature, position in group.cells():
+                unvouched = sheet.stale[:, feature] & lasting[:, position]
                 sheet.lack(feature, unvouched)
         self._doubts(rows, group, where, held, pick)
 
@@ -215,49 +223,10 @@ class FeaturePlan:
             return
         doubted = spans.any_uncertain(rows.window, where, held, group.period)
         doubted = (doubted | short | rows.seen.bad[pick]).reshape(shape)
-        for _, feature in group.aggregates:
-            rows.sheet.doubt(feature, doubted)
+        for feature, position in group.cells():
+            rows.sheet.doubt(feature, doubted[:, position])
         if cut_short:
             rows.sheet.cut_short |= short.reshape(shape).any(axis=1)
-
-    def _results(
-        self,
-        rows: _Rows,
-        where: spans.Cut,
-        held: Mask | None,
-        group: Group,
-        length: int | I64,
-        role: I64,
-    ) -> tuple[dict[str, F64], F64]:
-        """Every aggregate of a group and the share of its input, per column."""
-        window, scratch, stamps = rows.window, self._scratch, group.stamps
-        names = [name for name, _ in group.aggregates]
-        seconds = length / NANOSECONDS
-        if held is None or not np.count_nonzero(held):
-            span = spans.even(
-                window, where, scratch, stamps=stamps, rows=(rows.asset, role)
-            )
-            share = _share(span.count, seconds * group.rate)
-            return {name: BY_NAME[name](span) for name in names}, share
-        results = {name: np.empty(len(held)) for name in names}
-        shares = np.empty(len(held))
-        for kind in (False, True):
-            mine = held == kind
-            if not np.count_nonzero(mine):
-                continue
-            part = where if mine.all() else where.of(mine)
-            each = seconds if isinstance(seconds, float) else seconds[mine]
-            if kind:
-                lasting = spans.held(window, part, group.period, scratch, stamps=stamps)
-                shares[mine] = _share(np.nan_to_num(lasting.mass), each)
-                for name in names:
-                    results[name][mine] = BY_NAME[name](lasting)
-            else:
-                span = spans.even(window, part, scratch, stamps=stamps, rows=None)
-                shares[mine] = _share(span.count, each * group.rate)
-                for name in names:
-                    results[name][mine] = BY_NAME[name](span)
-        return results, shares
 
 
 def _length(group: Group, at: I64, start: I64 | None) -> int | I64:
@@ -278,11 +247,3 @@ def _ages(window: Window, seen: Newest, at: I64, alive: I64 | None) -> I64:
     vouched = at if alive is None else np.minimum(alive[seen.column], at)
     known = np.where(seen.bad, seen.until, np.maximum(seen.time, vouched))
     return at - np.where(held, known, seen.time)
-
-
-def _share(found: F64, expected: float | F64) -> F64:
-    if isinstance(expected, float):
-        return np.minimum(found / expected, 1.0)
-    share = np.zeros_like(found)
-    np.divide(found, expected, out=share, where=expected > 0)
-    return np.minimum(share, 1.0)

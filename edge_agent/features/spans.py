@@ -42,7 +42,7 @@ class Cut:
     bound: I64
     at: I64
 
-    def of(self, select: Mask) -> Cut:
+    def of(self, select: Mask | I64) -> Cut:
         """Some of the columns."""
         parts = (self.column, self.low, self.start, self.end, self.bound, self.at)
         return Cut(*(part[select] for part in parts))
@@ -95,7 +95,6 @@ def even(
     count = max(int(length.max(initial=1)), 1)
     if np.count_nonzero(window.last_bad[where.column] >= where.start):
         return _without_bad(window, where, count, scratch, stamps=stamps)
-    place: I64 | None = None
     values = _together(window, where, count, rows, scratch)
     if values is None:
         place = _places(window, where, where.start, count, scratch)
@@ -106,12 +105,14 @@ def even(
     if whole < count:
         inside = np.arange(whole, count)[:, None] < length[None, :]
         values[whole:][~inside] = 0.0
-    centre: F64 | None = None
-    if stamps:
-        if place is None:
-            place = _places(window, where, where.start, count, scratch)
-        centre = _before(window, place, where.at, scratch)
+    centre = centres(window, where, count, scratch) if stamps else None
     return EvenSpan(values, length.astype(np.float64), whole, inside, scratch, centre)
+
+
+def centres(window: Window, where: Cut, count: int, scratch: Scratch) -> F64:
+    """Seconds from the row's time of ``count`` values from each window's first on."""
+    place = _places(window, where, where.start, count, scratch)
+    return _before(window, place, where.at, scratch)
 
 
 def _together(
