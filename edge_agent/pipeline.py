@@ -218,9 +218,8 @@ def _score_record(
 ) -> ScoreRecord:
     rows, scores, count = judged.rows, judged.scores, len(send)
     no_score, score = scores.no_score[send], scores.score[send]
-    rung = np.full(count, pipeline.fallback, np.uint8)
+    alarm, rung = judged.after[send], np.full(count, pipeline.fallback, np.uint8)
     rung[no_score != _SCORED] = Fallback.NO_SCORE
-    alarm = judged.after[send]
     severity = np.zeros(count, np.int32)
     if np.count_nonzero(alarm):
         active = alarm == _ACTIVE
@@ -247,6 +246,7 @@ def _score_record(
         inputs_total=rows.values.shape[1],
         part=tuple(rows.part[i] for i in send) if rows.part else (),
         reason=why.sentence,
+        label=scores.named(send),
     )
 
 

@@ -96,6 +96,8 @@ class ScoreRecord:
         inputs_good: int16[n] features that were good, of ``inputs_total``.
         part: part ids, one a row, for `on: cycle`; empty otherwise.
         reason: one sentence a row, empty string when calm.
+        label: the likeliest class of each row, empty string where there is none;
+            empty for a model without classes.
     """
 
     info: PipelineInfo
@@ -119,6 +121,7 @@ class ScoreRecord:
     inputs_total: int
     part: tuple[str, ...] = ()
     reason: tuple[str, ...] = ()
+    label: tuple[str, ...] = ()
     kind: RecordClass = RecordClass.SCORE
 
     def __len__(self) -> int:

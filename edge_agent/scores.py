@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.records import NoScore
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.samples import F64, I32, U8
+    from edge_agent.samples import F64, I32, I64, U8
 
     F32 = NDArray[np.float32]
 
@@ -26,6 +28,7 @@ class Scores:
             where unknown; None when the model does not tell.
         probabilities: float64[n, classes], NaN where unknown; None for a model without
             classes.
+        classes: their names.
         error: what the runtime said when the call failed, else empty.
     """
 
@@ -33,6 +36,7 @@ class Scores:
     no_score: U8
     contributions: F32 | None = None
     probabilities: F64 | None = None
+    classes: tuple[str, ...] = ()
     error: str = ""
 
     def labels(self) -> I32:
@@ -43,3 +47,10 @@ class Scores:
         known = np.isfinite(table.sum(axis=1))
         best = np.argmax(np.where(known[:, None], table, 0.0), axis=1)
         return np.where(known, best, -1).astype(np.int32)
+
+    def named(self, rows: I64) -> tuple[str, ...]:
+        """The likeliest class of some rows, empty where there is no score."""
+        if not self.classes:
+            return ()
+        label = np.where(self.no_score == NoScore.NONE, self.labels(), -1)[rows]
+        return tuple(self.classes[i] if i >= 0 else "" for i in label.tolist())

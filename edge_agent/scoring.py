@@ -121,7 +121,7 @@ class OnnxScorer:
             no_score[~sound] = NoScore.MODEL_NAN
         if parts is not None and not np.isfinite(parts).all():
             parts = np.nan_to_num(parts, nan=0.0, posinf=0.0, neginf=0.0)
-        return Scores(score, no_score, parts, probabilities)
+        return Scores(score, no_score, parts, probabilities, self.classes)
 
     def _run(self, rows: F32, plan: BatchPlan) -> dict[str, NDArray[Any]]:
         parts: list[list[NDArray[Any]]] = []
@@ -164,6 +164,7 @@ class OnnxScorer:
             np.full(rows, why, np.uint8),
             np.zeros((rows, self.features), np.float32) if told else None,
             np.full((rows, len(self.classes)), np.nan) if self.classes else None,
+            self.classes,
             error,
         )
 

@@ -86,8 +86,10 @@ def replay(loaded: Loaded, batch: SampleBatch, out: TextIO) -> dict[str, int]:
     def observe(pipeline: Pipeline, rows: FeatureRows, scores: Scores) -> None:
         found["rows"] += len(rows)
         found["without_score"] += int((scores.no_score != NoScore.NONE).sum())
+        labels = scores.named(np.arange(len(rows)))
         for row in range(len(rows)):
-            line(_score_line(pipeline, rows, scores, row))
+            label = labels[row] if labels else ""
+            line({**_score_line(pipeline, rows, scores, row), "label": label})
 
     def submit(records: Sequence[Record], _: object) -> None:
         for record in records:

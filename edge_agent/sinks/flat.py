@@ -172,6 +172,7 @@ class FlatProfile:
             inputs_good=np.zeros(count, np.int16),
             completeness=np.zeros(count),
             reason=("agent stopped",) * count,
+            label=(),
         )
         writer = self._writer(record.info)
         return writer.frames(last, gone, slice(None), old=False)

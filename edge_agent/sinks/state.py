@@ -62,7 +62,7 @@ _KEYS = (
         for place in range(1, TOPS + 1)
         for what in ("tag", "value", "usual", "share")
     ),
-    *("part", "model", "model_version", "model_sha8", "fallback"),
+    *("part", "label", "model", "model_version", "model_sha8", "fallback"),
     *("inputs_good", "inputs_total", "boot", "seq", "hist"),
 )
 #: Kept at most; few differ in practice.
@@ -130,6 +130,7 @@ class StateWriter:
             "seq": [b"%d" % seq for seq in range(start, start + len(ms))],
             **_texts("reason", record.reason, rows),
             **_texts("part", record.part, rows),
+            **_texts("label", record.label, rows),
             **self._tops(record, rows),
         }
         # what is the same in every row goes into the template, which is kept

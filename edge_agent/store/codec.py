@@ -52,6 +52,7 @@ _COLUMNS: tuple[tuple[str, str, int], ...] = (
     ("no_score", "u1", 1),
     ("fallback", "u1", 1),
 )
+_TEXTS = ("part", "reason", "label")
 _SCORE, _ALARM, _EVENT, _LOSS = b"S", b"A", b"E", b"L"
 _PREFIX = 8  # one letter, three spare bytes, header length: columns stay aligned
 
@@ -63,6 +64,7 @@ class _ScoreHeader(msgspec.Struct, array_like=True):
     kind: int
     part: tuple[str, ...]
     reason: tuple[str, ...]
+    label: tuple[str, ...] = ()
 
 
 class _Alarm(msgspec.Struct, array_like=True):
@@ -147,7 +149,7 @@ def span_of(record: Record) -> tuple[int, int]:
 def size_of(record: Record) -> int:
     """Bytes a record will take, closely enough to bound memory by."""
     if isinstance(record, ScoreRecord):
-        texts = sum(map(len, record.reason)) + sum(map(len, record.part))
+        texts = sum(map(len, record.reason + record.part + record.label))
         return 64 + 170 * len(record) + texts
     return 300
 
@@ -155,13 +157,11 @@ def size_of(record: Record) -> int:
 def take(record: ScoreRecord, rows: Sequence[int]) -> ScoreRecord:
     """Some rows of a score record."""
     picked = list(rows)
-    columns = {name: getattr(record, name)[picked] for name, _, _ in _COLUMNS}
-    return replace(
-        record,
-        part=tuple(record.part[i] for i in picked) if record.part else (),
-        reason=tuple(record.reason[i] for i in picked) if record.reason else (),
-        **columns,
-    )
+    found = {name: getattr(record, name)[picked] for name, _, _ in _COLUMNS}
+    for name in _TEXTS:
+        words = getattr(record, name)
+        found[name] = tuple(words[i] for i in picked) if words else ()
+    return replace(record, **found)
 
 
 def encode(record: Record) -> bytes:
@@ -227,8 +227,7 @@ def _encode_score(record: ScoreRecord) -> bytes:
             len(record),
             record.inputs_total,
             int(record.kind),
-            tuple(map(text, record.part)),
-            tuple(map(text, record.reason)),
+            *(tuple(map(text, getattr(record, name))) for name in _TEXTS),
         )
     )
     columns = [
@@ -254,6 +253,7 @@ def _decode_score(body: bytes, info: Callable[[bytes], PipelineInfo]) -> ScoreRe
         kind=RecordClass(header.kind),
         part=header.part,
         reason=header.reason,
+        label=header.label,
         **columns,
     )
 

@@ -302,6 +302,7 @@ def test_a_quality_model_gives_labels_and_a_complement_score(tmp_path: Path) -> 
 
     assert [scorer.classes[i] for i in found.labels()[:2]] == ["scratch", "good"]
     assert found.labels()[2] == -1
+    assert found.named(np.array([2, 0])) == ("", "scratch")
     assert found.score[0] > 0.9
     assert found.score[1] < 0.1
     assert np.isnan(found.score[2])

@@ -114,7 +114,7 @@ def test_a_calm_score_as_scada_sees_it() -> None:
         b'"top1_tag":"","top1_value":0.0,"top1_usual":"","top1_share":0.0,'
         b'"top2_tag":"","top2_value":0.0,"top2_usual":"","top2_share":0.0,'
         b'"top3_tag":"","top3_value":0.0,"top3_usual":"","top3_share":0.0,'
-        b'"part":"","model":"pump-anomaly","model_version":"3",'
+        b'"part":"","label":"","model":"pump-anomaly","model_version":"3",'
         b'"model_sha8":"0123abcd","fallback":"model","inputs_good":2,'
         b'"inputs_total":2,"boot":1,"seq":1,"hist":false}'
     )

@@ -66,6 +66,7 @@ def score_records(draw: st.DrawFn) -> ScoreRecord:
         inputs_total=20,
         part=draw(st.one_of(st.just(()), texts)),
         reason=draw(st.one_of(st.just(()), texts)),
+        label=draw(st.one_of(st.just(()), texts)),
     )
 
 
