@@ -66,11 +66,14 @@ def run(arguments: argparse.Namespace) -> int:
 def _perform(arguments: argparse.Namespace) -> int:
     import msgspec
 
+    from edge_agent.demo.children import DemoFailed
     from edge_agent.demo.outcome import in_words, outcome, passed
     from edge_agent.demo.show import Show
 
     out = sys.stderr if arguments.json else sys.stdout
     drawn = find_spec("rich") is not None
+    if arguments.picture and not drawn:
+        raise DemoFailed("--picture needs rich: install the extra edge-agent[demo]")
     viewed = drawn and not arguments.json and sys.stdout.isatty()
 
     def tell(line: str) -> None:

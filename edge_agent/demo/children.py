@@ -7,6 +7,10 @@ are ended in order.
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import errno
+import os
+import secrets
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _LAST_LINES = 15
+_FIRST_PORT, _PORTS, _TRIES = 20_000, 12_000, 100
 
 
 class DemoFailed(Exception):
@@ -55,7 +60,6 @@ class Child:
             DemoFailed: the program cannot be started.
         """
         pipe = asyncio.subprocess.PIPE if self._talks else None
-        self._expected = False
         with self._path.open("ab") as log:
             try:
                 self._process = await asyncio.create_subprocess_exec(
@@ -63,10 +67,13 @@ class Child:
                     stdin=pipe or asyncio.subprocess.DEVNULL,
                     stdout=pipe or log,
                     stderr=log,
+                    # what libraries leave in the temporary folder goes with ours
+                    env={**os.environ, "TMPDIR": str(self._path.parent)},
                     start_new_session=True,
                 )
             except OSError as error:
                 raise DemoFailed(f"cannot start {self._words[0]}: {error}") from error
+        self._expected = False
 
     def tell(self, line: bytes) -> None:
         """Write a line to its stdin; nothing happens when it is not running."""
@@ -98,7 +105,8 @@ class Child:
             return 0
         self._expected = True
         if process.returncode is None:
-            process.send_signal(number)
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
             try:
                 async with asyncio.timeout(patience):
                     await process.wait()
@@ -130,10 +138,25 @@ class Child:
 
 
 def free_port() -> int:
-    """A TCP port of the loopback that nobody listens on at the moment."""
-    with socket.socket() as listener:
-        listener.bind((HOST, 0))
-        return int(listener.getsockname()[1])
+    """A TCP port of the loopback that nobody listens on at the moment.
+
+    Below those the system gives to outgoing connections: a server that is away for a
+    while must find its port free again.
+
+    Raises:
+        DemoFailed: there is none.
+    """
+    for _ in range(_TRIES):
+        port = _FIRST_PORT + secrets.randbelow(_PORTS)
+        with socket.socket() as listener:
+            try:
+                listener.bind((HOST, port))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+            else:
+                return port
+    raise DemoFailed("no TCP port is free")
 
 
 async def listening(port: int, child: Child, within: float = 20.0) -> None:

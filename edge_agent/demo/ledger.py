@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from edge_agent.demo.equipment import SENSOR_FAULTS
 from edge_agent.samples import NANOSECONDS
 
@@ -158,7 +160,7 @@ class Ledger:
         elif kind == "events" and message["event"].startswith("alarm ") and fresh:
             self._alarm(message)
         elif kind == "events" and message["event"] == "records lost" and fresh:
-            self.reported_lost += int(message.get("count", 1))
+            self.reported_lost += int(msgspec.json.decode(message["details"])["count"])
 
     def look(self, links: Mapping[str, bool], now: int) -> None:
         """Take what the agent says of its links: up or not, by name.
@@ -182,9 +184,9 @@ class Ledger:
 
     @property
     def lost(self) -> int:
-        """Records that were made and have not arrived, or that the agent gave up."""
+        """What has not arrived, or what the agent says it lost, if that is more."""
         missing = sum(numbers.missing() for numbers in self._numbers.values())
-        return missing + self.reported_lost
+        return max(missing, self.reported_lost)
 
     @property
     def found(self) -> list[Fault]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from edge_agent.demo.show import Show
 
 _HOUR = 3600.0
+_TOLD = 20  # faults that are told in words, the last ones
 
 
 def outcome(show: Show) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def in_words(show: Show) -> list[str]:
         ),
         f"faults found: {figures['faults_found']} of {figures['faults_injected']}",
     ]
-    for fault in ledger.faults:
+    for fault in ledger.faults[-_TOLD:]:
         if fault.seconds is None:
             lines.append(f"  {fault.name}: not found")
         else:

@@ -135,8 +135,11 @@ class Show:
                     await asyncio.wait([performance])
                 for task in running:
                     task.cancel()
-        except* DemoFailed as group:
-            raise _first(group) from None
+        except BaseExceptionGroup as group:
+            failed, bugs = group.split(DemoFailed)
+            if failed is None or bugs is not None:
+                raise
+            raise _first(failed) from None
         if performance.cancelled():
             raise asyncio.CancelledError
 
@@ -271,7 +274,7 @@ def _first(group: BaseExceptionGroup[DemoFailed]) -> DemoFailed:
     error: BaseException = group
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
-    assert isinstance(error, DemoFailed)  # noqa: S101 - except* saw to it
+    assert isinstance(error, DemoFailed)  # noqa: S101 - split() saw to it
     return error
 
 

@@ -112,6 +112,9 @@ class Stage:
                 f"the agent's links are not up after {_STARTING:g} s: {down};"
                 f" {self._agent.failure()}"
             ) from None
+        for name, of in self.status["pipelines"].items():
+            if of["error"]:
+                raise DemoFailed(f"pipeline {name} has no model: {of['error']}")
 
     async def stop_agent(self) -> int:
         """SIGTERM, as systemd does; returns the exit code."""

@@ -38,6 +38,7 @@ _NEAR = 0.6  # part of the threshold from which a score is worth a look
 _NAMES = {PLC: "PLC, OPC UA", "monitor": "monitor, MQTT", SCADA: "SCADA, MQTT"}
 _FRAME = 0.25  # seconds between two pictures
 _PICTURE = (100, 40)
+_RECENT = 12  # faults that are shown
 _OLD = 4.0  # seconds after which SCADA no longer shows a score
 
 
@@ -243,7 +244,7 @@ def _alarms(show: Show) -> RenderableType:
 
 
 def _faults(show: Show) -> RenderableType:
-    faults = show.ledger.faults[::-1]
+    faults = show.ledger.faults[: -_RECENT - 1 : -1]
     if not faults:
         return Text("nothing yet", "dim")
     table = Table.grid(padding=(0, 1))
