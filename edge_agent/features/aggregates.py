@@ -94,6 +94,8 @@ class EvenSpan:
 
     @cached_property
     def _number(self) -> F64:
+        if self.whole:
+            return self.count
         return np.where(self.count > 0, self.count, np.nan)
 
     @cached_property

@@ -25,19 +25,12 @@ class Part:
     Attributes:
         position: int64[p] which of the group's roles, ascending; None for all.
         aggregates: each with the features it gives, to write to and as int64[p].
+        stamps: whether an aggregate needs the stamps.
     """
 
     position: I64 | None
     aggregates: tuple[tuple[str, slice | I64, I64], ...]
-
-    @property
-    def stamps(self) -> bool:
-        """Whether an aggregate needs the stamps."""
-        return any(name == "slope" for name, _, _ in self.aggregates)
-
-    def width(self, all_of: int) -> int:
-        """How many roles, of a group of so many."""
-        return all_of if self.position is None else len(self.position)
+    stamps: bool
 
     def columns(self, rows: int, width: int) -> I64:
         """Which of the columns of a group ``width`` roles wide, row by row."""
@@ -56,17 +49,16 @@ class Group:
         rate: expected values per second.
         role: int64[r] positions among the plan's roles.
         parts: what is made from all the roles, then from some of them.
+        stamps: whether an aggregate needs the stamps.
+        period: ns between two expected values.
     """
 
     window: int | None
     rate: float
     role: I64
     parts: tuple[Part, ...]
-
-    @property
-    def stamps(self) -> bool:
-        """Whether an aggregate needs the stamps."""
-        return any(part.stamps for part in self.parts)
+    stamps: bool
+    period: int
 
     def cells(self) -> Iterator[tuple[slice | I64, slice | I64]]:
         """Features, and which of the group's roles they are made from."""
@@ -74,11 +66,6 @@ class Group:
             position = slice(None) if part.position is None else part.position
             for _, feature, _ in part.aggregates:
                 yield feature, position
-
-    @property
-    def period(self) -> int:
-        """Ns between two expected values."""
-        return nanoseconds(1 / self.rate)
 
 
 def grouped(specs: Sequence[FeatureSpec], position: I64) -> tuple[Group, ...]:
@@ -102,31 +89,37 @@ def grouped(specs: Sequence[FeatureSpec], position: I64) -> tuple[Group, ...]:
         roles = tuple(sorted(features))
         column = np.array([features[r] for r in roles], np.int64)
         shared.setdefault((length, rate, roles), []).append(
-            (aggregate, _run(column), column)
+            (aggregate, side_by_side(column), column)
         )
     for length, rate, aggregate, role, feature in twice:
         column = np.array([feature], np.int64)
         shared.setdefault((length, rate, (role,)), []).append(
-            (aggregate, _run(column), column)
+            (aggregate, side_by_side(column), column)
         )
     return tuple(
-        Group(
-            None if key[0] is None else nanoseconds(key[0]),
-            key[1],
-            np.array(key[2], np.int64),
-            tuple(_part(key, k, shared[k]) for k in (key, *inner)),
-        )
+        _group(key, [_part(key, k, shared[k]) for k in (key, *inner)])
         for key, inner in _widest(shared).items()
+    )
+
+
+def _group(key: _Key, parts: Sequence[Part]) -> Group:
+    length, rate, roles = key
+    return Group(
+        None if length is None else nanoseconds(length),
+        rate,
+        np.array(roles, np.int64),
+        tuple(parts),
+        any(part.stamps for part in parts),
+        nanoseconds(1 / rate),
     )
 
 
 def _part(
     outer: _Key, key: _Key, aggregates: Sequence[tuple[str, slice | I64, I64]]
 ) -> Part:
-    if key == outer:
-        return Part(None, tuple(aggregates))
-    position = np.searchsorted(outer[2], key[2])
-    return Part(position.astype(np.int64), tuple(aggregates))
+    position = np.searchsorted(outer[2], key[2]).astype(np.int64)
+    stamps = any(name == "slope" for name, _, _ in aggregates)
+    return Part(None if key == outer else position, tuple(aggregates), stamps)
 
 
 def _widest(keys: Iterable[_Key]) -> dict[_Key, list[_Key]]:
@@ -163,7 +156,7 @@ def role_of(spec: FeatureSpec, kind: AssetType) -> int:
     return role
 
 
-def _run(column: I64) -> slice | I64:
+def side_by_side(column: I64) -> slice | I64:
     """Columns side by side are written as a slice, which is cheaper."""
     if (np.diff(column) == 1).all():
         return slice(int(column[0]), int(column[-1]) + 1)

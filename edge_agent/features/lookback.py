@@ -67,9 +67,10 @@ def after(
     """
     place = np.minimum(np.maximum(guess, low), high)
     down, up = _misses(window, column, bound, low, high, place)
-    left = np.flatnonzero(down | up)
-    if len(left) == 0:
+    wrong = down | up
+    if not np.count_nonzero(wrong):
         return place
+    left = np.flatnonzero(wrong)
     column, bound, low, high = column[left], bound[left], low[left], high[left]
     near = place[left] + up[left] - down[left]
     for _ in range(_WALK):
@@ -86,8 +87,8 @@ def _misses(
     window: Window, column: I64, bound: I64, low: I64, high: I64, place: I64
 ) -> tuple[Mask, Mask]:
     here = slot(window, column, place)
-    back = slot(window, column, place - 1)
-    down = window.times.take(back) > bound
+    # one slot back; before the first lies the last
+    down = window.times.take(here - window.columns, mode="wrap") > bound
     down &= place > low
     up = window.times.take(here) <= bound
     up &= place < high

@@ -45,14 +45,18 @@ class Piece:
     span: Span
     share: F64
 
-    def of(self, part: Part, rows: int, width: int) -> tuple[I64, I64]:
-        """Which of the piece's columns a part reads, and which of its own they are."""
-        columns = part.columns(rows, width)
+    def of(self, columns: I64, of: int) -> tuple[I64, I64]:
+        """Which of its columns are among some of the group's, and as the how manieth.
+
+        Args:
+            columns: int64[k] some of the group's.
+            of: columns the group has.
+        """
         if self.place is None:
             return columns, np.arange(len(columns))
-        own = np.full(rows * width, -1)
-        own[columns] = np.arange(len(columns))
-        mine = own[self.place]
+        order = np.full(of, -1)
+        order[columns] = np.arange(len(columns))
+        mine = order[self.place]
         read = np.flatnonzero(mine >= 0)
         return read, mine[read]
 
@@ -79,8 +83,7 @@ def pieces(
     """
     seconds = length / NANOSECONDS
     stamps = group.parts[0].stamps
-    count = 0 if held is None else np.count_nonzero(held)
-    if held is None or not count:
+    if held is None or not np.count_nonzero(held):
         span = spans.even(window, where, scratch, stamps=stamps, rows=rows)
         yield Piece(None, where, span, _share(span.count, seconds * group.rate))
         return
@@ -109,18 +112,18 @@ def fill(
     """Write a piece's share of the group's features."""
     rows, width = len(sheet.values), len(group.role)
     for part in group.parts:
-        span = piece.span
-        if part.position is None and piece.place is None:
-            for name, feature, _ in part.aggregates:
-                table = BY_NAME[name](span).reshape(rows, width)
-                sheet.values[:, feature] = table
-            continue
-        read, own = piece.of(part, rows, width)
+        columns = part.columns(rows, width)
+        read, own = piece.of(columns, rows * width)
         if not len(read):
             continue
+        span = piece.span
         if part.position is not None:
             span = narrowed(window, piece.where, span, read, scratch, part)
-        row, column = np.divmod(own, part.width(width))
+        if piece.place is None:
+            for name, feature, _ in part.aggregates:
+                sheet.values[:, feature] = BY_NAME[name](span).reshape(rows, -1)
+            continue
+        row, column = np.divmod(own, len(columns) // rows)
         for name, _, features in part.aggregates:
             sheet.values[row, features[column]] = BY_NAME[name](span)
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from edge_agent.features import spans
 from edge_agent.features.feature_rows import FeatureRows, joined
-from edge_agent.features.grouping import Group, grouped, role_of
+from edge_agent.features.grouping import Group, grouped, role_of, side_by_side
 from edge_agent.features.lookback import Newest, newest
 from edge_agent.features.pieces import fill, pieces
 from edge_agent.features.scratch import Scratch
@@ -80,8 +80,13 @@ class FeaturePlan:
         self.roles: I64 = np.unique(of_spec)
         self._position: I64 = np.searchsorted(self.roles, of_spec)
         self._limits = Limits.of(self.specs, self._position)
-        self._last = [i for i, s in enumerate(specs) if s.aggregate == "last"]
+        self._column: I64 = (
+            np.arange(len(kind.assets))[:, None] * len(kind.tags) + self.roles
+        )
+        last = [i for i, s in enumerate(specs) if s.aggregate == "last"]
+        self._last = side_by_side(np.array(last, np.int64)) if last else None
         self._age = [i for i, s in enumerate(specs) if s.aggregate == "age"]
+        self._instant = last + self._age
         self._groups = grouped(self.specs, self._position)
         self._scratch = Scratch()
         self._hinted: Window | None = None
@@ -146,8 +151,8 @@ class FeaturePlan:
         alive: I64 | None,
     ) -> _Rows:
         wide = asset.astype(np.int64)
-        column = (wide[:, None] * window.roles + self.roles).reshape(-1)
-        at_each = np.repeat(at, len(self.roles))
+        column = self._column.take(wide, axis=0).reshape(-1)
+        at_each = at.repeat(len(self.roles))
         seen = newest(window, column, at_each)
         age = _ages(window, seen, at_each, alive)
         if not seen.calm:
@@ -158,7 +163,7 @@ class FeaturePlan:
 
     def _instants(self, rows: _Rows) -> None:
         sheet, seen, shape = rows.sheet, rows.seen, rows.age.shape
-        if self._last:
+        if self._last is not None:
             position = self._position[self._last]
             sheet.values[:, self._last] = seen.value.reshape(shape)[:, position]
             if sheet.stale is not None:
@@ -168,9 +173,8 @@ class FeaturePlan:
             seconds = np.where(age == _FOREVER, np.nan, age / NANOSECONDS)
             sheet.values[:, self._age] = seconds
         if not seen.calm:
-            instant = self._last + self._age
-            doubted = seen.doubted.reshape(shape)[:, self._position[instant]]
-            sheet.doubt(instant, doubted)
+            doubted = seen.doubted.reshape(shape)[:, self._position[self._instant]]
+            sheet.doubt(self._instant, doubted)
 
     def _windowed(self, rows: _Rows, group: Group, hint: I64) -> None:
         window, seen, sheet = rows.window, rows.seen, rows.sheet

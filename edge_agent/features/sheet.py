@@ -140,21 +140,23 @@ class Sheet:
             never: the age of a tag that never had a value.
         """
         rows, width = self._shape
-        gone: Mask = np.logical_not(np.isfinite(self.values))
+        gone: Mask = np.isfinite(self.values)
+        np.logical_not(gone, out=gone)
         if self._lacking is not None:
             gone |= self._lacking
         missing: U8 = np.zeros(self._shape, np.uint8)
         valid: Mask = np.ones(rows, bool)
         quality: U8 = np.zeros(rows, np.uint8)
         good = np.full(rows, width, np.int16)
-        if np.count_nonzero(gone):
+        lacking = np.count_nonzero(gone)
+        if lacking:
             missing[gone] = self._reasons(window, at, start, seen)[gone]
             self.values[gone] = np.nan
             valid = np.logical_not(gone.any(axis=1))
             if self._share is None:
                 self._share = np.ones(self._shape)
             self._share[gone & self._limits.instant] = 0.0
-        if self._doubted is not None or not valid.all():
+        if self._doubted is not None or lacking:
             doubted = gone if self._doubted is None else self._doubted & ~gone
             worst = np.where(doubted.any(axis=1), Quality.UNCERTAIN, Quality.GOOD)
             quality = np.where(valid, worst, Quality.BAD).astype(np.uint8)
