@@ -173,6 +173,12 @@ class Inbox:
     def _joined(self, chunks: list[_Chunk]) -> SampleBatch:
         if not chunks:
             return SampleBatch.of([], [], [])
+        if len(chunks) == 1:
+            one = chunks[0]
+            received = np.full(len(one.tag), one.received, np.int64)
+            return SampleBatch(
+                one.tag, one.time, one.value, one.quality, received, one.texts
+            )
         texts: list[str] = []
         values: list[F64] = []
         for chunk in chunks:

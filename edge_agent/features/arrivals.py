@@ -51,14 +51,16 @@ class Arrivals:
 
     @cached_property
     def _edges(self) -> NDArray[np.intp]:
-        changed = (self.time[1:] != self.time[:-1]) | (
-            self.received[1:] != self.received[:-1]
-        )
-        return np.append(np.flatnonzero(changed) + 1, len(self))
+        time, received = self.time, self.received
+        last = np.ones(len(time), bool)
+        np.not_equal(time[1:], time[:-1], out=last[:-1])
+        last[:-1] |= received[1:] != received[:-1]
+        return np.flatnonzero(last) + 1
 
     def past(self, sample: I64) -> I64:
         """First sample behind each given one with another stamp or instant."""
-        edge: I64 = self._edges[np.searchsorted(self._edges, sample, side="right")]
+        edges = self._edges
+        edge: I64 = edges[edges.searchsorted(sample, side="right")]
         return edge
 
     def seen_at(self, moment: int) -> int:

@@ -98,17 +98,22 @@ class RowBuilder:
         arrivals = self._sorter.arrivals(batch)
         dues = [trigger.due(arrivals, now) for _, trigger in self.pipelines]
         vouched = None
-        if alive is not None and self._source is not None:
+        if alive is not None and self._source is not None and self.window.any_held:
             vouched = alive[self._source]
         done: list[list[FeatureRows]] = [[] for _ in dues]
         counts, low, made = IngestCounts(), 0, -1
         for high in self._steps(arrivals, dues):
             if high > low:
-                counts += self.window.ingest(arrivals.batch.take(slice(low, high)))
+                whole = high - low == len(arrivals)
+                batch = arrivals.batch
+                batch = batch if whole else batch.take(slice(low, high))
+                counts += self.window.ingest(batch)
             for due, (plan, _), rows in zip(dues, self.pipelines, done, strict=True):
-                closed = (due.seen > made) & (due.seen <= high)
-                if closed.any():
-                    rows.append(_computed(plan, self.window, due, closed, vouched))
+                closed = due.seen <= high
+                closed &= due.seen > made
+                if count := np.count_nonzero(closed):
+                    part = due if count == len(due) else _of(due, closed)
+                    rows.append(_computed(plan, self.window, part, vouched))
             low = made = high
         return Turned(
             tuple(
@@ -120,12 +125,12 @@ class RowBuilder:
 
     def _steps(self, arrivals: Arrivals, dues: list[Due]) -> list[int]:
         """Where the arrivals are cut: rows up to a cut are made before what follows."""
-        column = arrivals.asset * self.window.roles + arrivals.role
         cuts: set[int] = set()
         for due in dues:
             if len(due) and len(arrivals):
                 cuts.update(_torn(arrivals, due))
         if len(arrivals) > self._room:
+            column = arrivals.asset * self.window.roles + arrivals.role
             most = np.bincount(column).max(initial=0)
             if most > self._room:
                 cuts.update(_crowded(column, self._room))
@@ -134,8 +139,10 @@ class RowBuilder:
 
 def _torn(arrivals: Arrivals, due: Due) -> list[int]:
     """Cuts that keep samples out of rows that closed before they arrived."""
-    behind = np.minimum.accumulate(arrivals.time[::-1])[::-1]
     open_end = due.seen < len(arrivals)
+    if not np.count_nonzero(open_end):
+        return []
+    behind = np.minimum.accumulate(arrivals.time[::-1])[::-1]
     if not np.count_nonzero(behind[due.seen[open_end]] <= due.at[open_end]):
         return []
     newest = np.full(int(arrivals.asset.max()) + 1, np.iinfo(np.int64).min)
@@ -182,15 +189,22 @@ def _crowded(column: I64, room: int) -> list[int]:
     return cuts
 
 
+def _of(due: Due, which: Mask) -> Due:
+    return replace(
+        due,
+        asset=due.asset[which],
+        at=due.at[which],
+        seen=due.seen[which],
+        start=None if due.start is None else due.start[which],
+        part=tuple(due.part[i] for i in np.flatnonzero(which)) if due.part else (),
+    )
+
+
 def _computed(
-    plan: FeaturePlan, window: Window, due: Due, which: Mask, alive: I64 | None
+    plan: FeaturePlan, window: Window, due: Due, alive: I64 | None
 ) -> FeatureRows:
-    start = None if due.start is None else due.start[which]
-    rows = plan.compute(window, due.asset[which], due.at[which], start, alive)
-    if not due.part:
-        return rows
-    names = tuple(due.part[i] for i in np.flatnonzero(which))
-    return replace(rows, part=names)
+    rows = plan.compute(window, due.asset, due.at, due.start, alive)
+    return replace(rows, part=due.part) if due.part else rows
 
 
 def _none(plan: FeaturePlan, window: Window) -> FeatureRows:

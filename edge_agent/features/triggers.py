@@ -163,21 +163,24 @@ class OnUpdate:
         pick = slice(None) if sample is None else sample
         asset, time = arrivals.asset[pick], arrivals.time[pick]
         instant = arrivals.received[pick]
-        new = time[1:] != time[:-1]
-        new |= asset[1:] != asset[:-1]
-        new |= instant[1:] != instant[:-1]
-        first = np.append(0, np.flatnonzero(new) + 1)
+        new = np.ones(len(asset), bool)
+        np.not_equal(time[1:], time[:-1], out=new[1:])
+        new[1:] |= asset[1:] != asset[:-1]
+        new[1:] |= instant[1:] != instant[:-1]
+        first = np.flatnonzero(new)
         arrived = np.bitwise_or.reduceat(
             gathering.bit[arrivals.role[pick]], first, axis=0
         )
         row_asset, at = asset[first], time[first]
-        if not (arrived == gathering.needed[row_asset]).all():
+        if np.count_nonzero(arrived != gathering.needed[row_asset]):
             return None
-        if not (at > gathering.closed[row_asset]).all():
+        if np.count_nonzero(at <= gathering.closed[row_asset]):
             return None
-        order = np.argsort(row_asset, kind="stable")
-        again = row_asset[order[1:]] == row_asset[order[:-1]]
-        if (again & (at[order[1:]] <= at[order[:-1]])).any():
+        order = row_asset.argsort(kind="stable")
+        ordered, stamps = row_asset[order], at[order]
+        back = ordered[1:] == ordered[:-1]
+        back &= stamps[1:] <= stamps[:-1]
+        if np.count_nonzero(back):
             return None
         gathering.closed[row_asset] = at
         first = first if sample is None else sample[first]
