@@ -123,6 +123,11 @@ def set_row(server: NodeServer, runs: list[skab.Run], row: int) -> None:
         server.set(int(run.time[row]), values)
 
 
+def reported(agent: Agent) -> int:
+    """Values the OPC UA server has sent so far."""
+    return int(agent.status()["sources"]["rig"]["samples"])
+
+
 def complete(agent: Agent, historian: Historian, rows: int) -> Callable[[], bool]:
     """All rows are scored and heard of."""
 
@@ -237,6 +242,7 @@ def test_skab_through_node_opcua(tmp_path: Path, broker: peers.Mosquitto) -> Non
             Agent(tmp_path / "agent", config) as agent,
         ):
             until(agent.connected, "links")
+            until(lambda: reported(agent) == len(runs) * len(skab.TAGS), "first row")
             play(server, runs)
             until(complete(agent, historian, rows), "all rows", 240)
             assert agent.status()["sources"]["rig"]["overflows"] == 0
