@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
 import sys
 from functools import partial
 from importlib.util import find_spec
@@ -74,11 +75,16 @@ def _perform(arguments: argparse.Namespace) -> int:
     drawn = find_spec("rich") is not None
     if arguments.picture and not drawn:
         raise DemoFailed("--picture needs rich: install the extra edge-agent[demo]")
-    viewed = drawn and not arguments.json and sys.stdout.isatty()
+    dumb = os.environ.get("TERM", "dumb") == "dumb"
+    viewed = drawn and not dumb and not arguments.json and sys.stdout.isatty()
 
     def tell(line: str) -> None:
-        if not viewed:
+        if viewed:
+            return
+        try:
             print(f"{show.elapsed:6.1f} s  {line}", file=out, flush=True)
+        except BrokenPipeError:
+            show.leave()  # nobody reads any more
 
     show = Show(_options(arguments), tell)
     beside = []

@@ -79,6 +79,7 @@ class Show:
     agent_code: int | None = None
     stage: Stage = field(init=False)
     _leave: asyncio.Event = field(default_factory=asyncio.Event)
+    _performance: asyncio.Task[None] | None = None
     _floor: Floor = field(init=False)
     _scada: Scada = field(init=False)
 
@@ -124,13 +125,21 @@ class Show:
             async with self.stage:
                 await self._watched(beside)
 
+    def leave(self) -> None:
+        """Come to an end; at once where nothing has begun, or when said twice."""
+        if self._performance is not None and (
+            self.began is None or self._leave.is_set()
+        ):
+            self._performance.cancel()
+        self._leave.set()
+
     async def _watched(
         self, beside: Iterable[Callable[[], Coroutine[Any, Any, None]]]
     ) -> None:
         try:
             async with asyncio.TaskGroup() as tasks:
-                performance = tasks.create_task(self._perform())
-                with _signals(lambda: self._stop(performance)):
+                performance = self._performance = tasks.create_task(self._perform())
+                with _signals(self.leave):
                     running = [tasks.create_task(one()) for one in beside]
                     await asyncio.wait([performance])
                 for task in running:
@@ -142,12 +151,6 @@ class Show:
             raise _first(failed) from None
         if performance.cancelled():
             raise asyncio.CancelledError
-
-    def _stop(self, performance: asyncio.Task[None]) -> None:
-        """A signal: to the curtain, or out at once when there is nothing to end."""
-        if self.began is None or self._leave.is_set():
-            performance.cancel()
-        self._leave.set()
 
     # -- the performance ------------------------------------------------------
 
@@ -201,8 +204,12 @@ class Show:
 
     async def _reached(self, at: float) -> bool:
         """Wait for a second of the script; False when it is time to leave."""
+        return await self._rested(max(at - self.elapsed, 0))
+
+    async def _rested(self, seconds: float) -> bool:
+        """Wait a while; False when it is time to leave."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(max(at - self.elapsed, 0)):
+            async with asyncio.timeout(seconds):
                 await self._leave.wait()
         return not self._leave.is_set()
 
@@ -236,7 +243,8 @@ class Show:
         self.ledger.outages.append(outage)
         self.tell(f"link: SCADA's broker is gone for {seconds:g} s")
         await self.stage.scada_broker.cut()
-        await asyncio.sleep(seconds)
+        if not await self._rested(seconds):
+            return
         await self.stage.scada_broker.start()
         outage.back = self.clock.now()
         self.tell("link: SCADA's broker is there again")
@@ -246,7 +254,8 @@ class Show:
         self.ledger.outages.append(outage)
         self.tell(f"link: the PLC restarts, {seconds:g} s without power")
         await self.stage.kill_plc()
-        await asyncio.sleep(seconds)
+        if not await self._rested(seconds):
+            return
         await self.stage.start_plc()
         outage.back = self.clock.now()
         self.tell("link: the PLC is there again")

@@ -36,6 +36,7 @@ _TALL = 38  # lines from which every pump has a line of its own
 _COLUMNS = 3
 _NEAR = 0.6  # part of the threshold from which a score is worth a look
 _NAMES = {PLC: "PLC, OPC UA", "monitor": "monitor, MQTT", SCADA: "SCADA, MQTT"}
+_PUMPS = "pumps: score against its limit ┃"
 _FRAME = 0.25  # seconds between two pictures
 _PICTURE = (100, 40)
 _RECENT = 12  # faults that are shown
@@ -46,7 +47,7 @@ def view(show: Show, height: int) -> Layout:
     """Everything, for a terminal of that height."""
     tall = height >= _TALL
     pumps = _tall(show) if tall else _compact(show)
-    lines = len(PUMPS) + 3 if tall else len(PUMPS) // _COLUMNS + 2
+    lines = 2 + (len(PUMPS) if tall else len(PUMPS) // _COLUMNS)
     page, lower, right = Layout(), Layout(), Layout()
     right.split_column(
         Layout(Panel(_faults(show), title="done to the plant"), ratio=1),
@@ -117,18 +118,6 @@ def _tall(show: Show) -> Panel:
     table = Table.grid(padding=(0, 1), expand=True)
     for width, ratio in ((6, None), (None, 3), (6, None), (10, None), (None, 2)):
         table.add_column(width=width, ratio=ratio, no_wrap=True)
-    table.add_row(
-        *(
-            Text(word, "dim")
-            for word in (
-                "pump",
-                "score, limit at the middle",
-                "",
-                "",
-                "what stands out",
-            )
-        )
-    )
     for name in PUMPS:
         pump, late = _known(show, name)
         table.add_row(
@@ -138,7 +127,7 @@ def _tall(show: Show) -> Panel:
             _quality(pump),
             Text(late or _standing_out(pump), "dim", overflow="ellipsis"),
         )
-    return Panel(table, title="pumps", padding=(0, 1))
+    return Panel(table, title=_PUMPS, padding=(0, 1))
 
 
 def _compact(show: Show) -> Panel:
@@ -154,7 +143,7 @@ def _compact(show: Show) -> Panel:
             pump, _ = _known(show, name)
             cells += [_name(name, pump), _Bar(pump), _score(pump)]
         table.add_row(*cells)
-    return Panel(table, title="pumps", padding=(0, 1))
+    return Panel(table, title=_PUMPS, padding=(0, 1))
 
 
 def _known(show: Show, name: str) -> tuple[Pump | None, str]:

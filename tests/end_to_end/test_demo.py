@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import asynccontextmanager
 from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +31,7 @@ from edge_agent.mqtt.session import MqttSession
 from tests import peers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
 MODELS = Path(__file__).resolve().parents[2] / "models"
 SECOND = 10**9
@@ -354,18 +355,12 @@ async def test_the_outcome_fails_on_what_was_not_found() -> None:
         assert any("bearing wear P-109: not found" in line for line in in_words(show))
 
 
-class shown:  # noqa: N801  reads as what it gives
+@asynccontextmanager
+async def shown() -> AsyncIterator[Show]:
     """A show that is not performed."""
-
-    async def __aenter__(self) -> Show:
-        peers.require("mosquitto")
-        options = Options(60.0, 7, MODELS, "mosquitto")
-        self.show = Show(options, lambda _: None)
-        return self.show
-
-    async def __aexit__(self, *_: object) -> None:
-        async with self.show.stage:
-            pass
+    show = Show(Options(60.0, 7, MODELS, broker.kind_at_hand()), lambda _: None)
+    async with show.stage:
+        yield show
 
 
 def busy(show: Show) -> None:
