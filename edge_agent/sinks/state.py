@@ -65,8 +65,19 @@ _KEYS = (
     *("part", "label", "model", "model_version", "model_sha8", "fallback"),
     *("inputs_good", "inputs_total", "boot", "seq", "hist"),
 )
+#: What every row says of an asset that is well.
+_CALM = {
+    "score_valid": b"true",
+    "severity": b"0",
+    "alarm": _ALARM[AlarmState.NORMAL],
+    "quality": _QUALITY[Quality.GOOD],
+    "completeness": b"1.0",
+    "no_score": _WHY[NoScore.NONE],
+}
 #: Kept at most; few differ in practice.
 _TEMPLATES, _RANGES = 100, 10_000
+#: Fewer rows are written as fast as it is found out that all is well with them.
+_WORTH_LOOKING = 4
 _TRUE, _FALSE = b"true", b"false"
 
 
@@ -107,28 +118,17 @@ class StateWriter:
     ) -> list[bytes]:
         score, start = record.score[rows], stored.seq + rows.start
         valid = (record.no_score[rows] == _SCORED) & np.isfinite(score)
-        if valid.all():
-            quality = record.quality[rows]
-        else:
-            quality = np.where(valid, record.quality[rows], np.uint8(Quality.BAD))
+        quality = record.quality[rows]
+        if np.count_nonzero(valid) < len(valid):
+            quality = np.where(valid, quality, np.uint8(Quality.BAD))
             score = np.where(valid, score, np.nan)
         ms = jsontext.milliseconds(record.at[rows], stored.offset)
         columns = {
             "ts": jsontext.dates(ms),
             "ts_ms": jsontext.whole(ms),
             "score": jsontext.floats(score),
-            "score_valid": [_TRUE if good else _FALSE for good in valid.tolist()],
-            "threshold": jsontext.floats(record.threshold[rows]),
-            "severity": jsontext.whole(record.severity[rows]),
-            "alarm": _picked(_ALARM, record.alarm[rows]),
-            "quality": _picked(_QUALITY, quality),
-            "completeness": jsontext.floats(record.completeness[rows], 0.0),
             "age": jsontext.floats(jsontext.rounded(record.age[rows], 3)),
-            "no_score": _why(record.no_score[rows], valid),
-            "fallback": _picked(_FALLBACK, record.fallback[rows]),
-            "inputs_good": jsontext.whole(record.inputs_good[rows]),
             "seq": [b"%d" % seq for seq in range(start, start + len(ms))],
-            **_texts("reason", record.reason, rows),
             **_texts("part", record.part, rows),
             **_texts("label", record.label, rows),
             **self._tops(record, rows),
@@ -139,6 +139,11 @@ class StateWriter:
             "boot": b"%d" % stored.boot,
             "hist": _TRUE if old else _FALSE,
         }
+        calm = _calm(record, rows, valid) if len(ms) >= _WORTH_LOOKING else None
+        if calm is None:
+            columns |= _judgements(record, rows, valid, quality)
+        else:
+            same |= calm
         template, order = self._template(tuple(columns), same)
         return list(
             map(template.__mod__, zip(*(columns[key] for key in order), strict=True))
@@ -193,6 +198,48 @@ class StateWriter:
                 found = known[key] = jsontext.text(words)
             made.append(found)
         return made
+
+
+def _calm(
+    record: ScoreRecord, rows: slice, valid: np.ndarray
+) -> dict[str, bytes] | None:
+    """What the rows have in common when all is well with each; None when it is not."""
+    reasons = set(record.reason[rows])
+    threshold, rung = record.threshold[rows], record.fallback[rows]
+    if len(reasons) > 1 or not len(rung):
+        return None
+    good = valid & (record.completeness[rows] == 1.0)
+    good &= record.inputs_good[rows] == record.inputs_total
+    good &= threshold == threshold[0]
+    good &= rung == rung[0]
+    flawed = (record.severity[rows], record.alarm[rows], record.quality[rows])
+    if np.count_nonzero(good) < len(good) or any(c.any() for c in flawed):
+        return None
+    reason = "".join(reasons)
+    return _CALM | {
+        "threshold": jsontext.floats(threshold[:1])[0],
+        "fallback": _FALLBACK[int(rung[0])],
+        "inputs_good": b"%d" % record.inputs_total,
+        "reason": jsontext.text(reason) if reason else _EMPTY,
+    }
+
+
+def _judgements(
+    record: ScoreRecord, rows: slice, valid: np.ndarray, quality: np.ndarray
+) -> dict[str, list[bytes]]:
+    """Columns that are the same in all calm rows."""
+    return {
+        "score_valid": [_TRUE if good else _FALSE for good in valid.tolist()],
+        "threshold": jsontext.floats(record.threshold[rows]),
+        "severity": jsontext.whole(record.severity[rows]),
+        "alarm": _picked(_ALARM, record.alarm[rows]),
+        "quality": _picked(_QUALITY, quality),
+        "completeness": jsontext.floats(record.completeness[rows], 0.0),
+        "no_score": _why(record.no_score[rows], valid),
+        "fallback": _picked(_FALLBACK, record.fallback[rows]),
+        "inputs_good": jsontext.whole(record.inputs_good[rows]),
+        **_texts("reason", record.reason, rows),
+    }
 
 
 def usual(low: float, high: float, unit: str) -> str:

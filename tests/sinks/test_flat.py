@@ -176,6 +176,46 @@ def test_parts_of_a_record_are_its_whole() -> None:
     assert [_check(frame)["seq"] for frame in whole] == list(range(5, 12))
 
 
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("quality", Quality.UNCERTAIN),
+        ("alarm", AlarmState.ACTIVE),
+        ("severity", 700),
+        ("completeness", 0.9),
+        ("inputs_good", 1),
+        ("no_score", NoScore.INPUT_BAD),
+        ("threshold", 2.25),
+        ("fallback", 1),
+        ("score", math.nan),
+        ("reason", "tag 3 far above usual"),
+    ],
+)
+def test_one_row_that_is_not_calm_is_told_among_calm_ones(
+    column: str, value: object
+) -> None:
+    """Rows all well are written by another way; no row's message depends on it."""
+    calm = replace(made.scores(8, at=NOW), reason=("normal",) * 8)
+    changed = list(getattr(calm, column))
+    changed[5] = value
+    kept = getattr(calm, column)
+    new: Any = (
+        tuple(changed) if isinstance(kept, tuple) else np.array(changed, kept.dtype)
+    )
+    odd = replace(calm, **{column: new})
+    whole, told = _sent(calm), _sent(odd)
+    profile, stored = _profile(), _stored(odd)
+    alone = [
+        frame
+        for row in range(8)
+        for frame in profile.frames(stored, row, row + 1, old=False)
+    ]
+
+    assert told == alone
+    assert [row for row in range(8) if told[row] != whole[row]] == [5]
+    assert all(map(_check, told))
+
+
 def test_alarm_is_an_event_and_a_state() -> None:
     """A transition is told once with an id that never repeats, and kept."""
     event, state = _sent(made.alarm(NOW))
