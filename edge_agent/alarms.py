@@ -48,7 +48,7 @@ __all__ = [
 ]
 
 NEVER = int(np.iinfo(np.int64).min)
-_LONG_AGO = -(2**62)
+LONG_AGO = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ class AlarmStates:
             never,
             never,
             np.zeros(assets, np.int64),
-            np.full((assets, remembered), _LONG_AGO, np.int64),
+            np.full((assets, remembered), LONG_AGO, np.int64),
         )
 
     def to_arrays(self) -> dict[str, NDArray[np.int64]]:
@@ -217,7 +217,10 @@ def _noted(states: AlarmStates, rows: Rows) -> AlarmStates:
     usable = rows.verdict & ~np.isnan(rows.score)
     judged = states.judged.copy()
     judged[rows.asset[usable]] = rows.at[usable]  # of several of an asset the last
-    return replace(states, judged=judged)
+    return AlarmStates(
+        *(states.active, states.since, states.pending),
+        *(judged, states.number, states.recent),
+    )
 
 
 def _copied(states: AlarmStates) -> AlarmStates:

@@ -100,7 +100,7 @@ class OnnxScorer:
             return self._failed(
                 len(values), f"rows of shape {shape} for {self.features} features"
             )
-        if np.isfinite(rows).all():
+        if _sound(rows):
             return self._verdicts(rows)
         whole = _whole(rows)
         return self._spread(self._verdicts(rows[whole]), whole)
@@ -114,12 +114,12 @@ class OnnxScorer:
             probabilities = self._probabilities(outputs)
         except Exception as error:  # noqa: BLE001  (the runtime's own exceptions have no root)
             return self._failed(len(rows), f"{type(error).__name__}: {error}")
-        sound = np.isfinite(score)
         no_score = np.zeros(len(rows), np.uint8)
-        if not sound.all():
+        if not _sound(score):
+            sound = np.isfinite(score)
             score = np.where(sound, score, np.nan)
             no_score[~sound] = NoScore.MODEL_NAN
-        if parts is not None and not np.isfinite(parts).all():
+        if parts is not None and not _sound(parts):
             parts = np.nan_to_num(parts, nan=0.0, posinf=0.0, neginf=0.0)
         return Scores(score, no_score, parts, probabilities, self.classes)
 
@@ -243,6 +243,11 @@ def _session(bundle: Bundle, threads: int) -> ort.InferenceSession:
             f"{bundle.path}: ONNX Runtime {ort.__version__} cannot load "
             f"{bundle.passport.model.file}: {error}"
         ) from error
+
+
+def _sound(table: NDArray[np.floating[Any]]) -> bool:
+    """Whether every number is finite; a count is twice as fast as ``all``."""
+    return bool(np.count_nonzero(np.isfinite(table)) == table.size)
 
 
 def _whole(table: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:

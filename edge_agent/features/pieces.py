@@ -140,7 +140,8 @@ def narrowed(
     values, count = span.values.take(read, axis=1), span.count[read]
     centre = None if span.centre is None else span.centre.take(read, axis=1)
     if part.stamps and centre is None:
-        centre = spans.centres(window, where.of(read), len(values), scratch)
+        some_of = (where.column[read], where.start[read], where.at[read])
+        centre = spans.centres(window, *some_of, len(values), scratch)
     some: Span
     if isinstance(span, EvenSpan):
         inside = None if span.inside is None else span.inside.take(read, axis=1)

@@ -97,7 +97,7 @@ def even(
         return _without_bad(window, where, count, scratch, stamps=stamps)
     values = _together(window, where, count, rows, scratch)
     if values is None:
-        place = _places(window, where, where.start, count, scratch)
+        place = _places(window, where.column, where.start, count, scratch)
         values = scratch.table("values", *place.shape)
         window.values.take(place, out=values, mode="wrap")
     whole = int(length.min(initial=count))
@@ -105,14 +105,18 @@ def even(
     if whole < count:
         inside = np.arange(whole, count)[:, None] < length[None, :]
         values[whole:][~inside] = 0.0
-    centre = centres(window, where, count, scratch) if stamps else None
+    centre: F64 | None = None
+    if stamps:
+        centre = centres(window, where.column, where.start, where.at, count, scratch)
     return EvenSpan(values, length.astype(np.float64), whole, inside, scratch, centre)
 
 
-def centres(window: Window, where: Cut, count: int, scratch: Scratch) -> F64:
+def centres(
+    window: Window, column: I64, start: I64, at: I64, count: int, scratch: Scratch
+) -> F64:
     """Seconds from the row's time of ``count`` values from each window's first on."""
-    place = _places(window, where, where.start, count, scratch)
-    return _before(window, place, where.at, scratch)
+    place = _places(window, column, start, count, scratch)
+    return _before(window, place, at, scratch)
 
 
 def _together(
@@ -139,10 +143,10 @@ def _together(
 
 
 def _places(
-    window: Window, where: Cut, start: I64, count: int, scratch: Scratch
+    window: Window, column: I64, start: I64, count: int, scratch: Scratch
 ) -> I64:
     out = scratch.numbers("places", count, len(start))
-    return slots(window, where.column, start, count, out)
+    return slots(window, column, start, count, out)
 
 
 def _before(window: Window, place: I64, at: I64, scratch: Scratch) -> F64:
@@ -157,7 +161,7 @@ def _before(window: Window, place: I64, at: I64, scratch: Scratch) -> F64:
 def _without_bad(
     window: Window, where: Cut, count: int, scratch: Scratch, *, stamps: bool
 ) -> Span:
-    place = _places(window, where, where.start, count, scratch)
+    place = _places(window, where.column, where.start, count, scratch)
     good = window.quality.take(place, mode="wrap") != Quality.BAD
     good &= np.arange(count)[:, None] < (where.end - where.start)[None, :]
     values = np.where(good, window.values.take(place, mode="wrap"), 0.0)
@@ -183,7 +187,7 @@ def held(
     carried = np.maximum(where.start - 1, where.low)
     length = where.end - carried
     count = max(int(length.max(initial=1)), 1)
-    place = _places(window, where, carried, count, scratch)
+    place = _places(window, where.column, carried, count, scratch)
     width = len(length)
     values = scratch.table("values", count, width)
     window.values.take(place, out=values, mode="wrap")
