@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.demo.ledger import kind_of
+from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from edge_agent.demo.ledger import Outage
@@ -76,7 +77,9 @@ def in_words(show: Show) -> list[str]:
     ]
     for fault in ledger.faults[-_TOLD:]:
         if fault.seconds is None:
-            lines.append(f"  {fault.name}: not found")
+            until = fault.ended or show.ended or show.clock.now()
+            age = (until - fault.began) / NANOSECONDS
+            lines.append(f"  {fault.name}: not found in {age:.0f} s")
         else:
             lines.append(f"  {fault.name}: after {fault.seconds:.0f} s. {fault.reason}")
     lines += [

@@ -352,7 +352,9 @@ async def test_the_outcome_fails_on_what_was_not_found() -> None:
         figures = outcome(show)
         assert figures["faults_found"] == 1
         assert figures["links_recovered"] == 0
-        assert any("bearing wear P-109: not found" in line for line in in_words(show))
+        assert any(
+            "bearing wear P-109: not found in 20 s" in line for line in in_words(show)
+        )
 
 
 @asynccontextmanager
