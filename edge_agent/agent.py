@@ -64,9 +64,7 @@ class Agent:
                 reads = [self._read(tasks, source) for source in self.sources]
                 aside = [
                     tasks.create_task(self._watch(notifier), name="health"),
-                    tasks.create_task(
-                        socket.serve(self.runtime_dir, self.status), name="status"
-                    ),
+                    tasks.create_task(self._answer(), name="status"),
                 ]
                 notifier.ready()
                 log.info("running", sources=len(reads), outputs=len(forwards))
@@ -88,6 +86,14 @@ class Agent:
             # a bug elsewhere cancels this wait, not the thread: it would keep the
             # process, and systemd from starting a new one, for ever
             self.inference.stop()
+
+    async def _answer(self) -> None:
+        """Serve the status; scoring goes on where its socket cannot be made."""
+        try:
+            await socket.serve(self.runtime_dir, self.status)
+        except OSError as why:
+            folder = str(self.runtime_dir)
+            log.warning("no status socket", runtime_dir=folder, why=str(why))
 
     def _read(self, tasks: asyncio.TaskGroup, source: Source) -> asyncio.Task[None]:
         name = f"source:{source.name}"
@@ -116,6 +122,8 @@ class Agent:
         self, forwards: Sequence[asyncio.Task[None]], again: asyncio.Event
     ) -> None:
         """Give the last records and the farewell a chance; a second signal ends it."""
+        if not forwards:
+            return
         for sink in self.forwarders:
             sink.finish(DRAIN_LIMIT)
         async with asyncio.TaskGroup() as waiting:

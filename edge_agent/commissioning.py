@@ -15,7 +15,7 @@ from edge_agent.alarms import Limits
 from edge_agent.bundle.contents import open_bundle
 from edge_agent.bundle.folders import find
 from edge_agent.config.units import canonical
-from edge_agent.errors import ModelRejected
+from edge_agent.errors import ConfigError, ModelRejected
 from edge_agent.explain import Usual
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import FeatureSpec
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
     from edge_agent.bundle.passport import Passport
     from edge_agent.config import schema
     from edge_agent.samples import AssetType
+
+
+#: Ns between two rows of an asset over which an alarm's delay does not run on.
+LONGEST_GAP = 600 * NANOSECONDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,11 +78,15 @@ def commission(
         settings: as configured.
         registry: folder NAME/VERSION of models.
         kind: the asset type it scores.
+
+    Raises:
+        ConfigError: the asset type has no tag with numbers.
     """
     try:
         bundle = open_bundle(find(registry, settings.model))
         return _with_model(name, settings, bundle, kind)
-    except ModelRejected as why:
+    except (ModelRejected, ValueError) as why:
+        # a ValueError is a feature that does not fit its tag, as a mean of part ids
         return _without_model(name, settings, kind, str(why))
 
 
@@ -86,7 +94,7 @@ def _with_model(
     name: str, settings: schema.Pipeline, bundle: Bundle, kind: AssetType
 ) -> Commissioned:
     passport = bundle.passport
-    roles = {tag: settings.roles.get(tag, tag) for tag in passport.tags}
+    roles = _roles(settings.roles, passport)
     names = tuple(tag.role for tag in kind.tags)
     usual = bundle.usual(names, roles)
     _check_units(passport, roles, kind)
@@ -122,6 +130,11 @@ def _without_model(
 ) -> Commissioned:
     """Rows of plain last values, so that quality and age of the input still show."""
     numeric = [tag for tag in kind.tags if not tag.text]
+    if not numeric:
+        raise ConfigError(
+            f"pipeline {name}: asset type {kind.name} has no tag with numbers, "
+            "so there is nothing to score; add one, or remove the pipeline"
+        )
     specs = tuple(FeatureSpec(tag.role, tag.role, "last") for tag in numeric)
     model, _, version = settings.model.partition("@")
     roles = tuple(tag.role for tag in numeric)
@@ -142,6 +155,22 @@ def _without_model(
         fallback=Fallback.NO_SCORE,
     )
     return Commissioned(pipeline, FeaturePlan(specs, kind), specs, error)
+
+
+def _roles(stated: Mapping[str, str], passport: Passport) -> dict[str, str]:
+    """Role of each of the model's tags; two tags must not read one instrument."""
+    if strange := sorted(set(stated) - set(passport.tags)):
+        raise ModelRejected(
+            f"roles names {', '.join(strange)}; model {passport.name} has the tags "
+            f"{', '.join(passport.tags)}"
+        )
+    roles = {tag: stated.get(tag, tag) for tag in passport.tags}
+    twice = sorted({r for r in roles.values() if list(roles.values()).count(r) > 1})
+    if twice:
+        raise ModelRejected(
+            f"roles gives {', '.join(twice)} to two tags of model {passport.name}"
+        )
+    return roles
 
 
 def _check_units(passport: Passport, roles: Mapping[str, str], kind: AssetType) -> None:
@@ -182,13 +211,16 @@ def _levels(
 
 
 def _limits(settings: schema.Pipeline, threshold: float) -> Limits:
+    # rows on update may be seldom, as parts are; but not every silence is part of a
+    # run above the limit
     period = settings.score.every
+    gap = LONGEST_GAP if period is None else max(5 * _ns(period), 5 * NANOSECONDS)
     return Limits(
         threshold,
         settings.alarm.hysteresis,
         _ns(settings.alarm.on_delay),
         _ns(settings.alarm.off_delay),
-        max_gap=0 if period is None else max(5 * _ns(period), 5 * NANOSECONDS),
+        max_gap=gap,
     )
 
 

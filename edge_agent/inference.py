@@ -8,17 +8,19 @@ checkpoint of the last turn is where the next one goes on.
 from __future__ import annotations
 
 import threading
-from dataclasses import fields
+from collections import deque
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
 
+from edge_agent import incidents
 from edge_agent import pipeline as turning
 from edge_agent.features.window import IngestCounts
 from edge_agent.lines import restore, saved
 from edge_agent.records import EventRecord, LossRecord, NoScore, RecordClass
-from edge_agent.samples import NANOSECONDS
+from edge_agent.samples import NANOSECONDS, Quality
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,9 +36,10 @@ if TYPE_CHECKING:
     from edge_agent.records import Record
     from edge_agent.samples import SampleBatch
     from edge_agent.scores import Scores
-    from edge_agent.stamps import ClockStep, StampCounts, Stamps
+    from edge_agent.stamps import StampCounts, Stamps
 
     Submit = Callable[[Sequence[Record], Mapping[str, bytes]], object]
+    Keep = Callable[[SampleBatch, NDArray[np.int64], int], None]
     Observe = Callable[[Pipeline, FeatureRows, Scores], None]
 
 log = structlog.get_logger()
@@ -59,7 +62,8 @@ class Inference:
         clock: agent time.
         instruments: counters.
         observe: sees every row with its scores; for replay.
-        record: sees every drained batch; for recording.
+        record: sees every batch and sign of life; for recording.
+        vouch: take every source as alive; for recordings that do not say.
     """
 
     def __init__(
@@ -72,7 +76,8 @@ class Inference:
         instruments: Instruments,
         *,
         observe: Observe | None = None,
-        record: Callable[[SampleBatch], None] | None = None,
+        record: Keep | None = None,
+        vouch: bool = False,
     ) -> None:
         self.turns = 0
         self._lines = lines
@@ -83,10 +88,12 @@ class Inference:
         self._instruments = instruments
         self._observe = observe
         self._record = record
-        self._errors: dict[str, str] = {}
-        self._fed = False
+        self._vouch = vouch
+        self._failing: set[str] = set()
+        self._fed = -(2**62)
+        self._moment = -(2**62)
         self._saved = 0
-        self._pending: list[Record] = []
+        self._pending: deque[Record] = deque()
         self._wake = threading.Event()
         self._stopping = threading.Event()
         inbox.wake = self._wake.set
@@ -110,7 +117,11 @@ class Inference:
         """Seconds until something is due by itself: a tick, or an open row."""
         now = self._clock.now()
         waits = [line.period - now % line.period for line in self._lines if line.period]
-        waits += [line.settle for line in self._lines if self._fed and line.settle]
+        waits += [
+            line.settle
+            for line in self._lines
+            if line.settle and now - self._fed <= 2 * line.settle
+        ]
         return min([wait / NANOSECONDS for wait in waits] + [IDLE])
 
     # --- one turn --------------------------------------------------------------
@@ -122,13 +133,14 @@ class Inference:
             now: agent time.
             batch: samples in order of arrival; None takes what is in the inbox.
         """
-        if batch is None:
-            batch = self._inbox.drain()
-        records: list[Record] = [*self._take_pending(), *self._losses(now)]
-        if self._record is not None and len(batch):
-            self._record(batch)
+        # before the samples: what a source vouches for has then been pushed already
         alive = self._vouched(now)
-        self._fed = len(batch) > 0
+        batch = self._in_order(self._inbox.drain() if batch is None else batch, now)
+        records: list[Record] = [*self._take_pending(), *self._losses(now)]
+        if self._record is not None:
+            self._keep(batch, alive, now)
+        if len(batch):
+            self._fed = now
         settled, found = self._stamps.settle(batch)
         records += self._stamp_events(found)
         scored = 0
@@ -163,10 +175,37 @@ class Inference:
         restore(self._lines, checkpoint, self._clock.now())
 
     def _vouched(self, now: int) -> NDArray[np.int64]:
-        """When each source was last seen alive; a recording vouches for itself."""
-        if self._observe is not None:
+        """When each source was last seen alive."""
+        if self._vouch:
             return np.full(len(self._inbox.tags.sources), now, np.int64)
         return self._inbox.alive_until()
+
+    def _in_order(self, batch: SampleBatch, now: int) -> SampleBatch:
+        """Arrivals never go back: not within a batch, nor behind the turn before.
+
+        A sample read before a tick and pushed after its turn has missed that tick;
+        the recording must say so too, or a replay would count it.
+        """
+        earliest = self._moment + 1
+        self._moment = max(self._moment, now)
+        if not len(batch):
+            return batch
+        received = np.maximum.accumulate(np.maximum(batch.received, earliest))
+        self._moment = max(self._moment, int(received[-1]))
+        if (received == batch.received).all():
+            return batch
+        marks = (batch.quality == Quality.BAD) & (batch.time == batch.received)
+        time = np.where(marks, received, batch.time)
+        return replace(batch, time=time, received=received)
+
+    def _keep(self, batch: SampleBatch, alive: NDArray[np.int64], now: int) -> None:
+        """Record; a disk that takes no more ends the recording, not the scoring."""
+        assert self._record is not None  # noqa: S101 - the caller asked
+        try:
+            self._record(batch, alive, now)
+        except OSError as why:
+            self._record = None
+            log.warning("recording ended", why=str(why))
 
     def note(self, record: EventRecord) -> None:
         """Send an event with the next turn; any thread."""
@@ -174,7 +213,9 @@ class Inference:
         self._wake.set()
 
     def _take_pending(self) -> list[Record]:
-        taken, self._pending = self._pending, []
+        taken = []
+        while self._pending:  # another thread may add meanwhile
+            taken.append(self._pending.popleft())
         return taken
 
     def _due(
@@ -200,13 +241,15 @@ class Inference:
         self, line: Line, position: int, rows: FeatureRows, now: int
     ) -> list[Record]:
         pipeline = line.pipelines[position]
+        name = pipeline.info.pipeline
         state, records, scores = turning.turn(pipeline, line.states[position], rows)
         line.states[position] = state
         self._count(pipeline, rows, scores)
         if self._observe is not None:
             self._observe(pipeline, rows, scores)
-        if scores.error != self._errors.get(pipeline.info.pipeline, ""):
-            records.append(self._model_event(pipeline, scores.error, now))
+        # rows that could not be run say nothing about the model
+        if rows.valid.any() and bool(scores.error) != (name in self._failing):
+            records.append(self._model_news(name, scores.error, now))
         return records
 
     def _count(self, pipeline: Pipeline, rows: FeatureRows, scores: Scores) -> None:
@@ -222,28 +265,12 @@ class Inference:
                         "rows_without_score_total", count, pipeline=name, reason=word
                     )
 
-    def _model_event(self, pipeline: Pipeline, error: str, now: int) -> EventRecord:
-        """A model began to fail, or works again: logged and sent once."""
-        name = pipeline.info.pipeline
-        self._errors[name] = error
-        if error:
-            log.error("model fails", pipeline=name, error=error)
-            return EventRecord(now, "model fails", name, error)
-        log.info("model works again", pipeline=name)
-        return EventRecord(now, "model works again", name, "scores are back")
-
     def _losses(self, now: int) -> list[LossRecord]:
         found = []
         for drop in self._inbox.take_overflows():
             source = self._inbox.tags.sources[drop.source]
             self._instruments.count("inbox_dropped_total", drop.count, source=source)
-            log.error("samples dropped unread", source=source, count=drop.count)
-            cause = "inbox full: samples came faster than turns could take them"
-            found.append(
-                LossRecord(
-                    now, "samples", source, drop.count, drop.first, drop.last, cause
-                )
-            )
+            found.append(incidents.unread(drop, source, now))
         return found
 
     def _stamp_events(self, found: StampCounts) -> list[EventRecord]:
@@ -251,12 +278,13 @@ class Inference:
         for cause in ("future", "ancient", "set_aside"):
             if count := getattr(found, cause):
                 self._instruments.count("stamps_refused_total", count, cause=cause)
-        return [self._step_event(step) for step in found.steps]
+        sources = self._inbox.tags.sources
+        return [incidents.clock_step(s, sources[s.source]) for s in found.steps]
 
-    def _step_event(self, step: ClockStep) -> EventRecord:
-        source = self._inbox.tags.sources[step.source]
-        off, was = -step.new / NANOSECONDS, -step.old / NANOSECONDS
-        log.warning("source clock is off", source=source, ahead_s=off, was_s=was)
-        said = f"its clock is {off:+.1f} s against the gateway's (was {was:+.1f} s)"
-        details = {"ahead_s": off, "was_s": was}
-        return EventRecord(step.at, "source clock step", source, said, details)
+    def _model_news(self, name: str, error: str, now: int) -> EventRecord:
+        """A model began to fail, or works again."""
+        if error:
+            self._failing.add(name)
+            return incidents.model_fails(name, error, now)
+        self._failing.discard(name)
+        return incidents.model_works(name, now)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 import structlog
 
+from edge_agent.alarms import LONG_AGO, NEVER
+from edge_agent.features.triggers import FUTURE
 from edge_agent.pipeline import PipelineState
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from edge_agent.alarms import AlarmStates
     from edge_agent.features.rows import RowBuilder
     from edge_agent.features.triggers import Trigger
     from edge_agent.pipeline import Pipeline
@@ -68,7 +71,7 @@ def restore(lines: Sequence[Line], checkpoint: Mapping[str, bytes], now: int) ->
         for position, pipeline in enumerate(line.pipelines):
             body = checkpoint.get(f"alarms/{pipeline.info.pipeline}")
             if body is not None:
-                line.states[position] = _restored(body, pipeline)
+                line.states[position] = _restored(body, pipeline, now)
         for name, trigger in line.triggers():
             body = checkpoint.get(f"trigger/{name}")
             if body is not None:
@@ -80,7 +83,7 @@ def _packed(arrays: Mapping[str, NDArray[np.int64]], assets: Sequence[str]) -> b
     return msgspec.msgpack.encode((tuple(assets), plain))
 
 
-def _restored(body: bytes, pipeline: Pipeline) -> PipelineState:
+def _restored(body: bytes, pipeline: Pipeline, now: int) -> PipelineState:
     name, assets = pipeline.info.pipeline, pipeline.info.assets
     try:
         then, plain = msgspec.msgpack.decode(body)
@@ -88,10 +91,26 @@ def _restored(body: bytes, pipeline: Pipeline) -> PipelineState:
             name: np.frombuffer(raw, np.int64).reshape(shape)
             for name, (shape, raw) in plain.items()
         }
-        return PipelineState.restored(arrays, then, assets)
+        state = PipelineState.restored(arrays, then, assets)
+        return replace(state, alarms=_resumed(state.alarms, now))
     except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as why:
         log.warning("alarm state not restored", pipeline=name, why=str(why))
         return PipelineState.fresh(len(assets))
+
+
+def _resumed(states: AlarmStates, now: int) -> AlarmStates:
+    """Alarms as they were; delays begin anew, and no stamp lies in the future.
+
+    A gateway whose clock is dead starts in 1970: a delay that runs until 2026, or a
+    change of 2026 that counts as recent, would hold an alarm back for ever.
+    """
+    ahead = now + FUTURE
+    return replace(
+        states,
+        pending=np.full_like(states.pending, NEVER),
+        judged=np.where(states.judged > ahead, NEVER, states.judged),
+        recent=np.where(states.recent > ahead, LONG_AGO, states.recent),
+    )
 
 
 def _resume(trigger: Trigger, name: str, body: bytes, now: int) -> None:

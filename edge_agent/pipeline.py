@@ -17,7 +17,7 @@ from edge_agent.alarms import NEVER, AlarmStates
 from edge_agent.explain import TOP
 from edge_agent.reasons import explained
 from edge_agent.records import AlarmRecord, AlarmState, Fallback, NoScore, ScoreRecord
-from edge_agent.reporting import Said, worth_sending
+from edge_agent.reporting import Said, packed, worth_sending
 from edge_agent.samples import Quality
 
 if TYPE_CHECKING:
@@ -179,11 +179,7 @@ def _worth_sending(
 ) -> tuple[PipelineState, I64]:
     """The state behind this turn, and the rows that are sent."""
     rows, scores = judged.rows, judged.scores
-    kind = judged.quality.astype(np.int64)
-    kind <<= 8
-    kind |= scores.no_score
-    kind <<= 8
-    kind |= judged.after
+    kind = packed(judged.quality, scores.no_score, judged.after)
     last = Said(state.sent_score.copy(), state.sent_at.copy(), state.sent_as.copy())
     said = Said(scores.score, rows.at, kind)
     send = worth_sending(
@@ -280,7 +276,8 @@ def _alarm_records(
 
 def _severity(pipeline: Pipeline, score: F64) -> NDArray[np.int32]:
     """Severity of the highest level a score has passed, at least the first's."""
-    passed = np.searchsorted(pipeline.levels, score, side="left")
+    known = np.where(np.isnan(score), pipeline.levels[0], score)
+    passed = np.searchsorted(pipeline.levels, known, side="left")
     return pipeline.severities[np.clip(passed - 1, 0, None)]
 
 

@@ -14,6 +14,8 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import math
+from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,17 +28,44 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import TextIO
 
-    from edge_agent.samples import TagTable
+    from edge_agent.samples import I64, TagTable
 
 Row = tuple[int, int, int, float | str, int]
 """Tag index, time, received, value, quality."""
+SIGN = "@"
+"""A line whose tag is ``@SOURCE`` says when that source was last seen alive."""
 
 _SCALES = ((1e11, 10**9), (1e14, 10**6), (1e17, 10**3), (math.inf, 1))
 HEADER = ("time", "tag", "value", "quality", "received")
 
 
-def read(path: Path, tags: TagTable) -> SampleBatch:
-    """Samples of a recording, in order of arrival.
+@dataclass(frozen=True, slots=True)
+class Sign:
+    """A source was seen alive.
+
+    Attributes:
+        source: position in the tag table's sources.
+        at: agent time at which it was.
+        turn: agent time of the turn that knew it first.
+        before: agent time of the turn before, which did not.
+    """
+
+    source: int
+    at: int
+    turn: int
+    before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Samples in order of arrival, and signs of life in order of their turns."""
+
+    batch: SampleBatch
+    signs: tuple[Sign, ...] = ()
+
+
+def read(path: Path, tags: TagTable) -> Recording:
+    """A recording.
 
     Args:
         path: a ``.csv`` (``,`` or ``;``) or ``.parquet`` file.
@@ -47,7 +76,10 @@ def read(path: Path, tags: TagTable) -> SampleBatch:
     """
     try:
         rows = _parquet_rows(path) if path.suffix == ".parquet" else _csv_rows(path)
-        return _batch(list(_samples(rows, _numbered(tags), path)))
+        found = list(_samples(rows, _Names(tags), path))
+        signs = [one for one in found if isinstance(one, Sign)]
+        batch = _batch([one for one in found if not isinstance(one, Sign)])
+        return Recording(batch, tuple(sorted(signs, key=lambda sign: sign.turn)))
     except OSError as why:
         raise ConfigError(f"{path}: cannot be read: {why.strerror or why}") from why
 
@@ -86,10 +118,13 @@ def _scale(number: float) -> int:
     return next(scale for limit, scale in _SCALES if abs(number) < limit)
 
 
-def _numbered(tags: TagTable) -> dict[str, tuple[int, bool]]:
-    """Tag index by name, and whether its values are text."""
-    is_text = _texts(tags)
-    return {tags.name(index): (index, is_text[index]) for index in range(len(tags))}
+class _Names:
+    """What a recording may name: tags, and sources with an @ before them."""
+
+    def __init__(self, tags: TagTable) -> None:
+        is_text = _texts(tags)
+        self.tags = {tags.name(i): (i, is_text[i]) for i in range(len(tags))}
+        self.sources = {SIGN + name: i for i, name in enumerate(tags.sources)}
 
 
 def _texts(tags: TagTable) -> list[bool]:
@@ -122,30 +157,33 @@ def _text(value: object) -> str:
 
 
 def _samples(
-    rows: Iterable[Mapping[str, str]],
-    numbered: Mapping[str, tuple[int, bool]],
-    path: Path,
-) -> Iterator[Row]:
+    rows: Iterable[Mapping[str, str]], names: _Names, path: Path
+) -> Iterator[Row | Sign]:
     for line, row in enumerate(rows, start=2):
         try:
-            yield from _of_row(row, numbered)
-        except (KeyError, ValueError, TypeError) as why:
+            yield from _of_row(row, names)
+        except (KeyError, ValueError, TypeError, OverflowError) as why:
             raise ConfigError(f"{path}:{line}: {_explained(why)}") from why
 
 
-def _of_row(
-    row: Mapping[str, str], numbered: Mapping[str, tuple[int, bool]]
-) -> Iterator[Row]:
-    time = parse_time(row["time"])
-    received = parse_time(row["received"]) if row.get("received") else time
+def _of_row(row: Mapping[str, str], names: _Names) -> Iterator[Row | Sign]:
+    if own := row.get("received"):
+        # our own recordings are in ns whatever their size: a gateway without a
+        # clock records 1970
+        time, received = int(row["time"]), int(own)
+    else:
+        time = received = parse_time(row["time"])
+    if (source := names.sources.get(row.get("tag", ""))) is not None:
+        yield Sign(source, time, received, int(row["value"]))
+        return
     if "tag" in row:
-        tag, is_text = numbered[row["tag"]]
+        tag, is_text = names.tags[row["tag"]]
         quality = int(row.get("quality") or Quality.GOOD)
         yield tag, time, received, _value(row["value"], is_text), quality
         return
     for name, value in row.items():
         if name not in ("time", "received") and value not in ("", None):
-            tag, is_text = numbered[name]
+            tag, is_text = names.tags[name]
             yield tag, time, received, _value(value, is_text), Quality.GOOD
 
 
@@ -182,6 +220,12 @@ def _batch(rows: list[Row]) -> SampleBatch:
     )
 
 
+def unused(path: Path) -> Path:
+    """The path, numbered where a recording lies there: a restart overwrites none."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(1))
+    return path if not path.exists() else next(p for p in numbered if not p.exists())
+
+
 class Recorder:
     """Writes drained samples to a CSV as they came: for fault finding and replay.
 
@@ -196,9 +240,24 @@ class Recorder:
         self._file: TextIO = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)
         self._writer.writerow(HEADER)
+        self._sources = tags.sources
+        self._alive: list[int] = []
+        self._before = 0
 
-    def write(self, batch: SampleBatch) -> None:
-        """Append a batch."""
+    def write(self, batch: SampleBatch, alive: I64, now: int) -> None:
+        """Append a turn's samples and signs of life.
+
+        Args:
+            batch: samples in order of arrival.
+            alive: int64[sources] when each source was last seen alive.
+            now: agent time of the turn.
+        """
+        seen = alive.tolist()
+        for source, at in enumerate(seen):
+            if self._alive and at != self._alive[source]:
+                name = SIGN + self._sources[source]
+                self._writer.writerow((at, name, self._before, 0, now))
+        self._alive, self._before = seen, now
         for tag, time, value, quality, received in zip(
             batch.tag.tolist(),
             batch.time.tolist(),
@@ -207,7 +266,9 @@ class Recorder:
             batch.received.tolist(),
             strict=True,
         ):
-            shown = batch.texts[int(value)] if self._is_text[tag] else repr(value)
+            shown = repr(value)
+            if self._is_text[tag]:  # a text that is none has no index
+                shown = batch.texts[int(value)] if math.isfinite(value) else ""
             self._writer.writerow((time, self._names[tag], shown, quality, received))
 
     def close(self) -> None:

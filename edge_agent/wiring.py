@@ -21,7 +21,7 @@ from edge_agent.config.secrets import password_of
 from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
-from edge_agent.recording import Recorder
+from edge_agent.recording import Recorder, unused
 from edge_agent.records import EventRecord
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
@@ -54,9 +54,9 @@ def build(
     """
     house = _House(loaded, complaint)
     found = house.core
-    recorder = Recorder(record, loaded.plant.tags) if record is not None else None
     journal = house.journal
-    recovered = journal.start()
+    recovered = journal.start()  # another agent's recording stays untouched
+    recorder = Recorder(unused(record), loaded.plant.tags) if record else None
     inference = Inference(
         found.lines,
         house.inbox,

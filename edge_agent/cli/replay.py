@@ -22,14 +22,15 @@ from edge_agent.records import AlarmRecord, NoScore
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import TextIO
 
     from edge_agent.config.loading import Loaded
     from edge_agent.features.feature_rows import FeatureRows
+    from edge_agent.inference import Observe, Submit
     from edge_agent.pipeline import Pipeline
+    from edge_agent.recording import Recording, Sign
     from edge_agent.records import Record
-    from edge_agent.samples import SampleBatch
     from edge_agent.scores import Scores
 
 EX_CONFIG = 78
@@ -56,28 +57,33 @@ def run(arguments: argparse.Namespace) -> int:
     logs.configure(json=arguments.json)
     try:
         loaded = loading.read(arguments.config)
-        batch = read(arguments.recording, loaded.plant.tags)
+        recording = read(arguments.recording, loaded.plant.tags)
     except ConfigError as why:
         print(why, file=sys.stderr)
         return EX_CONFIG
     if arguments.out is None:
-        summary = replay(loaded, batch, sys.stdout)
+        summary = replay(loaded, recording, sys.stdout)
     else:
         with arguments.out.open("w", encoding="utf-8") as out:
-            summary = replay(loaded, batch, out)
+            summary = replay(loaded, recording, out)
     _tell(summary, as_json=arguments.json)
     return 0
 
 
-def replay(loaded: Loaded, batch: SampleBatch, out: TextIO) -> dict[str, int]:
+def replay(loaded: Loaded, recording: Recording, out: TextIO) -> dict[str, int]:
     """Score a recording; one JSON line a row and an alarm.
 
     Args:
         loaded: the configuration.
-        batch: the recording in order of arrival.
+        recording: samples and signs of life.
         out: where lines go.
     """
-    found = {"samples": len(batch), "rows": 0, "without_score": 0, "alarms": 0}
+    found = {
+        "samples": len(recording.batch),
+        "rows": 0,
+        "without_score": 0,
+        "alarms": 0,
+    }
     encode = msgspec.json.Encoder().encode
 
     def line(content: Mapping[str, object]) -> None:
@@ -97,12 +103,15 @@ def replay(loaded: Loaded, batch: SampleBatch, out: TextIO) -> dict[str, int]:
                 found["alarms"] += 1
                 line(_alarm_line(record))
 
-    _play(loaded, batch, observe, submit)
+    _play(loaded, recording, observe, submit)
     return found
 
 
-def _play(loaded: Loaded, batch: SampleBatch, observe: object, submit: object) -> None:
+def _play(
+    loaded: Loaded, recording: Recording, observe: Observe, submit: Submit
+) -> None:
     """Turn through the recording on its own clock, then let open rows close."""
+    batch = recording.batch
     start = int(batch.received[0]) - 1 if len(batch) else 0
     clock, inbox = ManualClock(start), Inbox(loaded.plant.tags)
     made = core(loaded, start)
@@ -110,22 +119,41 @@ def _play(loaded: Loaded, batch: SampleBatch, observe: object, submit: object) -
         made.lines,
         inbox,
         made.stamps,
-        submit,  # type: ignore[arg-type]
+        submit,
         clock,
         Instruments(),
-        observe=observe,  # type: ignore[arg-type]
+        observe=observe,
+        vouch=not recording.signs,
     )
     low = 0
-    while low < len(batch):
-        last = int(batch.received[min(low + CHUNK, len(batch)) - 1])
-        high = int(np.searchsorted(batch.received, last, side="right"))
-        part = batch.take(slice(low, high))
-        clock.time = last
-        inference.turn(last, part)
+    for now, signs in _turns(recording):
+        for sign in signs:
+            inbox.alive(sign.source, sign.at)
+        high = int(np.searchsorted(batch.received, now, side="right"))
+        clock.time = max(clock.time, now)
+        inference.turn(clock.time, batch.take(slice(low, high)))
         low = high
     settle = max((line.settle for line in made.lines), default=0)
     clock.time += settle
     inference.turn(clock.time, made.stamps.release(clock.time))
+
+
+def _turns(recording: Recording) -> Iterator[tuple[int, list[Sign]]]:
+    """When to turn, and who was seen alive by then.
+
+    Where turns cut the samples changes no row; what a source vouches for may. So a
+    turn that first knew of a sign of life is made at its own time, and before it one
+    that did not know.
+    """
+    received = recording.batch.received
+    cuts = {int(received[i]) for i in range(CHUNK - 1, len(received), CHUNK)}
+    cuts |= {int(received[-1])} if len(received) else set()
+    known: dict[int, list[Sign]] = {}
+    for sign in recording.signs:
+        known.setdefault(sign.turn, []).append(sign)
+        cuts |= {sign.before, sign.turn}
+    for now in sorted(cuts):
+        yield now, known.get(now, [])
 
 
 def _score_line(

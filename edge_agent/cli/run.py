@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import faulthandler
+import os
 import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,11 +14,12 @@ import structlog
 
 from edge_agent import logs, wiring
 from edge_agent.config import lastgood, loading
-from edge_agent.errors import ConfigError
+from edge_agent.errors import ConfigError, EdgeAgentError
 
 if TYPE_CHECKING:
     import argparse
 
+    from edge_agent.agent import Agent
     from edge_agent.config.loading import Loaded
 
 log = structlog.get_logger()
@@ -48,11 +51,37 @@ def run(arguments: argparse.Namespace) -> int:
         with wiring.build(
             loaded, record=arguments.record, complaint=complaint
         ) as agent:
-            asyncio.run(agent.run())
+            _serve(agent)
+        return _leave(0)
     except ConfigError as why:
         print(why, file=sys.stderr)
         return EX_CONFIG
-    return 0
+    except EdgeAgentError as why:
+        print(why, file=sys.stderr)
+        return 1
+
+
+def _serve(agent: Agent) -> None:
+    """Run the agent on a loop that is left as soon as it has stopped.
+
+    `asyncio.run` would wait for the loop's threads, and one of them may look up a
+    name that no server answers for: systemd would kill us before it gave up.
+    """
+    loop = asyncio.new_event_loop()
+    try:
+        loop.run_until_complete(agent.run())
+    finally:
+        loop.run_until_complete(loop.shutdown_asyncgens())
+        loop.close()
+
+
+def _leave(code: int) -> int:
+    """Leave without waiting for a thread that still looks up a name."""
+    if any(thread.name.startswith("asyncio_") for thread in threading.enumerate()):
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
 
 
 def _configuration(path: Path) -> tuple[Loaded, str]:
@@ -64,7 +93,7 @@ def _configuration(path: Path) -> tuple[Loaded, str]:
     try:
         loaded = loading.read(path)
     except ConfigError as why:
-        kept = lastgood.kept()
+        kept = lastgood.kept(path)
         if kept is None:
             raise
         return kept, str(why)

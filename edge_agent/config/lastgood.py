@@ -29,7 +29,7 @@ def keep(path: Path, loaded: Loaded) -> None:
         loaded: what was read.
     """
     root = path if path.is_dir() else path.parent
-    into = loaded.config.state_dir / FOLDER
+    into = _place()
     fresh = into.with_suffix(".new")
     try:
         shutil.rmtree(fresh, ignore_errors=True)
@@ -47,11 +47,22 @@ def keep(path: Path, loaded: Loaded) -> None:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def kept() -> Loaded | None:
-    """The last good configuration, None where there is none to be had."""
-    folder = Path(os.environ.get("STATE_DIRECTORY", loading.STATE_DIR)) / FOLDER
+def kept(path: Path) -> Loaded | None:
+    """The last good configuration, None where there is none to be had.
+
+    Args:
+        path: what is broken now; the copy of another configuration is not taken.
+    """
+    folder, asked = _place(), path if path.is_dir() else path.parent
     try:
         root, main = (folder / ORIGIN).read_text(encoding="utf-8").splitlines()[:2]
+        if Path(root) != asked.resolve():
+            return None
         return loading.read(folder / main if main else folder, home=Path(root))
     except (OSError, ValueError, ConfigError):
         return None
+
+
+def _place() -> Path:
+    """One place, whatever the configuration says: a broken one says nothing."""
+    return Path(os.environ.get("STATE_DIRECTORY", loading.STATE_DIR)) / FOLDER

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_agent.alarms import Limits
 from edge_agent.clock import ManualClock
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.rows import RowBuilder
@@ -16,7 +17,7 @@ from edge_agent.features.window import Window, depth_for
 from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
-from edge_agent.lines import Line
+from edge_agent.lines import Line, restore, saved
 from edge_agent.records import AlarmRecord, AlarmState, EventRecord, LossRecord
 from edge_agent.samples import NANOSECONDS, AssetType, Tag, TagTable
 from edge_agent.stamps import Stamps
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     import pytest
 
     from edge_agent.records import Record
+    from edge_agent.samples import SampleBatch
 
 KIND = AssetType("pump", ("P-1", "P-2"), (Tag("pressure"), Tag("flow")), 0)
 TAGS = TagTable((KIND,), ("plc",), np.zeros(4, np.int16))
@@ -156,6 +158,61 @@ def test_a_failing_model_is_news_once() -> None:
 
     names = [event.name for event in bench.of(EventRecord)]
     assert names == ["model fails", "model works again"]
+
+
+def test_rows_that_could_not_be_run_are_no_news_of_the_model() -> None:
+    """A failing model beside a dead sensor is announced once, not with every row."""
+    bench = Bench(scorer=FirstFeature(error="Boom"))
+    bench.second(1.0)
+    for _ in range(15):
+        bench.second()
+    bench.second(1.0)
+
+    assert [event.name for event in bench.of(EventRecord)] == ["model fails"]
+
+
+def test_a_sample_pushed_after_its_tick_has_missed_it_in_the_recording_too() -> None:
+    """What a turn could not see is recorded as received after that turn."""
+    bench = Bench()
+    kept: list[int] = []
+
+    def keep(batch: SampleBatch, *_: object) -> None:
+        kept.extend(batch.received.tolist())
+
+    bench.inference._record = keep
+    bench.second()
+    late = bench.clock.now() - NANOSECONDS // 1000
+    tag, good = np.zeros(1, np.int32), np.zeros(1, np.uint8)
+    bench.inbox.push(tag, np.full(1, late), np.ones(1), good, late)
+    bench.second()
+
+    assert kept == [START + NANOSECONDS + 1]
+
+
+def test_a_disk_that_takes_no_recording_stops_no_scoring() -> None:
+    """The recording ends, the rows go on."""
+    bench = Bench()
+
+    def keep(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    bench.inference._record = keep
+
+    assert [bench.second(1.0), bench.second(1.0)] == [2, 2]
+
+
+def test_an_alarm_comes_after_a_restart_with_a_dead_clock() -> None:
+    """A delay that was running in 2023 does not hold an alarm back in 1970."""
+    first = Bench(limits=Limits(3.0, on_delay=3 * NANOSECONDS, off_delay=0))
+    first.second(9.0)
+    first.second(9.0)
+    first.inference._saved = 0
+    again = Bench(limits=Limits(3.0, on_delay=3 * NANOSECONDS, off_delay=0))
+    states = saved([first.line])
+    restore([again.line], states, START - 40 * 365 * 86_400 * NANOSECONDS)
+
+    assert again.line.states[0].alarms.pending.max() < 0
+    assert again.line.states[0].alarms.judged.max() < 0
 
 
 def test_the_loop_turns_by_itself_and_stops(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -47,7 +47,7 @@ def test_a_broken_edit_leaves_the_copy(
     (config / "pumps.csv").write_text("id\nP-1\nP-1\n")
     (config / "agent.yaml").write_text("gateway: [")
 
-    kept = lastgood.kept()
+    kept = lastgood.kept(config)
 
     assert kept is not None
     assert kept.plant.tags.types[0].assets == ("P-1", "P-2")
@@ -60,11 +60,26 @@ def test_without_a_copy_there_is_none(
     """A first start with a broken configuration has nothing to go back to."""
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
 
-    assert lastgood.kept() is None
+    assert lastgood.kept(tmp_path) is None
 
 
-def test_a_disk_that_takes_no_copy_is_no_reason_to_stop(tmp_path: Path) -> None:
+def test_the_copy_of_another_configuration_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A gateway that was moved to another folder must not go back to the old plant."""
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
+    config = written(tmp_path)
+    lastgood.keep(config, loading.read(config))
+
+    assert lastgood.kept(config) is not None
+    assert lastgood.kept(tmp_path / "other") is None
+
+
+def test_a_disk_that_takes_no_copy_is_no_reason_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The state folder is a file: keeping fails in silence, the agent goes on."""
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "state"))
     config = written(tmp_path)
     good = loading.read(config)
     (tmp_path / "state").write_text("not a folder")

@@ -82,7 +82,7 @@ def rows(
 ) -> FeatureRows:
     """Good rows with these first features, a second apart."""
     values = np.array([[s, 15.0] for s in score], np.float32)
-    valid: NDArray[np.bool_] = np.isfinite(values).all(axis=1)
+    valid = np.atleast_1d(np.isfinite(values).all(axis=1))
     count = len(score)
     seconds = range(count) if at is None else at
     return FeatureRows(
