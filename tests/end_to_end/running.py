@@ -49,7 +49,9 @@ class Agent:
         whole = dict(config)
         whole["state_dir"] = str(self.store.parent)
         whole["runtime_dir"] = str(self.runtime)
-        self.path.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
+        # through JSON: what is shared would be written as an anchor, which is refused
+        text = yaml.safe_dump(json.loads(json.dumps(whole)), sort_keys=False)
+        self.path.write_text(text, encoding="utf-8")
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:

@@ -148,9 +148,12 @@ def test_a_killed_agent_loses_nothing_committed_and_repeats_no_alarm(
     transitions = check_alarms(historian)
     check_alternation(historian)
     historian.against_the_schema()
+    again = (heard_stamps(historian) - stamps(hall.rows)).total()
+    never = (stamps(hall.rows) - heard_stamps(historian)).total()
     figure(
         f"SIGKILL with {len(committed[0])} rows and {len(committed[1])} alarms"
         f" committed: 0 lost, none of {transitions} alarm transitions repeated;"
+        f" of {len(hall.rows)} rows {again} scored again, {never} died unscored;"
         f" scoring again {seconds:.1f} s after the start"
     )
 
