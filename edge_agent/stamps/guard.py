@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 TOLERANCE = 2 * NANOSECONDS
 PERSISTENCE = 10 * NANOSECONDS
-AHEAD = 5 * NANOSECONDS
+AHEAD = TOLERANCE
+"""No stamp gets further ahead of its arrival: all rows of the asset up to it would
+count as late."""
 _LEAST_SHOWN = 3
 """Arrivals that must show a constant error."""
 _YEAR_2000 = 946_684_800 * NANOSECONDS

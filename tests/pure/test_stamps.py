@@ -141,6 +141,18 @@ def test_a_future_stamp_is_replaced_and_marked() -> None:
     assert counts == StampCounts(future=1)
 
 
+@pytest.mark.parametrize("ahead", [2.1, 3.0, 4.5, 4.99])
+def test_a_stamp_just_beyond_the_tolerance_is_replaced(ahead: float) -> None:
+    """Some seconds ahead already make all rows of an asset up to it late."""
+    samples = [(k / 10, k / 10) for k in range(50)]
+    samples[20] = (2.0, 2.0 + ahead)
+    out, counts = settled("source", samples)
+
+    assert seconds(out) == pytest.approx([received for received, _ in samples])
+    assert np.flatnonzero(out.quality).tolist() == [20]
+    assert counts == StampCounts(future=1)
+
+
 def test_a_stamp_before_2000_is_replaced_and_marked() -> None:
     """A PLC that lost its clock gives no sample the year 1970."""
     out, counts = settled("server", [(1, 1), (2, -T0 / SECOND), (3, 3)])
