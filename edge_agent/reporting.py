@@ -16,7 +16,7 @@ from edge_agent.rounds import rounds
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.samples import F64, I32, I64
+    from edge_agent.samples import F64, I32, I64, U8
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,16 @@ class Said:
     score: F64
     at: I64
     kind: I64
+
+
+def packed(*codes: U8) -> I64:
+    """Codes of each row as one number; usually all of them are zero."""
+    kind = np.zeros(len(codes[0]), np.int64)
+    if any(np.count_nonzero(code) for code in codes):
+        for code in codes:
+            kind <<= 8
+            kind |= code
+    return kind
 
 
 def worth_sending(

@@ -112,6 +112,11 @@ def fill(
     """Write a piece's share of the group's features."""
     rows, width = len(sheet.values), len(group.role)
     for part in group.parts:
+        if part.position is None and piece.place is None:
+            for name, feature, _ in part.aggregates:
+                table = BY_NAME[name](piece.span).reshape(rows, width)
+                sheet.values[:, feature] = table
+            continue
         columns = part.columns(rows, width)
         read, own = piece.of(columns, rows * width)
         if not len(read):

@@ -78,6 +78,7 @@ class RowBuilder:
         self._source = None if source is None else window.by_column(source)
         specs = [spec for plan, _ in pipelines for spec in plan.specs]
         self._room = max(window.depth - span_for(specs, longest_cycle), 1)
+        self._nothing = [_none(plan, window) for plan, _ in pipelines]
         self._moment = int(np.iinfo(np.int64).min)
 
     def advance(self, batch: SampleBatch, now: int, alive: I64 | None = None) -> Turned:
@@ -117,8 +118,8 @@ class RowBuilder:
             low = made = high
         return Turned(
             tuple(
-                joined(rows) if rows else _none(plan, self.window)
-                for rows, (plan, _) in zip(done, self.pipelines, strict=True)
+                joined(rows) if rows else nothing
+                for rows, nothing in zip(done, self._nothing, strict=True)
             ),
             counts,
         )

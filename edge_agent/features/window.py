@@ -153,13 +153,13 @@ class Window:
         count = len(column)
         if count == 0:
             return IngestCounts()
-        outside = (value < self._low[column]) | (value > self._high[column])
-        broken = ~np.isfinite(value)
+        sound = np.isfinite(value)
+        sound &= value >= self._low[column]
+        sound &= value <= self._high[column]
         ranged = 0
-        odd = np.count_nonzero(outside) + np.count_nonzero(broken)
-        if odd or np.count_nonzero(quality):
-            bad = broken | (quality >= Quality.BAD)
-            outside &= ~bad
+        if np.count_nonzero(sound) < count or np.count_nonzero(quality):
+            bad = ~np.isfinite(value) | (quality >= Quality.BAD)
+            outside = ~(sound | bad)
             ranged = int(outside.sum())
             quality = np.where(outside, np.maximum(quality, Quality.UNCERTAIN), quality)
             quality = np.where(bad, np.uint8(Quality.BAD), quality)
