@@ -10,7 +10,8 @@ done depends on the source's policy (`config.schema.TimePolicy`):
     the same delay, give or take the tolerance, and none was in order. (One sample
     proves nothing: an old stamp may be an old value.) A stamp still more than
     `AHEAD` in the future of its arrival, or before the year 2000, is replaced by the
-    time of arrival and the sample marked UNCERTAIN.
+    time of arrival and the sample marked UNCERTAIN. (The year says nothing where the
+    gateway itself started without a date: then its devices are the ones moved.)
 ``receive``
     The time of arrival; samples of one tag that arrived together are put one
     nanosecond apart, in order.

@@ -104,7 +104,8 @@ class Guard:
                 steps.append(step)
             moved[low:high] = time[low:high] + self.shift
         future = moved > received + AHEAD
-        ancient = moved < _YEAR_2000
+        # a gateway that has no date itself says nothing of a stamp's year
+        ancient = (moved < _YEAR_2000) & (received >= _YEAR_2000)
         wrong = future | ancient
         marked = np.maximum(quality, np.uint8(Quality.UNCERTAIN))
         return Guarded(

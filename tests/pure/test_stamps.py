@@ -162,6 +162,22 @@ def test_a_stamp_before_2000_is_replaced_and_marked() -> None:
     assert counts == StampCounts(ancient=1)
 
 
+def test_a_gateway_without_a_date_takes_its_devices_along() -> None:
+    """Booted in 1970, its good devices are found constantly off, not ancient forever.
+
+    A sample three seconds late must not be called doubtful either.
+    """
+    boot = -T0 / SECOND + 60
+    samples = [(boot + k, float(k) - 3 * (k % 20 == 19)) for k in range(60)]
+    out, counts = settled("source", samples)
+
+    assert [s.new // SECOND for s in counts.steps] == [60 - T0 // SECOND]
+    assert counts.ancient == 0
+    assert (out.quality[11:] == Quality.GOOD).all()
+    late = np.where(np.arange(60) % 20 == 19, -3 * SECOND, 0)
+    assert (out.time - out.received)[11:].tolist() == late[11:].tolist()
+
+
 def test_receive_takes_the_time_of_arrival() -> None:
     """Samples of one tag that came together stay apart and in order."""
     out, _ = settled("receive", [(1, 900), (1, 901), (2, -5)])
