@@ -4,6 +4,8 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
+# tests and benchmarks import ONNX Runtime too: it collects usage data unless told
+export ORT_DISABLE_TELEMETRY := 1
 
 # The first Python that is new enough; `make PYTHON=python3.13 …` chooses another.
 fresh = $(shell $(1) -c 'import sys; print("yes" * (sys.version_info >= (3, 11)))' 2>/dev/null)

@@ -13,9 +13,16 @@ the way of running is chosen by what was seen, see `bundle.batching`.
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+# onnxruntime 1.32 begins to collect usage data (a device id, an event queue in the
+# home folder) when it is imported, and only this stops it; disable_telemetry_events()
+# comes too late. Nothing leaves a plant that its operator did not configure.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import onnxruntime as ort
 
 from edge_agent.bundle.batching import BatchPlan

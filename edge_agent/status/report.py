@@ -79,7 +79,11 @@ def _because(of: Mapping[str, Any]) -> str:
 
 
 def _all_well(document: Mapping[str, Any]) -> str:
-    counts = (
-        f"{len(document[kind])} {kind}" for kind in ("pipelines", "sources", "outputs")
-    )
-    return f"{', '.join(counts)}, {document['store'].get('rows', 0)} rows waiting"
+    kinds = ("pipelines", "sources", "outputs")
+    counted = [_counted(len(document[kind]), kind) for kind in kinds]
+    counted.append(f"{_counted(document['store'].get('rows', 0), 'rows')} waiting")
+    return ", ".join(counted)
+
+
+def _counted(count: int, things: str) -> str:
+    return f"{count} {things[:-1] if count == 1 else things}"
