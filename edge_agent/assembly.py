@@ -59,7 +59,8 @@ def core(loaded: Loaded, since: int) -> Core:
                 _line(loaded, kind, {name: made[name] for name in names}, since)
             )
     policies = [str(config.sources[name].time) for name in tags.sources]
-    return Core(lines, Stamps(tags, policies), made)
+    brokers = [isinstance(config.sources[n], schema.MqttSource) for n in tags.sources]
+    return Core(lines, Stamps(tags, policies, brokers), made)
 
 
 def _line(

@@ -36,7 +36,8 @@ def unread(drop: Overflow, source: str, now: int) -> LossRecord:
 
 
 def clock_step(step: ClockStep, source: str) -> EventRecord:
-    """A source's clock is off by another amount than before."""
+    """A clock is off by another amount than before: a source's, or one asset's."""
+    source = f"{source}/{step.asset}" if step.asset else source
     off, was = -step.new / NANOSECONDS, -step.old / NANOSECONDS
     log.warning("source clock is off", source=source, ahead_s=off, was_s=was)
     said = f"its clock is {off:+.1f} s against the gateway's (was {was:+.1f} s)"

@@ -20,6 +20,11 @@ done depends on the source's policy (`config.schema.TimePolicy`):
     more than `GAP` ahead of all before is set aside until `CONFIRMATIONS` other
     stamps beyond it confirm it; it is dropped when one comes back from before it.
 
+An OPC UA server has one clock. Behind one broker are many devices: there each asset
+has its own, so that what is learned from one is taken off no other. And no error
+that is taken off moves a stamp past its arrival by more than the tolerance: one that
+was in order as it came stays as it came.
+
 So one wrong future stamp reaches no window, under any policy.
 """
 

@@ -32,12 +32,14 @@ class ClockStep:
         at: agent time of the finding.
         old: ns added to its stamps before.
         new: ns added from now on.
+        asset: whose clock it is, where each asset of the source has its own.
     """
 
     source: int
     at: int
     old: int
     new: int
+    asset: str = ""
 
 
 @dataclass(slots=True)
@@ -71,24 +73,25 @@ class Guarded:
 
 
 class Guard:
-    """The clock of one source.
+    """One clock: of a source, or of one asset of it.
 
     Args:
         source: position in `TagTable.sources`.
+        asset: whose clock it is, where each asset has its own.
 
     Attributes:
         shift: ns added to its stamps.
     """
 
-    def __init__(self, source: int) -> None:
-        self.source = source
+    def __init__(self, source: int, asset: str = "") -> None:
+        self.source, self.asset = source, asset
         self.shift = 0
         self._run: _Run | None = None
 
     @property
-    def calm(self) -> bool:
-        """Whether the clock is right, and nothing speaks against it."""
-        return self._run is None and self.shift == 0
+    def restless(self) -> bool:
+        """Whether something speaks against the present shift."""
+        return self._run is not None
 
     def settle(self, time: I64, received: I64, quality: U8) -> Guarded:
         """Take the constant error off, replace absurd stamps and mark them."""
@@ -104,6 +107,10 @@ class Guard:
                 steps.append(step)
             moved[low:high] = time[low:high] + self.shift
         future = moved > received + AHEAD
+        if np.count_nonzero(future):
+            # put right since, or another device's: such a stamp needs no help
+            right = future & (np.abs(received - time) <= TOLERANCE)
+            moved, future = np.where(right, time, moved), future & ~right
         # a gateway that has no date itself says nothing of a stamp's year
         ancient = (moved < _YEAR_2000) & (received >= _YEAR_2000)
         wrong = future | ancient
@@ -135,4 +142,4 @@ class Guard:
             return None
         old, self._run = self.shift, None
         self.shift = run.least if abs(run.least) > TOLERANCE else 0
-        return ClockStep(self.source, instant, old, self.shift)
+        return ClockStep(self.source, instant, old, self.shift, self.asset)

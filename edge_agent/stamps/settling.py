@@ -14,6 +14,8 @@ from edge_agent.stamps.recording import Recording, batch_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from edge_agent.samples import I32, I64, SampleBatch, TagTable
 
 
@@ -49,12 +51,16 @@ class Stamps:
     Args:
         tags: the tag table.
         policies: of each source, as in `config.schema.TimePolicy`.
+        by_asset: of each source, whether every asset has a clock of its own (many
+            devices behind one broker); by default none.
 
     Raises:
         ValueError: not one known policy for each source.
     """
 
-    def __init__(self, tags: TagTable, policies: Sequence[str]) -> None:
+    def __init__(
+        self, tags: TagTable, policies: Sequence[str], by_asset: Sequence[bool] = ()
+    ) -> None:
         known = {"source", "server", "receive", "recorded"}
         if len(policies) != len(tags.sources) or not set(map(str, policies)) <= known:
             raise ValueError(f"one of {sorted(known)} for each of {tags.sources}")
@@ -64,11 +70,14 @@ class Stamps:
             [np.repeat([t.text for t in k.tags], len(k.assets)) for k in tags.types]
             or [np.zeros(0, bool)]
         ).astype(bool)
-        self._guards = {
-            source: Guard(source)
-            for source, policy in enumerate(self.policies)
-            if policy in {"source", "server"}
-        }
+        guarded = [policy in {"source", "server"} for policy in self.policies]
+        self._guards, self._clock = _clocks(tags, guarded, by_asset)
+        self._shifts = np.zeros(len(self._guards) + 1, np.int64)
+        """By clock; the last stands for no clock at all."""
+        self._restless = np.zeros(len(self._guards) + 1, bool)
+        self._calm = self._whole = all(guarded)
+        at_arrival = np.array([p == "receive" for p in self.policies], bool)
+        self._at_arrival = at_arrival[tags.source]
         self._recordings = {
             source: Recording(text)
             for source, policy in enumerate(self.policies)
@@ -77,41 +86,58 @@ class Stamps:
 
     @property
     def shift(self) -> I64:
-        """int64[sources] ns added to the stamps of each source, for status."""
-        shifts = [
-            self._guards[source].shift if source in self._guards else 0
-            for source in range(len(self.policies))
-        ]
-        return np.array(shifts, np.int64)
+        """int64[sources] ns added to the stamps of each source, for status.
+
+        Where assets have their own clocks, that of the one that is most off.
+        """
+        shifts = np.zeros(len(self.policies), np.int64)
+        for guard in self._guards:
+            if abs(guard.shift) > abs(shifts[guard.source]):
+                shifts[guard.source] = guard.shift
+        return shifts
 
     def settle(self, batch: SampleBatch) -> tuple[SampleBatch, StampCounts]:
         """A batch with stamps on the axis of agent time, and what was done to it."""
         if len(batch) == 0 or self._all_right(batch):
             return batch, StampCounts()
-        owner = self.tags.source[batch.tag]
-        counts = StampCounts()
-        time, quality = batch.time.copy(), batch.quality.copy()
-        # the gateway's own mark of a lost link (`Inbox.lost`) is agent time already
-        marks = (quality == Quality.BAD) & (time == batch.received)
-        for source in np.unique(owner).tolist():
-            mine = np.flatnonzero(owner == source)
-            if self.policies[source] == "receive":
-                time[mine] = _apart(batch.tag[mine], batch.received[mine])
-            elif source in self._guards:
-                mine = mine[~marks[mine]]
-                if not len(mine):
-                    continue
-                found = self._guards[source].settle(
-                    time[mine], batch.received[mine], quality[mine]
-                )
-                time[mine], quality[mine] = found.time, found.quality
-                counts += StampCounts(found.future, found.ancient, 0, found.steps)
-        batch = replace(batch, time=time, quality=quality)
+        batch, counts = self._guarded(batch)
+        mine = np.flatnonzero(self._at_arrival[batch.tag])
+        if len(mine):
+            batch.time[mine] = _apart(batch.tag[mine], batch.received[mine])
         for source, recording in self._recordings.items():
             mine = np.flatnonzero(self.tags.source[batch.tag] == source)
             batch, dropped = recording.settle(batch, mine)
             counts += StampCounts(set_aside=dropped)
         return batch, counts
+
+    def _guarded(self, batch: SampleBatch) -> tuple[SampleBatch, StampCounts]:
+        """Take the clocks' errors off; a clock that is not in order is looked at."""
+        clock, received = self._clock[batch.tag], batch.received
+        # the gateway's own mark of a lost link (`Inbox.lost`) is agent time already
+        marks = (batch.quality == Quality.BAD) & (batch.time == received)
+        free = marks | (clock < 0)
+        time = batch.time + np.where(free, 0, self._shifts[clock])
+        odd = np.abs(received - time) > TOLERANCE
+        odd = ~free & (odd | self._restless[clock])
+        quality, counts = batch.quality.copy(), StampCounts()
+        if np.count_nonzero(odd):
+            noisy = np.zeros(len(self._shifts), bool)
+            noisy[clock[odd]] = True
+            rows = np.flatnonzero(noisy[clock] & ~free)
+            rows = rows[np.argsort(clock[rows], kind="stable")]
+            edges = np.flatnonzero(np.diff(clock[rows])) + 1
+            for mine in np.split(rows, edges):
+                guard = self._guards[clock[mine[0]]]
+                found = guard.settle(batch.time[mine], received[mine], quality[mine])
+                time[mine], quality[mine] = found.time, found.quality
+                counts += StampCounts(found.future, found.ancient, 0, found.steps)
+                self._note(int(clock[mine[0]]), guard)
+        return replace(batch, time=time, quality=quality), counts
+
+    def _note(self, clock: int, guard: Guard) -> None:
+        self._shifts[clock], self._restless[clock] = guard.shift, guard.restless
+        # the usual case needs no look: every tag has a clock, and all are right
+        self._calm = self._whole and not (self._shifts.any() or self._restless.any())
 
     def release(self, at: int) -> SampleBatch:
         """What is still set aside when a recording ends, in order of its stamps.
@@ -124,9 +150,7 @@ class Stamps:
 
     def _all_right(self, batch: SampleBatch) -> bool:
         """The usual case: every clock is right, and every stamp of the batch."""
-        if len(self._guards) < len(self.policies):
-            return False
-        if not all(guard.calm for guard in self._guards.values()):
+        if not self._calm:
             return False
         delay = batch.received - batch.time
         return bool(delay.max() <= TOLERANCE and delay.min() >= -TOLERANCE)
@@ -143,3 +167,22 @@ def _apart(tag: I32, received: I64) -> I64:
     apart = np.empty_like(received)
     apart[order] = np.arange(len(tag)) - np.repeat(first, lengths)
     return received + apart
+
+
+def _clocks(
+    tags: TagTable, guarded: Sequence[bool], by_asset: Sequence[bool]
+) -> tuple[list[Guard], NDArray[np.int32]]:
+    """All clocks, and which of them stamps each tag; -1 where none does.
+
+    An asset keeps its clock over all asset types it is in.
+    """
+    own = {source for source, each in enumerate(by_asset) if each}
+    numbers: dict[tuple[int, str], int] = {}
+    clock = np.full(len(tags), -1, np.int32)
+    for kind in tags.types:
+        for local, tag in enumerate(range(kind.base, kind.base + kind.size)):
+            source = int(tags.source[tag])
+            if guarded[source]:
+                asset = kind.assets[local % len(kind.assets)] if source in own else ""
+                clock[tag] = numbers.setdefault((source, asset), len(numbers))
+    return [Guard(source, asset) for source, asset in numbers], clock

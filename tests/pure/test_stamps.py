@@ -262,6 +262,43 @@ def test_sources_have_their_own_clocks() -> None:
     assert ends[-1] == [0, 0]
 
 
+def test_what_one_device_learned_moves_no_other_past_its_arrival() -> None:
+    """Two devices on one source, one four seconds slow: the right one stays right."""
+    stamps = Stamps(TABLE, ["source", "source"])
+    for k in range(20):
+        now = T0 + k * SECOND
+        slow = [now - 4 * SECOND]
+        stamps.settle(SampleBatch.of([0], slow, [1.0], received=[now]))
+    assert stamps.shift.tolist() == [4 * SECOND, 0]
+
+    now = T0 + 20 * SECOND
+    stamp = now - SECOND // 10
+    found, counts = stamps.settle(SampleBatch.of([0], [stamp], [1.0], received=[now]))
+
+    assert found.time.tolist() == [stamp]
+    assert found.quality.tolist() == [Quality.GOOD]
+    assert counts == StampCounts()
+
+
+def test_each_asset_behind_a_broker_has_its_own_clock() -> None:
+    """One device's error is found while others report in order, and is its alone."""
+    kind = AssetType("pump", ("P1", "P2"), (Tag("a"), Tag("b")), 0)
+    table = TagTable((kind,), ("broker",), np.zeros(4, np.int16))
+    stamps = Stamps(table, ["source"], [True])
+    steps, ends = [], []
+    for k in range(20):
+        now = T0 + k * SECOND
+        times = [now, now - HOUR, now, now - HOUR]
+        batch_ = SampleBatch.of([0, 1, 2, 3], times, [1.0] * 4, received=[now] * 4)
+        out, counts = stamps.settle(batch_)
+        steps += counts.steps
+        ends.append((out.time - now).tolist())
+
+    assert [(s.source, s.asset, s.new) for s in steps] == [(0, "P2", HOUR)]
+    assert ends[0] == [0, -HOUR, 0, -HOUR]
+    assert ends[-1] == [0, 0, 0, 0]
+
+
 def test_an_unknown_policy_is_refused() -> None:
     """A policy for each source, and one that exists."""
     with pytest.raises(ValueError, match="one of"):
