@@ -22,6 +22,7 @@ from tests.bench.plant import NAMES, ROLES, TAGS
 
 _BATCH = 500
 _QUEUE = 100
+_OPEN_ROWS = 16
 
 
 class Handler:
@@ -35,8 +36,7 @@ class Handler:
         self._client.loop_start()
         self._place: dict[Any, tuple[int, int]] = {}
         self._rows = [[0.0] * TAGS for _ in NAMES]
-        self._have = [0] * len(NAMES)
-        self._stamps: list[Any] = [None] * len(NAMES)
+        self._open: list[dict[Any, list[Any]]] = [{} for _ in NAMES]
 
     def nodes(self, client: Client) -> list[Any]:
         """Nodes of every tag, and where their values belong."""
@@ -52,15 +52,26 @@ class Handler:
         """One value of one tag."""
         asset, tag = self._place[node]
         stamp = data.monitored_item.Value.SourceTimestamp
-        if stamp != self._stamps[asset]:
-            self._stamps[asset], self._have[asset] = stamp, 0
-        self._rows[asset][tag] = value
-        self._have[asset] += 1
-        if self._have[asset] == TAGS or self._each:
-            self._score(asset, stamp)
+        if self._each:
+            self._rows[asset][tag] = value
+            self._score(asset, self._rows[asset], stamp)
+            return
+        # one publish brings several values of a tag before the next tag's
+        rows = self._open[asset]
+        row = rows.get(stamp)
+        if row is None:
+            row = rows[stamp] = [0, *self._rows[asset]]
+            if len(rows) > _OPEN_ROWS:
+                del rows[next(iter(rows))]
+        row[0] += 1
+        row[tag + 1] = value
+        if row[0] == TAGS:
+            del rows[stamp]
+            self._rows[asset] = row[1:]
+            self._score(asset, row[1:], stamp)
 
-    def _score(self, asset: int, stamp: Any) -> None:
-        features = self._windows.add(asset, self._rows[asset])
+    def _score(self, asset: int, row: list[float], stamp: Any) -> None:
+        features = self._windows.add(asset, row)
         if features is None:
             return
         score = float(self._session.run(["score"], {"features": features})[0][0])
