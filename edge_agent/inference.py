@@ -168,11 +168,11 @@ class Inference:
         ):
             return {}
         self._saved = now
-        return saved(self._lines)
+        return saved(self._lines, self._stamps)
 
     def restore(self, checkpoint: Mapping[str, bytes]) -> None:
         """Go on where a checkpoint was made."""
-        restore(self._lines, checkpoint, self._clock.now())
+        restore(self._lines, checkpoint, self._clock.now(), self._stamps)
 
     def _vouched(self, now: int) -> NDArray[np.int64]:
         """When each source was last seen alive."""

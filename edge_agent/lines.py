@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from edge_agent.features.rows import RowBuilder
     from edge_agent.features.triggers import Trigger
     from edge_agent.pipeline import Pipeline
+    from edge_agent.stamps import Stamps
 
 log = structlog.get_logger()
 
@@ -52,9 +53,11 @@ class Line:
             yield pipeline.info.pipeline, trigger
 
 
-def saved(lines: Sequence[Line]) -> dict[str, bytes]:
+def saved(lines: Sequence[Line], stamps: Stamps | None = None) -> dict[str, bytes]:
     """State to go on from after a restart, by name."""
     found = {}
+    if stamps is not None:
+        found["clocks"] = msgspec.msgpack.encode(stamps.saved())
     for line in lines:
         for pipeline, state in zip(line.pipelines, line.states, strict=True):
             name = f"alarms/{pipeline.info.pipeline}"
@@ -65,8 +68,15 @@ def saved(lines: Sequence[Line]) -> dict[str, bytes]:
     return found
 
 
-def restore(lines: Sequence[Line], checkpoint: Mapping[str, bytes], now: int) -> None:
+def restore(
+    lines: Sequence[Line],
+    checkpoint: Mapping[str, bytes],
+    now: int,
+    stamps: Stamps | None = None,
+) -> None:
     """Go on where a checkpoint was made; what does not fit starts fresh."""
+    if stamps is not None and "clocks" in checkpoint:
+        _set(stamps, checkpoint["clocks"])
     for line in lines:
         for position, pipeline in enumerate(line.pipelines):
             body = checkpoint.get(f"alarms/{pipeline.info.pipeline}")
@@ -111,6 +121,13 @@ def _resumed(states: AlarmStates, now: int) -> AlarmStates:
         judged=np.where(states.judged > ahead, NEVER, states.judged),
         recent=np.where(states.recent > ahead, LONG_AGO, states.recent),
     )
+
+
+def _set(stamps: Stamps, body: bytes) -> None:
+    try:
+        stamps.restore(msgspec.msgpack.decode(body, type=dict[str, int]))
+    except (ValueError, msgspec.MsgspecError) as why:
+        log.warning("clock errors not restored", why=str(why))
 
 
 def _resume(trigger: Trigger, name: str, body: bytes, now: int) -> None:

@@ -12,7 +12,7 @@ from edge_agent.stamps.guard import TOLERANCE, ClockStep, Guard
 from edge_agent.stamps.recording import Recording, batch_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -96,6 +96,20 @@ class Stamps:
                 shifts[guard.source] = guard.shift
         return shifts
 
+    def saved(self) -> dict[str, int]:
+        """Errors found so far, ns by clock: what must survive a restart.
+
+        Without it a wrong clock's stamps would be their own again until the error is
+        found anew, and all of them late behind the rows of before.
+        """
+        return {_name(self.tags, g): g.shift for g in self._guards if g.shift}
+
+    def restore(self, saved: Mapping[str, int]) -> None:
+        """Go on from what `saved` gave; clocks that are gone are passed over."""
+        for clock, guard in enumerate(self._guards):
+            guard.shift = int(saved.get(_name(self.tags, guard), guard.shift))
+            self._note(clock, guard)
+
     def settle(self, batch: SampleBatch) -> tuple[SampleBatch, StampCounts]:
         """A batch with stamps on the axis of agent time, and what was done to it."""
         if len(batch) == 0 or self._all_right(batch):
@@ -135,6 +149,7 @@ class Stamps:
         return replace(batch, time=time, quality=quality), counts
 
     def _note(self, clock: int, guard: Guard) -> None:
+        """Keep beside the guards what the usual case is decided by."""
         self._shifts[clock], self._restless[clock] = guard.shift, guard.restless
         # the usual case needs no look: every tag has a clock, and all are right
         self._calm = self._whole and not (self._shifts.any() or self._restless.any())
@@ -167,6 +182,11 @@ def _apart(tag: I32, received: I64) -> I64:
     apart = np.empty_like(received)
     apart[order] = np.arange(len(tag)) - np.repeat(first, lengths)
     return received + apart
+
+
+def _name(tags: TagTable, guard: Guard) -> str:
+    source = tags.sources[guard.source]
+    return f"{source}/{guard.asset}" if guard.asset else source
 
 
 def _clocks(

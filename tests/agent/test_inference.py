@@ -18,7 +18,13 @@ from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
 from edge_agent.lines import Line, restore, saved
-from edge_agent.records import AlarmRecord, AlarmState, EventRecord, LossRecord
+from edge_agent.records import (
+    AlarmRecord,
+    AlarmState,
+    EventRecord,
+    LossRecord,
+    ScoreRecord,
+)
 from edge_agent.samples import NANOSECONDS, AssetType, Tag, TagTable
 from edge_agent.stamps import Stamps
 from tests.pure.test_pipeline import FirstFeature, pipeline
@@ -134,6 +140,24 @@ def test_an_alarm_goes_on_after_a_restart() -> None:
     assert again.of(AlarmRecord) == []
     again.second(1.0)
     assert {a.state for a in again.of(AlarmRecord)} == {AlarmState.NORMAL}
+
+
+def test_a_restart_loses_no_row_of_a_device_with_a_wrong_clock() -> None:
+    """A PLC an hour behind: its error is in the checkpoint, the next stamp in order."""
+    hour = 3600 * NANOSECONDS
+    first = Bench()
+    for _ in range(15):
+        first.push(1.0, at=first.clock.now() - hour)
+        first.second()
+    again = Bench()
+    again.inference.restore(first.checkpoint)
+    again.clock.time = first.clock.time
+    again.push(1.0, at=again.clock.now() - hour)
+    again.second()
+
+    scored = again.of(ScoreRecord)[-1]
+    assert np.isfinite(scored.score[-2:]).all()
+    assert again.of(EventRecord) == []
 
 
 def test_a_checkpoint_that_fits_nothing_starts_fresh() -> None:

@@ -299,6 +299,31 @@ def test_each_asset_behind_a_broker_has_its_own_clock() -> None:
     assert ends[-1] == [0, 0, 0, 0]
 
 
+def test_a_known_error_survives_a_restart() -> None:
+    """What was learned of a clock holds from the first sample on; others are new."""
+    kind = AssetType("pump", ("P1", "P2"), (Tag("a"), Tag("b")), 0)
+    table = TagTable((kind,), ("plc", "broker"), np.array([0, 0, 1, 1], np.int16))
+    first = Stamps(table, ["source", "source"], [False, True])
+    for k in range(20):
+        now = T0 + k * SECOND
+        times = [now - HOUR, now - HOUR, now, now + 2 * HOUR]
+        batch_ = SampleBatch.of([0, 1, 2, 3], times, [1.0] * 4, received=[now] * 4)
+        first.settle(batch_)
+    kept = first.saved()
+    assert kept == {"plc": HOUR, "broker/P2": -2 * HOUR}
+
+    again = Stamps(table, ["source", "source"], [False, True])
+    again.restore({**kept, "gone": 5, "broker/P9": 5})
+    now = T0 + 100 * SECOND
+    times = [now - HOUR, now - HOUR, now, now + 2 * HOUR]
+    batch_ = SampleBatch.of([0, 1, 2, 3], times, [1.0] * 4, received=[now] * 4)
+    found, counts = again.settle(batch_)
+
+    assert found.time.tolist() == [now] * 4
+    assert (found.quality == Quality.GOOD).all()
+    assert counts == StampCounts()
+
+
 def test_an_unknown_policy_is_refused() -> None:
     """A policy for each source, and one that exists."""
     with pytest.raises(ValueError, match="one of"):
