@@ -67,6 +67,7 @@ class Inbox:
         self.wake = wake or (lambda: None)
         self._chunks: deque[_Chunk] = deque()
         self._held = 0
+        self._latest = _NEVER
         self._lock = Lock()
         self._overflows: dict[int, Overflow] = {}
         self._is_text = np.concatenate(
@@ -91,6 +92,9 @@ class Inbox:
     ) -> None:
         """Append samples that arrived together at agent time ``received``.
 
+        Sources read the time before they decode, so one may push behind another what
+        it read before it: then it counts as received together with the other's.
+
         Args:
             tag: int32[n].
             time: int64[n], ns.
@@ -102,12 +106,8 @@ class Inbox:
         if len(tag) == 0:
             return
         with self._lock:
-            self._chunks.append(
-                _Chunk(tag, time, value, quality, received, tuple(texts))
-            )
-            self._held += len(tag)
-            while self._held > self.limit and len(self._chunks) > 1:
-                self._drop(self._chunks.popleft())
+            at = self._latest = max(self._latest, received)
+            self._append(_Chunk(tag, time, value, quality, at, tuple(texts)))
         self.wake()
 
     def alive(self, source: int, at: int) -> None:
@@ -132,8 +132,15 @@ class Inbox:
             return  # it never was up: nothing of it is held
         tags = self._numeric[source]
         count = len(tags)
+        if count == 0:
+            return
         bad = np.full(count, Quality.BAD, np.uint8)
-        self.push(tags, np.full(count, at), np.full(count, np.nan), bad, at)
+        with self._lock:
+            # stamp and arrival stay equal: that is how `stamps` knows the mark
+            at = self._latest = max(self._latest, at)
+            times, values = np.full(count, at), np.full(count, np.nan)
+            self._append(_Chunk(tags, times, values, bad, at, ()))
+        self.wake()
 
     def drain(self) -> SampleBatch:
         """Everything pushed since the last call, in order of arrival."""
@@ -157,6 +164,12 @@ class Inbox:
     def __len__(self) -> int:
         """Samples waiting."""
         return self._held
+
+    def _append(self, chunk: _Chunk) -> None:
+        self._chunks.append(chunk)
+        self._held += len(chunk.tag)
+        while self._held > self.limit and len(self._chunks) > 1:
+            self._drop(self._chunks.popleft())
 
     def _drop(self, chunk: _Chunk) -> None:
         self._held -= len(chunk.tag)

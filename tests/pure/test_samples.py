@@ -126,6 +126,27 @@ def test_a_sign_of_life_never_goes_back() -> None:
     assert inbox.alive_until().tolist() == [5, 20]
 
 
+def test_arrivals_never_go_back() -> None:
+    """What was read earlier and pushed later counts as received with the later one.
+
+    The mark of a lost link keeps its stamp at its arrival, over drains too.
+    """
+    inbox = Inbox(TABLE)
+    push(inbox, [0], 100)
+    push(inbox, [1], 90)
+    first = inbox.drain()
+    inbox.alive(0, 80)
+    inbox.lost(0, 95)
+    push(inbox, [6], 99)
+    push(inbox, [6], 101)
+    second = inbox.drain()
+
+    assert first.received.tolist() == [100, 100]
+    assert first.time.tolist() == [100, 90]
+    assert second.received.tolist() == [100] * 5 + [101]
+    assert second.time.tolist() == [100] * 4 + [99, 101]
+
+
 def test_pushes_and_drains_of_two_threads_lose_nothing() -> None:
     """Every sample comes out once, in order, and each push wakes the turn."""
     woken: list[int] = []
