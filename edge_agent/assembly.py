@@ -12,9 +12,10 @@ import numpy as np
 
 from edge_agent.commissioning import Commissioned, commission
 from edge_agent.config import schema
+from edge_agent.features.depth import depth_for
 from edge_agent.features.offline import TriggerSpec, trigger_for
 from edge_agent.features.rows import RowBuilder
-from edge_agent.features.window import Window, depth_for
+from edge_agent.features.window import Window
 from edge_agent.lines import Line
 from edge_agent.samples import NANOSECONDS
 from edge_agent.stamps import Stamps
@@ -22,6 +23,9 @@ from edge_agent.stamps import Stamps
 if TYPE_CHECKING:
     from edge_agent.config.loading import Loaded
     from edge_agent.samples import AssetType
+
+_LONGEST_LEAD = 4096
+"""Bounds memory: 17 bytes a tag and slot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,13 @@ class Core:
     commissioned: dict[str, Commissioned]
 
 
-def core(loaded: Loaded, since: int) -> Core:
+def core(loaded: Loaded, since: int, catch_up: int | None = None) -> Core:
     """Build windows, plans, models and triggers.
 
     Args:
         loaded: the configuration with its plant.
         since: agent time of the start.
+        catch_up: ns of ticks made in one turn at most, None for all of them.
     """
     config, tags = loaded.config, loaded.plant.tags
     made = {
@@ -55,29 +60,30 @@ def core(loaded: Loaded, since: int) -> Core:
     for kind in tags.types:
         names = [name for name, p in config.pipelines.items() if p.assets == kind.name]
         if names:
-            lines.append(
-                _line(loaded, kind, {name: made[name] for name in names}, since)
-            )
+            chosen = {name: made[name] for name in names}
+            lines.append(_line(loaded, kind, chosen, since, catch_up))
     policies = [str(config.sources[name].time) for name in tags.sources]
     brokers = [isinstance(config.sources[n], schema.MqttSource) for n in tags.sources]
     return Core(lines, Stamps(tags, policies, brokers), made)
 
 
 def _line(
-    loaded: Loaded, kind: AssetType, made: dict[str, Commissioned], since: int
+    loaded: Loaded,
+    kind: AssetType,
+    made: dict[str, Commissioned],
+    since: int,
+    catch_up: int | None,
 ) -> Line:
     config, tags = loaded.config, loaded.plant.tags
     owner = tags.source[kind.base : kind.base + kind.size]
     changes = np.array([_reports_changes(config.sources[s]) for s in tags.sources])
     specs = [spec for one in made.values() for spec in one.specs]
-    window = Window(kind, depth_for(specs), changes[owner])
-    readers = [
-        (
-            one.plan,
-            trigger_for(_trigger(config.pipelines[name]), one.plan, window, since),
-        )
-        for name, one in made.items()
-    ]
+    lead = max(_lead(config.sources[tags.sources[i]]) for i in np.unique(owner))
+    window = Window(kind, depth_for(specs, lead=lead), changes[owner])
+    readers = []
+    for name, one in made.items():
+        spec = _trigger(config.pipelines[name])
+        readers.append((one.plan, trigger_for(spec, one.plan, window, since, catch_up)))
     settles = [p.score.settle for n, p in config.pipelines.items() if n in made]
     periods = [p.score.every for n, p in config.pipelines.items() if n in made]
     return Line(
@@ -90,6 +96,15 @@ def _line(
 
 def _reports_changes(source: schema.OpcUaSource | schema.MqttSource) -> bool:
     return isinstance(source, schema.OpcUaSource) and source.report == "change"
+
+
+def _lead(source: schema.OpcUaSource | schema.MqttSource) -> int:
+    """Values of one tag that may come before those of the next with equal stamps.
+
+    A server empties its queues one after the other, over several messages.
+    """
+    queue = source.queue if isinstance(source, schema.OpcUaSource) else None
+    return min(queue or 0, _LONGEST_LEAD)
 
 
 def _trigger(pipeline: schema.Pipeline) -> TriggerSpec:

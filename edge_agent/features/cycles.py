@@ -54,7 +54,12 @@ class OnCycle:
         part: the role that carries the part id, a text or a number.
         part_at: whether the id comes when the part begins or with its results.
         settle: ns.
+
+    Attributes:
+        late: part ids that came after their part, or a later one, was closed.
     """
+
+    skipped = 0
 
     def __init__(
         self,

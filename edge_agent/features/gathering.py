@@ -26,6 +26,9 @@ class Gathering:
     Args:
         makers: bool[assets, roles] tags that must arrive for a row to be whole.
         settle: ns a row waits for more after each of its samples.
+
+    Attributes:
+        late: stamps that came after their row, or a newer one, was closed.
     """
 
     def __init__(self, makers: Mask, settle: int) -> None:
@@ -72,28 +75,24 @@ class Gathering:
         first = np.append(0, np.flatnonzero(new) + 1)[: len(sample)]
         if len(first):
             bits = np.bitwise_or.reduceat(self.bit[role[order]], first, axis=0)
-            counts = np.diff(first, append=len(sample))
             pieces = zip(
                 asset[first].tolist(),
                 time[first].tolist(),
                 received[first].tolist(),
                 bits.tolist(),
-                counts.tolist(),
                 strict=True,
             )
-            for a, at, instant, arrived, count in pieces:
+            for a, at, instant, arrived in pieces:
                 self._expire(arrivals, instant - 1, rows)
-                self._join(a, at, instant, arrived, count)
+                self._join(a, at, instant, arrived)
                 if self._arrived.get((a, at)) == self.needed[a].tolist():
                     self._close(a, at, arrivals, instant, rows)
         self._expire(arrivals, now, rows)
         return rows
 
-    def _join(
-        self, asset: int, at: int, instant: int, arrived: list[int], count: int
-    ) -> None:
+    def _join(self, asset: int, at: int, instant: int, arrived: list[int]) -> None:
         if at <= self.closed[asset]:
-            self.late += count
+            self.late += 1
             return
         key = (asset, at)
         have = self._arrived.get(key)

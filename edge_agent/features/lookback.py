@@ -113,6 +113,8 @@ def newest(window: Window, column: I64, at: I64) -> Newest:
     end = head
     if np.count_nonzero(window.newest[column] > at):
         end = after(window, column, at, low, head, head)
+    # a row sees as many entries as it would have seen in any other turn
+    low = np.maximum(low, end - window.reach)
     exists = end > low
     last = end - 1
     place = slot(window, column, last)

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from edge_agent.features.cycles import OnCycle
+from edge_agent.features.depth import depth_for
 from edge_agent.features.feature_rows import FeatureRows, joined
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.rows import RowBuilder, row_makers
 from edge_agent.features.triggers import Every, OnUpdate, Trigger
-from edge_agent.features.window import Window, depth_for, nanoseconds
+from edge_agent.features.window import Window, nanoseconds
 from edge_agent.samples import SampleBatch
 
 if TYPE_CHECKING:
@@ -46,7 +47,11 @@ class TriggerSpec:
 
 
 def trigger_for(
-    spec: TriggerSpec, plan: FeaturePlan, window: Window, since: int
+    spec: TriggerSpec,
+    plan: FeaturePlan,
+    window: Window,
+    since: int,
+    catch_up: int | None = None,
 ) -> Trigger:
     """The trigger of a pipeline.
 
@@ -55,13 +60,14 @@ def trigger_for(
         plan: the pipeline's features; their tags make the rows.
         window: the rings, which know which tags report changes only.
         since: agent time of the start; ticks come after it.
+        catch_up: ns of ticks made in one turn at most, None for all of them.
 
     Raises:
         ValueError: the spec names not exactly one of every, update and cycle.
     """
     settle = nanoseconds(spec.settle)
     if spec.every is not None and spec.on is None:
-        return Every(window.kind, nanoseconds(spec.every), since)
+        return Every(window.kind, nanoseconds(spec.every), since, catch_up)
     if spec.every is None and spec.on == "update":
         return OnUpdate(window.kind, row_makers(plan, window), settle)
     if spec.every is None and spec.on == "cycle" and spec.part is not None:

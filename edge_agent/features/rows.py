@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.features.arrivals import Sorter
+from edge_agent.features.depth import span_for
 from edge_agent.features.feature_rows import FeatureRows, joined
-from edge_agent.features.window import IngestCounts, span_for
+from edge_agent.features.window import IngestCounts
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +78,9 @@ class RowBuilder:
         self._sorter = Sorter(window.kind)
         self._source = None if source is None else window.by_column(source)
         specs = [spec for plan, _ in pipelines for spec in plan.specs]
-        self._room = max(window.depth - span_for(specs, longest_cycle), 1)
+        window.reach = min(span_for(specs, longest_cycle), window.depth)
+        # half for what a step brings, half for a tag that is ahead of its row
+        self._room = max((window.depth - window.reach) // 2, 1)
         self._nothing = [_none(plan, window) for plan, _ in pipelines]
         self._moment = int(np.iinfo(np.int64).min)
 

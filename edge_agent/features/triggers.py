@@ -4,7 +4,9 @@ A trigger turns a turn's arrivals into due rows: which asset, which time, and ho
 many of the arrivals it sees. It keeps only what decides that later: state is small
 and, where a restart must not score a row twice, can be saved and restored.
 
-`Every` gives a row of each asset at each multiple of its period on agent time.
+`Every` gives a row of each asset at each multiple of its period on agent time. After a
+stall of the turns it makes up for as much of it as it is told to, the newest ticks: the
+rows of ten minutes at once would need more memory than a gateway has to spare.
 
 `OnUpdate` gives one row for each distinct stamp of an asset, once, in order of time.
 The stamps that make rows are those of the pipeline's tags that report every value;
@@ -71,6 +73,16 @@ class Due:
 class Trigger(Protocol):
     """Decides when rows are due."""
 
+    @property
+    def late(self) -> int:
+        """Stamps so far that came after their row, or a newer one, was closed."""
+        ...
+
+    @property
+    def skipped(self) -> int:
+        """Ticks so far that were given up after a stall."""
+        ...
+
     def due(self, arrivals: Arrivals, now: int) -> Due:
         """Rows that became due up to agent time ``now``."""
         ...
@@ -91,15 +103,28 @@ class Every:
         kind: the asset type.
         period: ns.
         since: agent time; the first row is the next multiple after it.
+        catch_up: ns of ticks made in one turn at most, though at least one tick; None
+            makes them all, as a recording's replay must.
     """
 
-    def __init__(self, kind: AssetType, period: int, since: int) -> None:
+    late = 0
+
+    def __init__(
+        self, kind: AssetType, period: int, since: int, catch_up: int | None = None
+    ) -> None:
         self.period = period
+        self.skipped = 0
+        self._most = None if catch_up is None else max(catch_up // period, 1)
         self._count = len(kind.assets)
         self._next = (since // period + 1) * period
 
     def due(self, arrivals: Arrivals, now: int) -> Due:
         """One row an asset for each tick passed; it sees what arrived by the tick."""
+        if self._most is not None:
+            over = (now - self._next) // self.period + 1 - self._most
+            if over > 0:
+                self.skipped += over
+                self._next += over * self.period
         ticks = np.arange(self._next, now + 1, self.period, dtype=np.int64)
         if len(ticks):
             self._next = int(ticks[-1]) + self.period
@@ -128,6 +153,8 @@ class OnUpdate:
         settle: ns.
     """
 
+    skipped = 0
+
     def __init__(self, kind: AssetType, makers: Mask, settle: int) -> None:
         self.kind = kind
         self._roles = len(kind.tags)
@@ -137,7 +164,7 @@ class OnUpdate:
 
     @property
     def late(self) -> int:
-        """Samples so far that came after their row was closed."""
+        """Stamps so far that came after their row, or a newer one, was closed."""
         return self._gathering.late
 
     def due(self, arrivals: Arrivals, now: int) -> Due:

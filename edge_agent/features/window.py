@@ -21,7 +21,6 @@ older than a full ring                  dropped (`too_late`)
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import ceil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,18 +28,13 @@ import numpy as np
 from edge_agent.samples import NANOSECONDS, Quality
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from numpy.typing import NDArray
 
-    from edge_agent.features.spec import FeatureSpec
     from edge_agent.samples import F64, I64, U8, AssetType, SampleBatch
 
     Mask = NDArray[np.bool_]
 
 NEVER = int(np.iinfo(np.int64).min)
-HEADROOM = 1.25
-"""A tag may report this much faster than declared before a window is cut short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,23 +64,6 @@ class IngestCounts:
         )
 
 
-def span_for(specs: Iterable[FeatureSpec], longest_cycle: float = 600.0) -> int:
-    """Entries a column must still hold for every window to be whole.
-
-    Args:
-        specs: all features computed from the window.
-        longest_cycle: seconds, for features over the cycle.
-    """
-    lengths = ((longest_cycle if s.cycle else s.window or 0.0) * s.rate for s in specs)
-    return ceil(max(lengths, default=0.0) * HEADROOM) + 4
-
-
-def depth_for(specs: Iterable[FeatureSpec], longest_cycle: float = 600.0) -> int:
-    """Ring depth: the longest window, and room for what arrives at once behind it."""
-    span = span_for(specs, longest_cycle)
-    return 1 << (span + max(16, span // 4) - 1).bit_length()
-
-
 class Window:
     """Rings of all assets of one type; the one big mutable thing of the agent.
 
@@ -107,6 +84,8 @@ class Window:
         self.kind, self.assets, self.roles = kind, assets, roles
         self.columns = assets * roles
         self.depth = 1 << (max(depth, 4) - 1).bit_length()
+        self.reach = self.depth
+        """Entries that a row sees at most, however many the ring holds."""
         self.mask = self.depth - 1
         size = self.depth * self.columns
         self.times: I64 = np.zeros(size, np.int64)

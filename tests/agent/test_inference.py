@@ -9,11 +9,12 @@ import numpy as np
 
 from edge_agent.alarms import Limits
 from edge_agent.clock import ManualClock
+from edge_agent.features.depth import depth_for
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.rows import RowBuilder
 from edge_agent.features.spec import FeatureSpec
 from edge_agent.features.triggers import Every
-from edge_agent.features.window import Window, depth_for
+from edge_agent.features.window import Window
 from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments

@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.features.aggregates import total
+from edge_agent.features.depth import depth_for
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import AGGREGATES, INSTANT, FeatureSpec
-from edge_agent.features.window import NEVER, Window, depth_for
+from edge_agent.features.window import NEVER, Window
 from edge_agent.records import NoScore
 from edge_agent.samples import AssetType, SampleBatch, Tag
 from tests.pure import reference

@@ -9,12 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.features.depth import depth_for
 from edge_agent.features.feature_rows import FeatureRows, joined
 from edge_agent.features.offline import TriggerSpec, offline_rows, trigger_for
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.rows import RowBuilder
 from edge_agent.features.spec import FeatureSpec
-from edge_agent.features.window import Window, depth_for
+from edge_agent.features.window import Window
 from edge_agent.records import NoScore
 from edge_agent.samples import AssetType, SampleBatch, Tag
 
@@ -138,6 +139,51 @@ def test_turns_leave_no_trace(
 
 
 @pytest.mark.parametrize("trigger", [TriggerSpec(every=0.7), TriggerSpec(on="update")])
+def test_turns_leave_no_trace_of_tags_much_faster_than_declared(
+    trigger: TriggerSpec,
+) -> None:
+    """A window that the ring cuts short is cut at the same value in every turn."""
+    noise = np.random.default_rng(2).normal(size=1200)
+    fast: list[Arrival] = [
+        (10 * k, role, 0, 10 * k, noise[600 * role + k], 0)
+        for k in range(600)
+        for role in (A, B)
+    ]
+    depth = depth_for(SPECS[:4])
+    once = turns(builder([trigger], specs=SPECS[:4], depth=depth), fast, [7000])
+    often = turns(
+        builder([trigger], specs=SPECS[:4], depth=depth), fast, [*range(0, 7001, 50)]
+    )
+
+    assert by_asset(once[0]) == by_asset(often[0])
+    assert joined(once[0]).cut_short.any()
+
+
+@pytest.mark.parametrize("lead", [1, 5, 20, 32])
+def test_turns_leave_no_trace_of_a_tag_that_leads(lead: int) -> None:
+    """Values that come in blocks of one tag make the same rows in every turn."""
+    noise = np.random.default_rng(3).normal(size=1200)
+    blocks: list[Arrival] = [
+        (lead * 50 * (2 * block + role), role, 0, 50 * k, noise[600 * role + k], 0)
+        for block in range(600 // lead)
+        for role in (A, B)
+        for k in range(block * lead, (block + 1) * lead)
+    ]
+    specs, trigger = SPECS[:2], TriggerSpec(on="update", settle=60.0)
+    depth, end = depth_for(specs), blocks[-1][0]
+    once = turns(builder([trigger], specs=specs, depth=depth), blocks, [end])
+    often = turns(
+        builder([trigger], specs=specs, depth=depth),
+        blocks,
+        sorted({arrival[0] for arrival in blocks}),
+    )
+
+    assert by_asset(once[0]) == by_asset(often[0])
+    assert len(by_asset(once[0])[0]) == 600 // lead * lead
+    assert joined(once[0]).valid.all()
+
+
+@pytest.mark.parametrize("trigger", [TriggerSpec(every=0.7), TriggerSpec(on="update")])
 @pytest.mark.parametrize("held", [False, True])
 def test_a_small_ring_gives_the_rows_of_a_large_one(
     trigger: TriggerSpec, held: bool
@@ -155,7 +201,7 @@ def test_a_small_ring_gives_the_rows_of_a_large_one(
     small = turns(builder([trigger], keep, specs, depth), queues, [150_300])
     large = turns(builder([trigger], keep, specs, 4096), queues, [150_300])
 
-    assert depth < 100
+    assert depth < 200
     assert by_asset(small[0]) == by_asset(large[0])
     if trigger.on is not None:
         assert len(small[0][0]) == 600
