@@ -38,6 +38,7 @@ class Line:
     settle: int = 0
     """Ns after which an open row closes by itself."""
     states: list[PipelineState] = field(default_factory=list)
+    _told: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.states:
@@ -51,6 +52,18 @@ class Line:
             self.pipelines, self.builder.pipelines, strict=True
         ):
             yield pipeline.info.pipeline, trigger
+
+    def unmade(self) -> Iterator[tuple[str, str, int]]:
+        """Rows that were not made since the last call: counter, pipeline, how many."""
+        for name, trigger in self.triggers():
+            for counter, total in (
+                ("rows_late_total", trigger.late),
+                ("ticks_skipped_total", trigger.skipped),
+            ):
+                more = total - self._told.get((counter, name), 0)
+                if more:
+                    self._told[counter, name] = total
+                    yield counter, name, more
 
 
 def saved(lines: Sequence[Line], stamps: Stamps | None = None) -> dict[str, bytes]:

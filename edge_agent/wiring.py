@@ -40,6 +40,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+#: Ns of ticks made up for at once after turns stood still; older ones are given up.
+CATCH_UP = 60_000_000_000
+
 
 @contextlib.contextmanager
 def build(
@@ -105,7 +108,7 @@ class _House:
         config.runtime_dir.mkdir(parents=True, exist_ok=True)
         self._started = self.clock.now()
         self.inbox = Inbox(self.loaded.plant.tags)
-        self.core = core(self.loaded, self._started)
+        self.core = core(self.loaded, self._started, CATCH_UP)
         self.journal = Journal(
             config.state_dir / "store.db",
             sinks=tuple(config.outputs),
