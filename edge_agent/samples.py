@@ -43,6 +43,7 @@ class Tag:
         low: lower end of the engineering range, -inf if none.
         high: upper end of the engineering range, inf if none.
         text: True when values are strings (part ids, recipe names).
+        max_age: seconds of silence after which it is stale, whatever a feature holds.
     """
 
     role: str
@@ -50,6 +51,7 @@ class Tag:
     low: float = -np.inf
     high: float = np.inf
     text: bool = False
+    max_age: float = np.inf
 
 
 @dataclass(frozen=True, slots=True)

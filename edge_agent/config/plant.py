@@ -127,13 +127,18 @@ def _in_order(bound: list[Binding]) -> tuple[Binding, ...]:
 def _asset_type(members: Sequence[Roster], base: int) -> AssetType:
     first = members[0]
     assets = tuple(asset.id for roster in members for asset in roster.assets)
-    tags = tuple(_tag(role, tag) for role, tag in first.tags.items())
+    tags = tuple(
+        _tag(role, tag, [roster.tags[role] for roster in members])
+        for role, tag in first.tags.items()
+    )
     return AssetType(first.type, assets, tags, base)
 
 
-def _tag(role: str, tag: TagBinding) -> Tag:
+def _tag(role: str, tag: TagBinding, bound: Sequence[TagBinding]) -> Tag:
+    """A tag of a type; of the ages its groups allow, the shortest."""
     low, high = tag.range or (-np.inf, np.inf)
-    return Tag(role, tag.unit, low, high, tag.text)
+    oldest = min(np.inf if one.max_age is None else one.max_age for one in bound)
+    return Tag(role, tag.unit, low, high, tag.text, oldest)
 
 
 def _bindings(

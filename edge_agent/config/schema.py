@@ -170,7 +170,7 @@ class TagBinding(_Model):
     text: Flag = False
     """Values are strings (part ids, recipe names)."""
     max_age: Interval | None = None
-    """Stale after this long without a value. Default: the features' hold."""
+    """Stale after this long without a value, or after the features' hold if shorter."""
     deadband: Annotated[Number, Field(ge=0)] | None = None
     """OPC UA absolute deadband; removes samples that windows may need."""
 

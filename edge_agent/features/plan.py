@@ -79,7 +79,8 @@ class FeaturePlan:
         of_spec = np.array([role_of(s, kind) for s in specs], np.int64)
         self.roles: I64 = np.unique(of_spec)
         self._position: I64 = np.searchsorted(self.roles, of_spec)
-        self._limits = Limits.of(self.specs, self._position)
+        tags = [kind.tags[role] for role in of_spec]
+        self._limits = Limits.of(self.specs, self._position, tags)
         self._column: I64 = (
             np.arange(len(kind.assets))[:, None] * len(kind.tags) + self.roles
         )
@@ -204,11 +205,9 @@ class FeaturePlan:
             absent = ~seen.exists[pick].reshape(shape)
             for feature, position in group.cells():
                 sheet.lack(feature, absent[:, position])
-        if held is not None and sheet.stale is not None:
-            lasting = held.reshape(shape)
-            for feature, position in group.cells():
-                unvouched = sheet.stale[:, feature] & lasting[:, position]
-                sheet.lack(feature, unvouched)
+        if sheet.stale is not None:
+            lasting = None if held is None else held.reshape(shape)
+            _outdated(sheet, sheet.stale, group, lasting)
         self._doubts(rows, group, where, held, pick)
 
     def _doubts(
@@ -231,6 +230,15 @@ class FeaturePlan:
             rows.sheet.doubt(feature, doubted[:, position])
         if cut_short:
             rows.sheet.cut_short |= short.reshape(shape).any(axis=1)
+
+
+def _outdated(sheet: Sheet, stale: Mask, group: Group, lasting: Mask | None) -> None:
+    """Windows that end in silence: of unvouched changes, or beyond what tags allow."""
+    for feature, position in group.cells():
+        if lasting is not None:
+            sheet.lack(feature, stale[:, feature] & lasting[:, position])
+        if sheet.silent is not None:
+            sheet.lack(feature, sheet.silent[:, feature])
 
 
 def _length(group: Group, at: I64, start: I64 | None) -> int | I64:

@@ -8,6 +8,7 @@ oldest. What is usual, nothing missing and nothing doubtful, is not written down
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from edge_agent.features.lookback import Newest
     from edge_agent.features.spec import FeatureSpec
     from edge_agent.features.window import Mask, Window
-    from edge_agent.samples import F64, I32, I64, U8
+    from edge_agent.samples import F64, I32, I64, U8, Tag
 
 _CLOSE = 1e-9
 """Slack of a share, which is a quotient, against its limit."""
@@ -39,8 +40,9 @@ class Limits:
 
     Attributes:
         position: int64[F] which of the plan's roles.
-        hold: int64[F] ns.
+        hold: int64[F] ns, not beyond what the tag allows.
         least_hold: int64[roles] the shortest hold of each role.
+        max_age: int64[F] ns of silence that the tag allows; None where all allow any.
         least: float64[F] share of its samples a window needs.
         span: int64[F] ns, 0 where there is no window.
         cycle: the window is the cycle.
@@ -50,21 +52,30 @@ class Limits:
     position: I64
     hold: I64
     least_hold: I64
+    max_age: I64 | None
     least: F64
     span: I64
     cycle: Mask
     instant: Mask
 
     @classmethod
-    def of(cls, specs: Sequence[FeatureSpec], position: I64) -> Limits:
-        """From the specs and the roles they are made from."""
-        hold = [nanoseconds(min(s.hold, _LONGEST_HOLD)) for s in specs]
+    def of(
+        cls, specs: Sequence[FeatureSpec], position: I64, tags: Sequence[Tag]
+    ) -> Limits:
+        """From the specs, the roles they are made from, and the tag of each spec."""
+        oldest = [nanoseconds(min(t.max_age, _LONGEST_HOLD)) for t in tags]
+        hold = [
+            min(nanoseconds(min(spec.hold, _LONGEST_HOLD)), limit)
+            for spec, limit in zip(specs, oldest, strict=True)
+        ]
+        limited = any(isfinite(t.max_age) for t in tags)
         least_hold = np.full(position.max(initial=-1) + 1, np.iinfo(np.int64).max)
         np.minimum.at(least_hold, position, hold)
         return cls(
             position,
             np.array(hold, np.int64),
             least_hold,
+            np.array(oldest, np.int64) if limited else None,
             np.array([s.min_completeness for s in specs]) - _CLOSE,
             np.array([nanoseconds(s.window or 0.0) for s in specs], np.int64),
             np.array([s.cycle for s in specs], bool),
@@ -82,6 +93,7 @@ class Sheet:
     Attributes:
         values: float32[n, F], to be filled in.
         stale: bool[n, F] older than its hold; None where nothing is.
+        silent: bool[n, F] older than its tag allows; None where no tag has a limit.
         cut_short: bool[n] a window reached further back than the ring.
     """
 
@@ -91,8 +103,11 @@ class Sheet:
         self.values: NDArray[np.float32] = np.empty(self._shape, np.float32)
         self.cut_short: Mask = np.zeros(len(age), bool)
         self.stale: Mask | None = None
+        self.silent: Mask | None = None
         if np.count_nonzero(age > limits.least_hold):
             self.stale = age[:, limits.position] > limits.hold
+            if limits.max_age is not None:
+                self.silent = age[:, limits.position] > limits.max_age
         self._share: F64 | None = None
         self._doubted: Mask | None = None
         self._lacking: Mask | None = None

@@ -42,7 +42,8 @@ class FeatureSpec:
         cycle: the window is the part's cycle, for ``on: cycle``.
         hold: seconds a value stays usable: after its stamp for a tag that reports
             every value, after its source was last seen alive for a tag that reports
-            changes only. A value is held over BAD ones this long too.
+            changes only. A value is held over BAD ones this long too. Where the tag's
+            own ``max_age`` is shorter it counts, for windows of all values as well.
         rate: values per second the tag is expected to report, or for a tag that
             reports changes only, is sampled at. Counts completeness, sizes the ring.
         min_completeness: share of ``window x rate`` samples (of the window's time, for

@@ -44,8 +44,30 @@ def test_what_a_tag_says_reaches_its_binding(tmp_path: Path) -> None:
     pressure, vibration = plant.bindings["plc1"][0], plant.bindings["cell"][0]
     assert (pressure.unit, pressure.low, pressure.high) == ("bar", 0.0, 16.0)
     assert (pressure.max_age, pressure.deadband) == (5.0, 0.1)
+    (kind,) = plant.tags.types
+    assert [tag.max_age for tag in kind.tags] == [5.0, math.inf]
     assert (vibration.address, vibration.field) == ("line3/P-101/vib", "rms")
     assert (vibration.low, vibration.high) == (-math.inf, math.inf)
+
+
+def test_groups_of_one_type_share_the_shortest_age(tmp_path: Path) -> None:
+    """A group that says less long for its tag says it for the type; none says nothing.
+
+    Features are computed for all assets of a type at once.
+    """
+    group = (
+        "assets:\n  - type: pump\n    ids: [P-201]\n    tags:\n"
+        "      vibration: { source: cell, topic: 'b/{id}', field: r, unit: mm/s }\n"
+        "      pressure: { source: plc1, node: 'ns=2;s=P', unit: bar, "
+        "range: [0, 16], max_age: 3s }\n"
+    )
+    plant = loading.read(written(tmp_path, more_yaml=group)).plant
+    (kind,) = plant.tags.types
+
+    assert {tag.role: tag.max_age for tag in kind.tags} == {
+        "pressure": 3.0,
+        "vibration": math.inf,
+    }
 
 
 def test_groups_of_one_type_are_one_type(tmp_path: Path) -> None:
