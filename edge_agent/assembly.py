@@ -22,7 +22,7 @@ from edge_agent.stamps import Stamps
 
 if TYPE_CHECKING:
     from edge_agent.config.loading import Loaded
-    from edge_agent.samples import AssetType
+    from edge_agent.samples import AssetType, TagTable
 
 _LONGEST_LEAD = 4096
 """Bounds memory: 17 bytes a tag and slot."""
@@ -65,6 +65,28 @@ def core(loaded: Loaded, since: int, catch_up: int | None = None) -> Core:
     policies = [str(config.sources[name].time) for name in tags.sources]
     brokers = [isinstance(config.sources[n], schema.MqttSource) for n in tags.sources]
     return Core(lines, Stamps(tags, policies, brokers), made)
+
+
+def shortest_hold(made: Core, tags: TagTable, source: int) -> float:
+    """Seconds for which a silent value of a source is used by every feature.
+
+    Args:
+        made: the core.
+        tags: the tag table.
+        source: position in its sources.
+
+    Returns:
+        inf where no feature reads the source, or all hold for ever.
+    """
+    holds = [np.inf]
+    for one in made.commissioned.values():
+        kind = tags.type_named(one.pipeline.info.asset_type)
+        for spec in one.specs:
+            role = kind.role_index(spec.tag)
+            first = kind.index(role, 0)
+            if (tags.source[first : first + len(kind.assets)] == source).any():
+                holds.append(min(spec.hold, kind.tags[role].max_age))
+    return float(min(holds))
 
 
 def _line(

@@ -8,13 +8,14 @@ from __future__ import annotations
 import contextlib
 import socket
 from dataclasses import dataclass, field
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from edge_agent import __version__
 from edge_agent.agent import Agent
-from edge_agent.assembly import Core, core
+from edge_agent.assembly import Core, core, shortest_hold
 from edge_agent.clock import SystemClock
 from edge_agent.config import schema
 from edge_agent.config.secrets import password_of
@@ -161,6 +162,7 @@ class _House:
                     pki_dir=self.loaded.config.state_dir / "pki",
                     application_uri=application_uri(self.loaded.config),
                     password=password,
+                    keepalive=self._keepalive(index, settings),
                 )
             case schema.MqttSource():
                 from edge_agent.sources.mqtt import MqttSource
@@ -175,6 +177,12 @@ class _House:
                     gateway=self.loaded.config.gateway,
                     password=password,
                 )
+
+    def _keepalive(self, index: int, settings: schema.OpcUaSource) -> float | None:
+        """Seconds after which a source that reports changes must say it is alive."""
+        hold = shortest_hold(self.core, self.loaded.plant.tags, index)
+        vouched = settings.report == "change" and isfinite(hold)
+        return hold / 2 if vouched else None
 
     def forwarders(self) -> Sequence[Forwarder]:
         """One an output."""

@@ -205,6 +205,7 @@ class Reading:
         deadband: float | None = None,
         password: str | None = None,
         mute: float = QUICK.mute,
+        hold: float | None = None,
         **settings: Any,
     ) -> None:
         roles = tuple(Tag(f"r{i}", text=i in texts) for i in range(len(addresses)))
@@ -227,6 +228,7 @@ class Reading:
             application_uri=APPLICATION,
             password=password,
             pace=replace(QUICK, mute=mute),
+            keepalive=None if hold is None else hold / 2,
         )
         self.batches: list[SampleBatch] = []
         self.gap = SampleBatch.of([], [], [])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import structlog
 from asyncua import ua
 
 from edge_agent.errors import ConfigError
@@ -201,6 +202,45 @@ async def test_keep_alives_vouch_for_silent_tags(plc: Plc, tmp_path: Path) -> No
         first = reading.inbox.alive_until()[0]
         await until(lambda: reading.inbox.alive_until()[0] > first + 300_000_000)
     assert [1.0] == reading.values()
+
+
+async def test_keep_alives_come_within_the_shortest_hold(
+    plc: Plc, tmp_path: Path
+) -> None:
+    """A machine that stands still is vouched for before its values are stale.
+
+    The link is no sooner called lost for it.
+    """
+    await plc.have(a=1.0)
+    reading = Reading(plc.endpoint, ["ns=2;s=a"], tmp_path, hold=0.4, keepalive="10s")
+    async with reading.running():
+        await reading.has(1.0)
+        status = reading.source.status()
+        first = reading.inbox.alive_until()[0]
+        await until(lambda: reading.inbox.alive_until()[0] > first + 300_000_000)
+    assert pytest.approx(0.2) == status["subscription"]["keepalive"]
+    assert 600 <= status["subscription"]["lifetime"]
+    assert not [note for note in status["notes"] if "keep-alive" in note]
+
+
+async def test_keep_alives_that_are_too_rare_are_told_once(
+    plc: Plc, tmp_path: Path
+) -> None:
+    """Where the server cannot say often enough that it is there, the operator knows."""
+    await plc.have(a=1.0)
+    reading = Reading(
+        plc.endpoint, ["ns=2;s=a"], tmp_path, hold=0.4, publishing="500ms"
+    )
+    with structlog.testing.capture_logs() as logs:
+        async with reading.running():
+            await reading.has(1.0)
+            notes = reading.source.status()["notes"]
+        async with reading.running():
+            await until(lambda: reading.source.status()["connects"] == 2)
+    (told,) = [entry for entry in logs if entry["event"] == "keep-alives too rare"]
+    assert told["note"] in notes
+    assert "every 0.5 s" in told["note"]
+    assert "used for 0.4 s" in told["note"]
 
 
 async def test_server_restart_is_told_and_survived(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from math import floor
 from typing import TYPE_CHECKING, NoReturn
 
 import structlog
@@ -125,7 +126,8 @@ class Session:
             MAKERS[setting.settings.decoder](),
             setting.clock,
             self,
-            PATIENCE * self.granted.keepalive,
+            # asked for more often, to vouch for values, it is no sooner a lost link
+            PATIENCE * max(self.granted.keepalive, setting.settings.keepalive),
         )
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(publishing.run(), name=f"{name}:publish")
@@ -208,17 +210,26 @@ class Session:
         self._setting.instruments.count(name, amount, source=self._setting.name)
 
 
-async def subscribed(link: Link, settings: Settings) -> Granted:
+async def subscribed(
+    link: Link, settings: Settings, keepalive: float | None = None
+) -> Granted:
     """Create the subscription with every parameter said.
 
     asyncua's defaults would give one keep-alive in 45 minutes, and servers drop a
     subscription whose lifetime is below three keep-alives.
+
+    Args:
+        link: the session.
+        settings: of the source.
+        keepalive: seconds; asked for where the settings say longer.
 
     Raises:
         SourceLost: the server refuses.
     """
     interval = settings.publishing
     keepalives = max(1, round(settings.keepalive / interval))
+    if keepalive is not None:
+        keepalives = max(1, min(keepalives, floor(keepalive / interval)))
     lifetime = max(3 * settings.keepalive, _SHORTEST_LIFE)
     asked = ua.CreateSubscriptionParameters()
     asked.RequestedPublishingInterval = interval * 1000

@@ -49,6 +49,9 @@ class OpcUaSource:
         application_uri: who this gateway is in the world of OPC UA.
         password: of the settings' user.
         pace: how often wanted and actual are compared.
+        keepalive: seconds; asked for where the settings say longer. Half of the time
+            for which a silent tag's value is used: an idle machine says nothing but
+            keep-alives, and by them its values are known to hold.
 
     Raises:
         ConfigError: an address has none of the known forms.
@@ -67,12 +70,14 @@ class OpcUaSource:
         application_uri: str,
         password: str | None,
         pace: Pace | None = None,
+        keepalive: float | None = None,
     ) -> None:
         self.name, self.index, self.settings = name, index, settings
         self.bindings = tuple(bindings)
         self._clock, self._instruments = clock, instruments
         self._credentials = Credentials(pki_dir, application_uri, password)
         self._pace = pace or Pace()
+        self._keepalive = keepalive
         self._state, self._since = "down", clock.now()
         self._last_error = ""
         self._connects = 0
@@ -127,6 +132,7 @@ class OpcUaSource:
         }
         if session is not None:
             report |= _session_status(session, self._clock)
+            report["notes"] += self._rare(session.granted)
         if settings.security is Security.NONE:
             report["notes"].append(
                 "security: None: anyone on the network can interfere"
@@ -150,7 +156,7 @@ class OpcUaSource:
         async with opened(
             self.name, self.settings, self._credentials, self._clock
         ) as link:
-            granted = await subscribed(link, self.settings)
+            granted = await subscribed(link, self.settings, self._keepalive)
             self._session = Session(setting, link, granted)
             self._connects += 1
             self._instruments.count("opcua_connects_total", source=self.name)
@@ -177,6 +183,8 @@ class OpcUaSource:
                 asked=asked,
                 granted=granted.publishing,
             )
+        for note in self._rare(granted):
+            self._once("rare", "keep-alives too rare", note=note)
         for note in link.notes:
             self._once(("note", note), "server certificate", note=note)
         if self.settings.security is Security.NONE:
@@ -185,6 +193,17 @@ class OpcUaSource:
                 "source is not secured",
                 remedy="security: SignAndEncrypt",
             )
+
+    def _rare(self, granted: Granted) -> list[str]:
+        """What is wrong when an idle machine's values end between two keep-alives."""
+        if self._keepalive is None or granted.keepalive <= 2 * self._keepalive:
+            return []
+        said = (
+            f"a keep-alive comes every {granted.keepalive:g} s, but a silent value is "
+            f"used for {2 * self._keepalive:g} s: an idle machine flaps to input stale;"
+            " shorten publishing, or lengthen hold (model) or max_age (tag)"
+        )
+        return [said]
 
     def _tell_certificate(self, link: Link) -> None:
         """Warn 90, 30 and 7 days before our certificate ends, once each."""
