@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 EX_CONFIG = 78
 #: Samples of one turn: bounds memory, changes no score.
 CHUNK = 20_000
+#: Ticks of one turn: a recording with gaps has many between two samples.
+TICKS = 1_000
 
 
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -126,7 +128,8 @@ def _play(
         vouch=not recording.signs,
     )
     low = 0
-    for now, signs in _turns(recording):
+    period = min((line.period for line in made.lines if line.period), default=0)
+    for now, signs in _turns(recording, start, TICKS * period):
         for sign in signs:
             inbox.alive(sign.source, sign.at)
         high = int(np.searchsorted(batch.received, now, side="right"))
@@ -138,12 +141,19 @@ def _play(
     inference.turn(clock.time, made.stamps.release(clock.time))
 
 
-def _turns(recording: Recording) -> Iterator[tuple[int, list[Sign]]]:
+def _turns(
+    recording: Recording, start: int, longest: int
+) -> Iterator[tuple[int, list[Sign]]]:
     """When to turn, and who was seen alive by then.
 
     Where turns cut the samples changes no row; what a source vouches for may. So a
     turn that first knew of a sign of life is made at its own time, and before it one
     that did not know.
+
+    Args:
+        recording: samples and signs of life.
+        start: agent time before the first turn.
+        longest: ns from one turn to the next at most, 0 for any.
     """
     received = recording.batch.received
     cuts = {int(received[i]) for i in range(CHUNK - 1, len(received), CHUNK)}
@@ -152,8 +162,13 @@ def _turns(recording: Recording) -> Iterator[tuple[int, list[Sign]]]:
     for sign in recording.signs:
         known.setdefault(sign.turn, []).append(sign)
         cuts |= {sign.before, sign.turn}
+    before = start
     for now in sorted(cuts):
+        while longest and now - before > longest:
+            before += longest
+            yield before, []
         yield now, known.get(now, [])
+        before = now
 
 
 def _score_line(
