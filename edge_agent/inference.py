@@ -238,8 +238,6 @@ class Inference:
         self._count_samples(turned.counts)
         for counter, name, count in line.unmade():
             self._instruments.count(counter, count, pipeline=name)
-            if counter == "ticks_skipped_total":
-                log.warning("turns stood still: ticks skipped", pipeline=name, n=count)
         for position, rows in enumerate(turned.rows):
             if len(rows):
                 yield position, rows

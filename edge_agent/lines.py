@@ -56,14 +56,17 @@ class Line:
     def unmade(self) -> Iterator[tuple[str, str, int]]:
         """Rows that were not made since the last call: counter, pipeline, how many."""
         for name, trigger in self.triggers():
-            for counter, total in (
-                ("rows_late_total", trigger.late),
-                ("ticks_skipped_total", trigger.skipped),
-            ):
-                more = total - self._told.get((counter, name), 0)
-                if more:
-                    self._told[counter, name] = total
-                    yield counter, name, more
+            if late := self._more("rows_late_total", name, trigger.late):
+                yield "rows_late_total", name, late
+            if skipped := self._more("ticks_skipped_total", name, trigger.skipped):
+                log.warning("turns stood still", pipeline=name, ticks_skipped=skipped)
+                yield "ticks_skipped_total", name, skipped
+
+    def _more(self, counter: str, name: str, total: int) -> int:
+        more = total - self._told.get((counter, name), 0)
+        if more:
+            self._told[counter, name] = total
+        return more
 
 
 def saved(lines: Sequence[Line], stamps: Stamps | None = None) -> dict[str, bytes]:
