@@ -46,9 +46,6 @@ log = structlog.get_logger()
 
 #: Longest sleep between two turns: the watchdog wants to see them end.
 IDLE = 1.0
-#: Ns between the beginnings of two turns, at least: a turn costs half a millisecond
-#: however few rows it has.
-PACE = 2_000_000
 #: Ns of state that a crash may lose while nothing but scores is sent.
 SAVE_EVERY = NANOSECONDS // 4
 _SAMPLE_COUNTS = tuple(field.name for field in fields(IngestCounts))
@@ -108,12 +105,7 @@ class Inference:
         while not self._stopping.is_set():
             self._wake.wait(self._patience())
             self._wake.clear()
-            began = self._clock.now()
-            self.turn(began)
-            # what comes within the pace shares a turn; a calm line never waits
-            rest = (began + PACE - self._clock.now()) / NANOSECONDS
-            if rest > 0:
-                self._stopping.wait(rest)
+            self.turn(self._clock.now())
         self.turn(self._clock.now())
 
     def stop(self) -> None:

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from edge_agent.samples import AssetType, Quality, SampleBatch, Tag, TagTable
-from edge_agent.stamps import AHEAD, GAP, StampCounts, Stamps
+from edge_agent.stamps import AHEAD, GAP, ClockStep, StampCounts, Stamps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -285,7 +285,8 @@ def test_each_asset_behind_a_broker_has_its_own_clock() -> None:
     kind = AssetType("pump", ("P1", "P2"), (Tag("a"), Tag("b")), 0)
     table = TagTable((kind,), ("broker",), np.zeros(4, np.int16))
     stamps = Stamps(table, ["source"], [True])
-    steps, ends = [], []
+    steps: list[ClockStep] = []
+    ends: list[list[int]] = []
     for k in range(20):
         now = T0 + k * SECOND
         times = [now, now - HOUR, now, now - HOUR]
