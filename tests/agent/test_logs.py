@@ -139,11 +139,11 @@ def test_configure_takes_the_libraries_in() -> None:
     out = io.StringIO()
     configure(stream=out, json=True)
     configure(stream=out, json=True)
-    logging.getLogger("asyncua").info("chatter")
-    logging.getLogger("asyncua").warning("trouble")
+    logging.getLogger("amqtt").info("chatter")
+    logging.getLogger("amqtt").warning("trouble")
     with warnings.catch_warnings():
         warnings.simplefilter("always")
         warnings.warn("old interface", UserWarning, stacklevel=1)
     written = [json.loads(line) for line in out.getvalue().splitlines()]
 
-    assert [line["library"] for line in written] == ["asyncua", "py.warnings"]
+    assert [line["library"] for line in written] == ["amqtt", "py.warnings"]
