@@ -34,6 +34,10 @@ REPEAT = 60 * 1_000_000_000
 #: Kinds of library lines remembered; beyond it the oldest is forgotten.
 KINDS = 256
 
+#: Libraries whose troubles our own lines tell, once and in plain words: theirs, an
+#: error a second while a link is down, are for those who search for a fault.
+TOLD_BY_US = frozenset({"asyncua"})
+
 # syslog's numbers, which the journal reads from the start of a line
 _PRIORITY = {"critical": 2, "error": 3, "warning": 4, "info": 6, "debug": 7}
 
@@ -158,4 +162,6 @@ class LibraryLines(logging.Handler):
         except (TypeError, ValueError):  # a library's own wrong format string
             message = f"{record.msg} {record.args}"
         logger = structlog.get_logger()
-        logger.log(record.levelno, message, library=record.name, **extra)
+        own = record.name.partition(".")[0] in TOLD_BY_US
+        level = logging.DEBUG if own else record.levelno
+        logger.log(level, message, library=record.name, **extra)

@@ -147,3 +147,16 @@ def test_configure_takes_the_libraries_in() -> None:
     written = [json.loads(line) for line in out.getvalue().splitlines()]
 
     assert [line["library"] for line in written] == ["amqtt", "py.warnings"]
+
+
+def test_what_our_own_lines_tell_is_for_fault_finding() -> None:
+    """Errors of asyncua are debug lines: a lost link is told once, by us."""
+    handler = LibraryLines(ManualClock(now=REPEAT))
+    logger = logging.Logger("asyncua.client.ua_client")  # noqa: LOG001 - apart
+    logger.addHandler(handler)
+    with capture_logs() as lines:
+        logger.error("connection lost")
+
+    assert [(line["log_level"], line["event"]) for line in lines] == [
+        ("debug", "connection lost")
+    ]

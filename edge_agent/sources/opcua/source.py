@@ -9,7 +9,6 @@ import structlog
 
 from edge_agent.config.schema import Security
 from edge_agent.errors import ConfigError, SourceLost
-from edge_agent.sources.opcua import noise
 from edge_agent.sources.opcua.intake import Gap
 from edge_agent.sources.opcua.item import Pace, wanted
 from edge_agent.sources.opcua.link import Credentials, opened
@@ -97,7 +96,6 @@ class OpcUaSource:
             SourceLost: the link failed or went quiet; the text is for the operator.
             ConfigError: our own certificate's files are wrong.
         """
-        noise.quieten(self._clock)
         self._enter("connecting")
         try:
             await self._run(inbox)
