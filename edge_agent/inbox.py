@@ -70,10 +70,7 @@ class Inbox:
         self._latest = _NEVER
         self._lock = Lock()
         self._overflows: dict[int, Overflow] = {}
-        self._is_text = np.concatenate(
-            [np.repeat([t.text for t in k.tags], len(k.assets)) for k in tags.types]
-            or [np.zeros(0, bool)]
-        ).astype(bool)
+        self._is_text = tags.is_text
         self._alive = np.full(len(tags.sources), _NEVER, np.int64)
         numeric = np.flatnonzero(~self._is_text).astype(np.int32)
         self._numeric = [

@@ -122,13 +122,9 @@ class _Names:
     """What a recording may name: tags, and sources with an @ before them."""
 
     def __init__(self, tags: TagTable) -> None:
-        is_text = _texts(tags)
+        is_text = tags.is_text.tolist()
         self.tags = {tags.name(i): (i, is_text[i]) for i in range(len(tags))}
         self.sources = {SIGN + name: i for i, name in enumerate(tags.sources)}
-
-
-def _texts(tags: TagTable) -> list[bool]:
-    return [tag.text for kind in tags.types for tag in kind.tags for _ in kind.assets]
 
 
 def _csv_rows(path: Path) -> Iterator[dict[str, str]]:
@@ -236,7 +232,7 @@ class Recorder:
 
     def __init__(self, path: Path, tags: TagTable) -> None:
         self._names = [tags.name(index) for index in range(len(tags))]
-        self._is_text = _texts(tags)
+        self._is_text = tags.is_text.tolist()
         self._file: TextIO = path.open("w", newline="", encoding="utf-8")
         self._writer = csv.writer(self._file)
         self._writer.writerow(HEADER)

@@ -72,6 +72,11 @@ class AssetType:
         """Number of tag indices of this type."""
         return len(self.assets) * len(self.tags)
 
+    @property
+    def is_text(self) -> NDArray[np.bool_]:
+        """bool[size] whether a tag's values are strings, in order of its index."""
+        return np.repeat(np.array([t.text for t in self.tags], bool), len(self.assets))
+
     def index(self, role: int, asset: int) -> int:
         """Tag index of a role of an asset, both by position."""
         return self.base + role * len(self.assets) + asset
@@ -105,6 +110,11 @@ class TagTable:
     def __len__(self) -> int:
         """Count tags."""
         return len(self.source)
+
+    @property
+    def is_text(self) -> NDArray[np.bool_]:
+        """bool[n] whether a tag's values are strings."""
+        return np.concatenate([np.zeros(0, bool), *(k.is_text for k in self.types)])
 
     def name(self, tag: int) -> str:
         """Readable name ``asset/role`` of a tag index."""

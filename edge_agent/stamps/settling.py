@@ -66,10 +66,6 @@ class Stamps:
             raise ValueError(f"one of {sorted(known)} for each of {tags.sources}")
         self.tags = tags
         self.policies = [str(policy) for policy in policies]
-        text = np.concatenate(
-            [np.repeat([t.text for t in k.tags], len(k.assets)) for k in tags.types]
-            or [np.zeros(0, bool)]
-        ).astype(bool)
         guarded = [policy in {"source", "server"} for policy in self.policies]
         self._guards, self._clock = _clocks(tags, guarded, by_asset)
         self._shifts = np.zeros(len(self._guards) + 1, np.int64)
@@ -79,7 +75,7 @@ class Stamps:
         at_arrival = np.array([p == "receive" for p in self.policies], bool)
         self._at_arrival = at_arrival[tags.source]
         self._recordings = {
-            source: Recording(text)
+            source: Recording(tags.is_text)
             for source, policy in enumerate(self.policies)
             if policy == "recorded"
         }
