@@ -21,6 +21,7 @@ from edge_agent.samples import NANOSECONDS
 from edge_agent.stamps import Stamps
 
 if TYPE_CHECKING:
+    from edge_agent.config import pipelines
     from edge_agent.config.loading import Loaded
     from edge_agent.samples import AssetType, TagTable
 
@@ -53,7 +54,7 @@ def core(loaded: Loaded, since: int, catch_up: int | None = None) -> Core:
     """
     config, tags = loaded.config, loaded.plant.tags
     made = {
-        name: commission(name, p, config.registry.path, tags.type_named(p.assets))
+        name: commission(name, p, config.registry.folder, tags.type_named(p.assets))
         for name, p in config.pipelines.items()
     }
     lines = []
@@ -129,6 +130,6 @@ def _lead(source: schema.OpcUaSource | schema.MqttSource) -> int:
     return min(queue or 0, _LONGEST_LEAD)
 
 
-def _trigger(pipeline: schema.Pipeline) -> TriggerSpec:
+def _trigger(pipeline: pipelines.Pipeline) -> TriggerSpec:
     score = pipeline.score
     return TriggerSpec(score.every, score.on, score.settle, score.part, score.part_at)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from edge_agent.bundle.contents import Bundle
     from edge_agent.bundle.passport import Passport
-    from edge_agent.config import schema
+    from edge_agent.config import pipelines
     from edge_agent.samples import AssetType
 
 
@@ -69,7 +69,7 @@ class NoModel:
 
 
 def commission(
-    name: str, settings: schema.Pipeline, registry: Path, kind: AssetType
+    name: str, settings: pipelines.Pipeline, registry: Path, kind: AssetType
 ) -> Commissioned:
     """A pipeline with its model, or without one when that is missing or refused.
 
@@ -91,7 +91,7 @@ def commission(
 
 
 def _with_model(
-    name: str, settings: schema.Pipeline, bundle: Bundle, kind: AssetType
+    name: str, settings: pipelines.Pipeline, bundle: Bundle, kind: AssetType
 ) -> Commissioned:
     passport = bundle.passport
     roles = _roles(settings.roles, passport)
@@ -126,7 +126,7 @@ def _with_model(
 
 
 def _without_model(
-    name: str, settings: schema.Pipeline, kind: AssetType, error: str
+    name: str, settings: pipelines.Pipeline, kind: AssetType, error: str
 ) -> Commissioned:
     """Rows of plain last values, so that quality and age of the input still show."""
     numeric = [tag for tag in kind.tags if not tag.text]
@@ -200,7 +200,7 @@ def _renamed(spec: FeatureSpec, roles: Mapping[str, str]) -> FeatureSpec:
 
 
 def _levels(
-    alarm: schema.Alarm, passport: Passport
+    alarm: pipelines.Alarm, passport: Passport
 ) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
     stated = [(t.value, t.severity) for t in passport.thresholds]
     if alarm.threshold is not None:
@@ -210,7 +210,7 @@ def _levels(
     return np.array([v for v, _ in stated]), np.array(severities, np.int32)
 
 
-def _limits(settings: schema.Pipeline, threshold: float) -> Limits:
+def _limits(settings: pipelines.Pipeline, threshold: float) -> Limits:
     # rows on update may be seldom, as parts are; but not every silence is part of a
     # run above the limit
     period = settings.score.every

@@ -36,6 +36,10 @@ class SinkLost(Transient):
     """A sink's link failed; its records wait in the outbox."""
 
 
+class RegistryUnavailable(Transient):
+    """The model registry does not answer now; what runs goes on."""
+
+
 class RecordRejected(EdgeAgentError):
     """The peer will never take this record; it goes to quarantine."""
 

@@ -39,6 +39,9 @@ _PROGRAMS = {
     "systemd-analyze": "apt-get install systemd",
 }
 _NODE_PROJECTS = ("node_opcua", "node_mqtt")
+#: Programs of a Python environment of its own: none of it may come near the agent.
+_APART = ("mlflow", "model_signing", "python")
+_APART_FOLDER = FOLDER / "registry" / ".venv" / "bin"
 
 
 def in_ci() -> bool:
@@ -49,12 +52,17 @@ def in_ci() -> bool:
 def find(name: str) -> Path | None:
     """Path of a peer if it is installed: a program, or a folder of ``tests/peers``.
 
+    ``python`` is the interpreter that has mlflow and model_signing.
+
     Raises:
         KeyError: no such peer is known.
     """
     if name in _NODE_PROJECTS:
         ready = (FOLDER / name / "node_modules").is_dir() and find("node")
         return FOLDER / name if ready else None
+    if name in _APART:
+        program = _APART_FOLDER / name
+        return program if program.exists() else None
     if name not in _PROGRAMS:
         raise KeyError(name)
     places = os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin"
@@ -68,6 +76,8 @@ def require(name: str) -> Path:
     if found is not None:
         return found
     remedy = _PROGRAMS.get(name, f"npm ci --prefix tests/peers/{name}")
+    if name in _APART:
+        remedy = ".ci/venv-apart tests/peers/registry"
     reason = f"{name} is not installed: {remedy}"
     if in_ci():
         pytest.fail(reason, pytrace=False)

@@ -125,6 +125,10 @@ class Training(PassportPart):
     end: dt.datetime
     rows: Annotated[int, Field(ge=1)]
     seed: int | None = None
+    run: str = ""
+    """The training run, where it is kept: an id or a link."""
+    commit: str = ""
+    """Of the code that trained it."""
 
 
 class FalseAlarms(PassportPart):
@@ -143,6 +147,24 @@ class Accuracy(PassportPart):
     metric: Literal["precision", "recall", "f1", "accuracy", "mae"]
     level: Finite
     min_labels: Annotated[int, Field(ge=1)]
+
+
+class Allowance(PassportPart):
+    """What the model may cost on a gateway; measured there before it may score."""
+
+    p99: Seconds = 0.25
+    """A run over ``rows`` rows takes no longer, 99 times of 100."""
+    rows: Annotated[int, Field(ge=1, le=100_000)] = 256
+    """Rows of a turn, all assets at once, that ``p99`` is stated for."""
+    memory_mb: Annotated[float, Field(gt=0, le=4096)] = 128.0
+    """Resident memory that loading and running it adds."""
+
+
+class Targets(PassportPart):
+    """Where the model may run; empty for anywhere."""
+
+    sites: tuple[str, ...] = ()
+    asset_types: tuple[str, ...] = ()
 
 
 class Passport(PassportPart):
@@ -173,7 +195,20 @@ class Passport(PassportPart):
     false_alarms: FalseAlarms | None = None
     accuracy: Accuracy | None = None
     review_date: dt.date
-    """After this day somebody must look at the model again."""
+    """After this day somebody must look at the model again; the status says so."""
+    expires: dt.date | None = None
+    """After this day it must not score any more; the fallback ladder does."""
+    release: Annotated[int, Field(ge=0)] = 0
+    """Counts up with every version that is published, whatever its name: a gateway
+    takes no lower one than it has run. 0 is not counted."""
+    runtime: Annotated[str, Field(pattern=r"^\d+\.\d+(\.\d+)?$")] | None = None
+    """The oldest ONNX Runtime that gives the golden outputs."""
+    allowance: Allowance = Allowance()
+    targets: Targets = Targets()
+    licence: str = ""
+    safety: str = "Advice only: the model is no safety function; interlocks stay."
+    oversight: str = ""
+    """Who looks at its alarms and may switch it off."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -16,7 +16,16 @@ from edge_agent import __version__
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = ("run", "check", "demo", "replay", "status", "schema", "version")
+COMMANDS = (
+    "run",
+    "check",
+    "demo",
+    "replay",
+    "status",
+    "model",
+    "schema",
+    "version",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -16,8 +16,9 @@ if TYPE_CHECKING:
 
     from edge_agent.bundle.passport import Passport
     from edge_agent.config.loading import Loaded
+    from edge_agent.config.pipelines import Pipeline
     from edge_agent.config.problems import Loc, Problem
-    from edge_agent.config.schema import Pipeline, Source
+    from edge_agent.config.schema import Source
 
 
 def links(loaded: Loaded) -> Iterator[tuple[Loc, Source | MqttLink]]:
@@ -42,7 +43,7 @@ def look_around(loaded: Loaded) -> tuple[list[Problem], dict[str, str]]:
     models = {}
     for name, pipeline in loaded.config.pipelines.items():
         try:
-            folder = passport.find(loaded.config.registry.path, pipeline.model)
+            folder = passport.find(loaded.config.registry.folder, pipeline.model)
             found = passport.load(folder)
         except ModelRejected as error:
             loc = ("pipelines", name, "model")

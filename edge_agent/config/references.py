@@ -10,6 +10,7 @@ from edge_agent.config.rosters import rosters
 from edge_agent.config.rules import (
     check_client_ids,
     check_output,
+    check_registry,
     check_score,
     check_source,
     check_tag,
@@ -19,8 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge_agent.config.lists import Complain
+    from edge_agent.config.pipelines import Pipeline
     from edge_agent.config.rosters import Known, Roster
-    from edge_agent.config.schema import AgentConfig, AssetGroup, Pipeline
+    from edge_agent.config.schema import AgentConfig, AssetGroup
 
 
 def check(
@@ -44,6 +46,7 @@ def check(
         check_source(("sources", name), source, complain)
     for name, output in config.outputs.items():
         check_output(("outputs", name), output, complain)
+    check_registry(("registry",), config.registry, complain)
     check_client_ids(config, complain)
     read = rosters(groups, known, complain)
     for roster in read:

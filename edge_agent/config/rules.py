@@ -11,12 +11,13 @@ from edge_agent.config.schema import MqttLink, MqttSource, OpcUaSource, Security
 
 if TYPE_CHECKING:
     from edge_agent.config.lists import Complain
+    from edge_agent.config.pipelines import Score
     from edge_agent.config.problems import Loc
     from edge_agent.config.rosters import Roster
     from edge_agent.config.schema import (
         AgentConfig,
         MqttOutput,
-        Score,
+        Registry,
         Source,
         TagBinding,
     )
@@ -54,6 +55,26 @@ def check_output(loc: Loc, output: MqttOutput, complain: Complain) -> None:
         said = f"{output.root!r} cannot begin a topic"
         hint = "levels of letters and digits between single /, for example edge"
         complain((*loc, "root"), said, hint)
+
+
+def check_registry(loc: Loc, registry: Registry, complain: Complain) -> None:
+    """Each kind of registry has what it needs, and nothing that it ignores."""
+    needed, strange = ("path", "url")
+    if registry.type == "mlflow":
+        needed, strange = strange, needed
+        _check_credentials(loc, registry, complain, token=True)
+        _check_tls(loc, registry, complain)
+        if not registry.trusted_keys:
+            said = "a registry on the network needs trusted_keys: who may sign models"
+            complain(loc, said, "edge-agent model key makes a pair")
+    if getattr(registry, needed) is None:
+        complain(loc, f"'{needed}' is missing", f"type: {registry.type} needs it")
+    if getattr(registry, strange) is not None:
+        said = f"{strange} has no meaning with type: {registry.type}"
+        complain((*loc, strange), said, f"remove it, or write {needed}:")
+    if registry.revoked is not None and not registry.trusted_keys:
+        said = "a list of revoked keys is signed: it needs trusted_keys"
+        complain((*loc, "revoked"), said)
 
 
 def check_client_ids(config: AgentConfig, complain: Complain) -> None:
@@ -116,12 +137,18 @@ def check_tag(
         wrong("deadband", "an MQTT broker knows no deadband")
 
 
-def _check_credentials(loc: Loc, link: Source | MqttLink, complain: Complain) -> None:
+def _check_credentials(
+    loc: Loc,
+    link: Source | MqttLink | Registry,
+    complain: Complain,
+    *,
+    token: bool = False,
+) -> None:
     if link.password_file and link.password_credential:
         said = "password_file and password_credential exclude each other"
         complain((*loc, "password_credential"), said, "remove one of them")
     for key in ("password_file", "password_credential"):
-        if getattr(link, key) and not link.user:
+        if getattr(link, key) and not link.user and not token:
             complain((*loc, key), "a password without a user", "add user: NAME")
     name = link.password_credential
     if name is not None and not re.fullmatch(r"[A-Za-z0-9._-]{1,255}", name):
@@ -130,7 +157,7 @@ def _check_credentials(loc: Loc, link: Source | MqttLink, complain: Complain) ->
         complain((*loc, "password_credential"), said, hint)
 
 
-def _check_tls(loc: Loc, link: MqttLink, complain: Complain) -> None:
+def _check_tls(loc: Loc, link: MqttLink | Registry, complain: Complain) -> None:
     tls = link.tls
     if tls is None:
         return

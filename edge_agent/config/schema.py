@@ -10,8 +10,12 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BeforeValidator, Field
 
+from edge_agent.config.pipelines import (
+    Frozen,
+    Pipeline,
+)
 from edge_agent.config.scalars import (
     Duration,
     Flag,
@@ -25,13 +29,7 @@ from edge_agent.config.scalars import (
 )
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True
-    )
-
-
-class Site(_Model):
+class Site(Frozen):
     """Where this gateway stands (ISA-95 levels); becomes the MQTT topic."""
 
     enterprise: Name
@@ -62,7 +60,7 @@ class TimePolicy(StrEnum):
     """The device's, as it is: a recording is being played, faster or slower."""
 
 
-class OpcUaSource(_Model):
+class OpcUaSource(Frozen):
     """An OPC UA server."""
 
     type: Literal["opcua"]
@@ -94,7 +92,7 @@ class OpcUaSource(_Model):
     """stock uses only asyncua's own decoding: slower, for fault finding."""
 
 
-class Tls(_Model):
+class Tls(Frozen):
     """TLS towards a broker; the server's certificate is always checked."""
 
     ca_file: Path | None = None
@@ -104,7 +102,7 @@ class Tls(_Model):
     server_name: str | None = None
 
 
-class MqttLink(_Model):
+class MqttLink(Frozen):
     """How to reach a broker."""
 
     host: Host
@@ -152,7 +150,7 @@ class MqttSource(MqttLink):
 Source = Annotated[OpcUaSource | MqttSource, Field(discriminator="type")]
 
 
-class TagBinding(_Model):
+class TagBinding(Frozen):
     """Where a tag of every asset of a group comes from; ``{id}`` is the asset's id."""
 
     source: str
@@ -175,74 +173,52 @@ class TagBinding(_Model):
     """OPC UA absolute deadband; removes samples that windows may need."""
 
 
-class AssetGroup(_Model):
+class AssetGroup(Frozen):
     """Assets of one type, bound alike."""
 
     type: Name
     ids: tuple[Name, ...] = ()
     ids_csv: Path | None = None
     """CSV with a column id (and any other columns, usable as {column})."""
-    tags: dict[Name, TagBinding] = {}
+    tags: dict[Name, TagBinding] = {}  # noqa: RUF012 - pydantic copies it
     tags_csv: Path | None = None
     """CSV with columns role, source, node or topic, field, unit, low, high."""
 
 
-class Score(_Model):
-    """When a row is scored: exactly one of every and on."""
-
-    every: Interval | None = None
-    """Periodically."""
-    on: Literal["update", "cycle"] | None = None
-    """update: as soon as an asset's new values are complete; cycle: once a part."""
-    settle: Duration = 0.2
-    """on: update and cycle: wait this long for the rest of a row's values."""
-    part: str | None = None
-    """on: cycle: the role that carries the part id."""
-    part_at: Literal["start", "end"] = "end"
-    """Whether the part id comes when the part begins or with its results."""
-
-
-class Alarm(_Model):
-    """How a score becomes an alarm."""
-
-    threshold: Number | None = None
-    """Default: the passport's."""
-    hysteresis: Annotated[Number, Field(ge=0, lt=1)] = 0.05
-    """Clears below threshold x (1 - hysteresis)."""
-    on_delay: Duration = 3.0
-    off_delay: Duration = 60.0
-    severity: Annotated[Whole, Field(ge=1, le=1000)] | None = None
-    """OPC UA style. Default: the passport's."""
-    enabled: Flag = True
-
-
-class Report(_Model):
-    """When a score is published: on change beyond the deadband, or at max_interval."""
-
-    deadband: Annotated[Number, Field(ge=0)] = 0.0
-    """Absolute change of the score that is worth a message; 0 sends every score."""
-    max_interval: Interval = 60.0
-
-
-class Pipeline(_Model):
-    """An asset type, scored by a model."""
-
-    assets: str
-    """Name of the asset type."""
-    model: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+(@[A-Za-z0-9_.-]+)?$")]
-    """NAME@VERSION from the registry; without @VERSION the newest."""
-    score: Score
-    alarm: Alarm = Alarm()
-    report: Report = Report()
-    roles: dict[str, str] = {}
-    """Passport tag name -> role of the asset type, where they differ."""
-
-
-class Registry(_Model):
+class Registry(Frozen):
     """Where models come from."""
 
-    type: Literal["directory"] = "directory"
-    path: Path
+    type: Literal["directory", "mlflow"] = "directory"
+    path: Path | None = None
+    """directory: the folder NAME/VERSION/, on this disk, a share or a USB stick."""
+    url: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] | None = None
+    """mlflow: https://HOST:PORT"""
+    tls: Tls | None = None
+    """mlflow: own authority, client certificate."""
+    user: str | None = None
+    password_file: Path | None = None
+    """A file with the password (or, without user, the token) alone."""
+    password_credential: str | None = None
+    """Name of a systemd credential (LoadCredential=)."""
+    proxy: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] | None = None
+    """mlflow: through this proxy; those of the environment are not used."""
+    experiment: str = "edge-fleet"
+    """mlflow: where gateways report what they run."""
+    trusted_keys: tuple[Path, ...] = ()
+    """Public keys (PEM); a model must be signed by one of them. Without any, models
+    are not checked for a signature, and the status says so."""
+    revoked: Path | None = None
+    """List of keys that are trusted no more, signed by one that is."""
+    poll: Interval = 60.0
+    """How often the registry is asked, give or take a tenth."""
+    stale_after: Interval = 30 * 86_400.0
+    """Without an answer for so long the status says so; scoring goes on."""
+
+    @property
+    def folder(self) -> Path:
+        """The directory registry's folder."""
+        assert self.path is not None  # noqa: S101 - the rules saw to it
+        return self.path
 
 
 class MqttOutput(MqttLink):
@@ -261,7 +237,7 @@ class MqttOutput(MqttLink):
     """Stored messages per second while live ones flow."""
 
 
-class Store(_Model):
+class Store(Frozen):
     """The durable outbox."""
 
     flush: Interval = 1.0
@@ -272,7 +248,7 @@ class Store(_Model):
     """How long a broker may be away without loss."""
 
 
-class AgentConfig(_Model):
+class AgentConfig(Frozen):
     """The whole configuration."""
 
     site: Site

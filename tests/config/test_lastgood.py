@@ -51,7 +51,7 @@ def test_a_broken_edit_leaves_the_copy(
 
     assert kept is not None
     assert kept.plant.tags.types[0].assets == ("P-1", "P-2")
-    assert kept.config.registry.path.resolve() == (tmp_path / "models").resolve()
+    assert kept.config.registry.folder.resolve() == (tmp_path / "models").resolve()
 
 
 def test_without_a_copy_there_is_none(

@@ -113,7 +113,7 @@ def test_relative_paths_count_from_their_file(tmp_path: Path) -> None:
     assert used is not None
     assert used.ca_file == folder / "conf.d" / "ca.pem"
     assert used.cert_file == Path("/etc/gw.crt")
-    assert config.registry.path == folder / "models"
+    assert config.registry.folder == folder / "models"
 
 
 def test_the_digest_tells_a_change(tmp_path: Path) -> None:
@@ -148,5 +148,5 @@ def test_a_copy_counts_from_home(tmp_path: Path) -> None:
     used = loaded.config.outputs["mes"].tls
     assert used is not None
     assert used.ca_file == home / "conf.d" / "ca.pem"
-    assert loaded.config.registry.path == home / "models"
+    assert loaded.config.registry.folder == home / "models"
     assert loaded.config.assets[1].ids_csv == copy / "conf.d" / "fans.csv"
