@@ -17,6 +17,7 @@ from edge_agent.features.offline import TriggerSpec, trigger_for
 from edge_agent.features.rows import RowBuilder
 from edge_agent.features.window import Window
 from edge_agent.lines import Line
+from edge_agent.posts import Post
 from edge_agent.samples import NANOSECONDS
 from edge_agent.stamps import Stamps
 
@@ -111,7 +112,7 @@ def _line(
     periods = [p.score.every for n, p in config.pipelines.items() if n in made]
     return Line(
         RowBuilder(window, readers, owner),
-        [one.pipeline for one in made.values()],
+        [Post(one.pipeline) for one in made.values()],
         period=min((round(p * NANOSECONDS) for p in periods if p), default=0),
         settle=round(max(settles) * NANOSECONDS),
     )

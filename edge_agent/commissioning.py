@@ -20,9 +20,9 @@ from edge_agent.explain import Usual
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import FeatureSpec
 from edge_agent.pipeline import Pipeline
-from edge_agent.records import Fallback, NoScore, PipelineInfo
+from edge_agent.records import Fallback, PipelineInfo
 from edge_agent.samples import NANOSECONDS
-from edge_agent.scores import Scores
+from edge_agent.scores import NoModel
 from edge_agent.scoring import OnnxScorer
 
 if TYPE_CHECKING:
@@ -56,16 +56,6 @@ class Commissioned:
     plan: FeaturePlan
     specs: tuple[FeatureSpec, ...]
     error: str = ""
-
-
-class NoModel:
-    """Stands in for a model that is missing: every row has no score, and says why."""
-
-    def score(self, values: NDArray[np.float32]) -> Scores:
-        """No score for any row."""
-        rows = len(values)
-        why = np.full(rows, NoScore.MODEL_MISSING, np.uint8)
-        return Scores(np.full(rows, np.nan), why)
 
 
 def commission(

@@ -28,6 +28,12 @@ def model_works(pipeline: str, now: int) -> EventRecord:
     return EventRecord(now, "model works again", pipeline, "scores are back")
 
 
+def model_taken_off(pipeline: str, reason: str, now: int) -> EventRecord:
+    """A model failed for good; what scores instead is in every state."""
+    log.error("model taken off", pipeline=pipeline, reason=reason)
+    return EventRecord(now, "model taken off", pipeline, f"the model {reason}")
+
+
 def unread(drop: Overflow, source: str, now: int) -> LossRecord:
     """Samples the inbox could not hold."""
     log.error("samples dropped unread", source=source, count=drop.count)

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from dataclasses import fields, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
 
-from edge_agent import incidents
-from edge_agent import pipeline as turning
-from edge_agent.features.window import IngestCounts
+from edge_agent import incidents, tallies
 from edge_agent.lines import restore, saved
-from edge_agent.records import EventRecord, LossRecord, NoScore, RecordClass
+from edge_agent.pipeline import MODELS
+from edge_agent.records import EventRecord, LossRecord, RecordClass
 from edge_agent.samples import NANOSECONDS, Quality
+from edge_agent.seats import Seats, TakenOff
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     Observe = Callable[[Pipeline, FeatureRows, Scores], None]
 
 log = structlog.get_logger()
-
 #: Longest sleep between two turns: the watchdog wants to see them end.
 IDLE = 1.0
 #: A turn costs half a millisecond however few rows it has: behind one of so many rows
@@ -51,7 +50,6 @@ IDLE = 1.0
 BUSY, PACE = 16, 5_000_000
 #: Ns of state that a crash may lose while nothing but scores is sent.
 SAVE_EVERY = NANOSECONDS // 4
-_SAMPLE_COUNTS = tuple(field.name for field in fields(IngestCounts))
 
 
 class Inference:
@@ -93,6 +91,7 @@ class Inference:
         self._record = record
         self._vouch = vouch
         self._failing: set[str] = set()
+        self.seats = Seats(lines, self.awake)
         self._fed = -(2**62)
         self._moment = -(2**62)
         self._saved = 0
@@ -113,6 +112,10 @@ class Inference:
                 rest = (began + PACE - self._clock.now()) / NANOSECONDS
                 self._stopping.wait(max(rest, 0.0))
         self.turn(self._clock.now())
+
+    def awake(self) -> None:
+        """Turn soon; any thread."""
+        self._wake.set()
 
     def stop(self) -> None:
         """End `run` after one last turn; any thread."""
@@ -142,6 +145,7 @@ class Inference:
         # before the samples: what a source vouches for has then been pushed already
         alive = self._vouched(now)
         batch = self._in_order(self._inbox.drain() if batch is None else batch, now)
+        self.seats.fill(now)
         records: list[Record] = [*self._take_pending(), *self._losses(now)]
         if self._record is not None:
             self._keep(batch, alive, now)
@@ -151,8 +155,8 @@ class Inference:
         records += self._stamp_events(found)
         scored = 0
         for line in self._lines:
-            for position, rows in self._due(line, settled, now, alive):
-                records += self._judge(line, position, rows, now)
+            for position, rows, watched in self._due(line, settled, now, alive):
+                records += self._judge(line, position, rows, watched, now)
                 scored += len(rows)
         if records:
             self._submit(records, self._checkpoint(records, now))
@@ -226,52 +230,48 @@ class Inference:
 
     def _due(
         self, line: Line, batch: SampleBatch, now: int, alive: NDArray[np.int64]
-    ) -> Iterator[tuple[int, FeatureRows]]:
-        """Rows that are due, per pipeline: one run of its model takes them all."""
+    ) -> Iterator[tuple[int, FeatureRows, FeatureRows | None]]:
+        """Rows that are due, per pipeline: one run of its model takes them all.
+
+        Third comes what a watching model with other features sees of them.
+        """
         if len(self._lines) > 1:
             kind = line.builder.window.kind
             own = (batch.tag >= kind.base) & (batch.tag < kind.base + kind.size)
             batch = batch.take(own)
         turned = line.builder.advance(batch, now, alive)
-        self._count_samples(turned.counts)
+        tallies.samples(self._instruments, turned.counts)
         for counter, name, count in line.unmade():
             self._instruments.count(counter, count, pipeline=name)
         for position, rows in enumerate(turned.rows):
             if len(rows):
-                yield position, rows
-
-    def _count_samples(self, counts: IngestCounts) -> None:
-        for name in _SAMPLE_COUNTS:
-            if count := getattr(counts, name):
-                self._instruments.count("samples_total", count, result=name)
+                yield position, rows, turned.beside.get(position)
 
     def _judge(
-        self, line: Line, position: int, rows: FeatureRows, now: int
+        self,
+        line: Line,
+        position: int,
+        rows: FeatureRows,
+        watched: FeatureRows | None,
+        now: int,
     ) -> list[Record]:
-        pipeline = line.pipelines[position]
-        name = pipeline.info.pipeline
-        state, records, scores = turning.turn(pipeline, line.states[position], rows)
-        line.states[position] = state
-        self._count(pipeline, rows, scores)
+        post = line.posts[position]
+        name, key = post.pipeline.info.pipeline, post.key
+        beside = post.beside.key if post.beside is not None else ""
+        done = post.turn(line.states[position], rows, watched, self._clock)
+        line.states[position] = done.state
+        tallies.rows(self._instruments, done.pipeline, rows, done.scores)
         if self._observe is not None:
-            self._observe(pipeline, rows, scores)
-        # rows that could not be run say nothing about the model
-        if rows.valid.any() and bool(scores.error) != (name in self._failing):
-            records.append(self._model_news(name, scores.error, now))
-        return records
-
-    def _count(self, pipeline: Pipeline, rows: FeatureRows, scores: Scores) -> None:
-        name, none = pipeline.info.pipeline, int(np.count_nonzero(scores.no_score))
-        self._instruments.count("rows_scored_total", len(rows) - none, pipeline=name)
-        if none:
-            reasons = np.bincount(scores.no_score, minlength=len(NoScore))
-            for why in NoScore:
-                if why and reasons[why]:
-                    count = int(reasons[why])
-                    word = why.name.lower()
-                    self._instruments.count(
-                        "rows_without_score_total", count, pipeline=name, reason=word
-                    )
+            self._observe(done.pipeline, rows, done.scores)
+        for off, of in ((done.off, key), (done.beside_off, beside)):
+            if off:
+                self.seats.off.append(TakenOff(name, of, off))
+        if done.off:
+            done.records.append(incidents.model_taken_off(name, done.off, now))
+        # rows that could not be run, or that no model ran, say nothing about the model
+        elif rows.valid.any() and (done.error or done.pipeline.fallback in MODELS):
+            done.records.extend(self._model_news(name, done.error, now))
+        return done.records
 
     def _losses(self, now: int) -> list[LossRecord]:
         found = []
@@ -289,10 +289,12 @@ class Inference:
         sources = self._inbox.tags.sources
         return [incidents.clock_step(s, sources[s.source]) for s in found.steps]
 
-    def _model_news(self, name: str, error: str, now: int) -> EventRecord:
+    def _model_news(self, name: str, error: str, now: int) -> list[EventRecord]:
         """A model began to fail, or works again."""
+        if bool(error) == (name in self._failing):
+            return []
         if error:
             self._failing.add(name)
-            return incidents.model_fails(name, error, now)
+            return [incidents.model_fails(name, error, now)]
         self._failing.discard(name)
-        return incidents.model_works(name, now)
+        return [incidents.model_works(name, now)]

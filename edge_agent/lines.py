@@ -10,6 +10,7 @@ import numpy as np
 import structlog
 
 from edge_agent.alarms import LONG_AGO, NEVER
+from edge_agent.comparison import Comparison
 from edge_agent.features.triggers import FUTURE
 from edge_agent.pipeline import PipelineState
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from edge_agent.features.rows import RowBuilder
     from edge_agent.features.triggers import Trigger
     from edge_agent.pipeline import Pipeline
+    from edge_agent.posts import Post, Seating
     from edge_agent.stamps import Stamps
 
 log = structlog.get_logger()
@@ -32,7 +34,8 @@ class Line:
     """The pipelines on one asset type, with the windows they share."""
 
     builder: RowBuilder
-    pipelines: Sequence[Pipeline]
+    posts: Sequence[Post]
+    """One a pipeline, in the builder's order."""
     period: int = 0
     """Ns between ticks, 0 for none."""
     settle: int = 0
@@ -43,15 +46,35 @@ class Line:
     def __post_init__(self) -> None:
         if not self.states:
             self.states = [
-                PipelineState.fresh(len(p.info.assets)) for p in self.pipelines
+                PipelineState.fresh(len(p.pipeline.info.assets)) for p in self.posts
             ]
 
     def triggers(self) -> Iterator[tuple[str, Trigger]]:
         """Name and trigger of each pipeline."""
-        for pipeline, (_, trigger) in zip(
-            self.pipelines, self.builder.pipelines, strict=True
-        ):
-            yield pipeline.info.pipeline, trigger
+        for post, (_, trigger) in zip(self.posts, self.builder.pipelines, strict=True):
+            yield post.pipeline.info.pipeline, trigger
+
+    def seat(self, place: int, seating: Seating, now: int) -> bool:
+        """Let something else score a pipeline; False while a row of it is open.
+
+        Another model may read other tags: then its rows are made anew, from windows
+        that keep what they hold, and no row that has begun is torn apart.
+        """
+        plan, trigger = self.builder.pipelines[place]
+        if seating.plan.specs != plan.specs:
+            other = list(seating.plan.roles) != list(plan.roles)
+            if other and trigger.open:
+                return False
+            if other and seating.trigger is not None:
+                made = seating.trigger(seating.plan, self.builder.window)
+                made.restore(trigger.saved(), now)
+                trigger = made
+            self.builder.replan(place, seating.plan, trigger)
+        beside = seating.beside
+        differs = beside is not None and beside.plan.specs != seating.plan.specs
+        self.builder.watch(place, beside.plan if beside and differs else None)
+        self.posts[place].seat(seating)
+        return True
 
     def unmade(self) -> Iterator[tuple[str, str, int]]:
         """Rows that were not made since the last call: counter, pipeline, how many."""
@@ -75,12 +98,16 @@ def saved(lines: Sequence[Line], stamps: Stamps | None = None) -> dict[str, byte
     if stamps is not None:
         found["clocks"] = msgspec.msgpack.encode(stamps.saved())
     for line in lines:
-        for pipeline, state in zip(line.pipelines, line.states, strict=True):
-            name = f"alarms/{pipeline.info.pipeline}"
-            found[name] = _packed(state.alarms.to_arrays(), pipeline.info.assets)
+        for post, state in zip(line.posts, line.states, strict=True):
+            info = post.pipeline.info
+            name = f"alarms/{info.pipeline}"
+            found[name] = _packed(state.alarms.to_arrays(), info.assets)
+            if post.beside is not None:
+                kept = (post.key, post.beside.key, post.comparison.saved())
+                found[f"beside/{info.pipeline}"] = msgspec.msgpack.encode(kept)
         for name, trigger in line.triggers():
-            if kept := trigger.saved():
-                found[f"trigger/{name}"] = msgspec.msgpack.encode(kept)
+            if begun := trigger.saved():
+                found[f"trigger/{name}"] = msgspec.msgpack.encode(begun)
     return found
 
 
@@ -94,10 +121,14 @@ def restore(
     if stamps is not None and "clocks" in checkpoint:
         _set(stamps, checkpoint["clocks"])
     for line in lines:
-        for position, pipeline in enumerate(line.pipelines):
+        for position, post in enumerate(line.posts):
+            pipeline = post.pipeline
             body = checkpoint.get(f"alarms/{pipeline.info.pipeline}")
             if body is not None:
                 line.states[position] = _restored(body, pipeline, now)
+            body = checkpoint.get(f"beside/{pipeline.info.pipeline}")
+            if body is not None:
+                _recall(post, body, pipeline.info.pipeline)
         for name, trigger in line.triggers():
             body = checkpoint.get(f"trigger/{name}")
             if body is not None:
@@ -122,6 +153,14 @@ def _restored(body: bytes, pipeline: Pipeline, now: int) -> PipelineState:
     except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as why:
         log.warning("alarm state not restored", pipeline=name, why=str(why))
         return PipelineState.fresh(len(assets))
+
+
+def _recall(post: Post, body: bytes, name: str) -> None:
+    try:
+        key, other, numbers = msgspec.msgpack.decode(body)
+        post.recall(str(key), str(other), Comparison.restored(numbers))
+    except (ValueError, TypeError, msgspec.MsgspecError) as why:
+        log.warning("comparison not restored", pipeline=name, why=str(why))
 
 
 def _resumed(states: AlarmStates, now: int) -> AlarmStates:

@@ -90,6 +90,15 @@ def explained(
     return Explanation(_spread(found, chosen, len(send)), tuple(sentences))
 
 
+def instead(why: Explanation, because: str) -> Explanation:
+    """The same with a word about who scored in the model's place, and why."""
+    told = tuple(
+        because if said in (NORMAL, "") else f"{said} ({because})"
+        for said in why.sentence
+    )
+    return replace(why, sentence=told)
+
+
 @lru_cache(maxsize=256)
 def nothing(count: int) -> Top:
     """No top tags for ``count`` rows; shared by all who ask, so read-only."""

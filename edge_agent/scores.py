@@ -54,3 +54,13 @@ class Scores:
             return ()
         label = np.where(self.no_score == NoScore.NONE, self.labels(), -1)[rows]
         return tuple(self.classes[i] if i >= 0 else "" for i in label.tolist())
+
+
+class NoModel:
+    """Stands in for a model that is missing: every row has no score, and says why."""
+
+    def score(self, values: F32) -> Scores:
+        """No score for any row."""
+        rows = len(values)
+        why = np.full(rows, NoScore.MODEL_MISSING, np.uint8)
+        return Scores(np.full(rows, np.nan), why)

@@ -84,6 +84,11 @@ class OnCycle:
         self._running: list[str] = [""] * assets
         self._open: list[_Part] = []
 
+    @property
+    def open(self) -> bool:
+        """Whether a part's row has begun that is not due yet."""
+        return bool(self._open)
+
     def due(self, arrivals: Arrivals, now: int) -> Due:
         """Rows of parts closed up to ``now``."""
         rows: list[tuple[_Part, int]] = []

@@ -19,7 +19,7 @@ from edge_agent.features.feature_rows import FeatureRows, joined
 from edge_agent.features.window import IngestCounts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -37,10 +37,12 @@ class Turned:
     Attributes:
         rows: for each pipeline; an asset may come several times, in order of time.
         counts: what became of the samples.
+        beside: the same rows by another plan, by pipeline; see `RowBuilder.watch`.
     """
 
     rows: tuple[FeatureRows, ...]
     counts: IngestCounts
+    beside: Mapping[int, FeatureRows]
 
 
 def row_makers(plan: FeaturePlan, window: Window) -> Mask:
@@ -77,12 +79,44 @@ class RowBuilder:
         self.pipelines = list(pipelines)
         self._sorter = Sorter(window.kind)
         self._source = None if source is None else window.by_column(source)
-        specs = [spec for plan, _ in pipelines for spec in plan.specs]
-        window.reach = min(span_for(specs, longest_cycle), window.depth)
+        self._longest_cycle = longest_cycle
+        self._beside: dict[int, tuple[FeaturePlan, int]] = {}
+        self._own = min(self._span([plan for plan, _ in pipelines]), window.depth)
+        self._lead = window.depth - self._own
+        window.reach = self._own
         # half for what a step brings, half for a tag that is ahead of its row
-        self._room = max((window.depth - window.reach) // 2, 1)
+        self._room = max(self._lead // 2, 1)
         self._nothing = [_none(plan, window) for plan, _ in pipelines]
         self._moment = int(np.iinfo(np.int64).min)
+
+    def watch(self, position: int, plan: FeaturePlan | None) -> None:
+        """Also make a pipeline's rows by another plan, for a model that only watches.
+
+        Args:
+            position: of the pipeline.
+            plan: None ends it.
+        """
+        self._beside.pop(position, None)
+        if plan is not None:
+            # a reach of its own: who watches must not change what the others see
+            self._beside[position] = (plan, self._reached([plan]))
+
+    def replan(self, position: int, plan: FeaturePlan, trigger: Trigger) -> None:
+        """Another plan for a pipeline; windows keep what they hold."""
+        self.pipelines[position] = (plan, trigger)
+        self._own = self._reached([each for each, _ in self.pipelines])
+        self.window.reach = self._own
+        self._nothing[position] = _none(plan, self.window)
+
+    def _span(self, plans: Sequence[FeaturePlan]) -> int:
+        specs = [spec for plan in plans for spec in plan.specs]
+        return span_for(specs, self._longest_cycle)
+
+    def _reached(self, plans: Sequence[FeaturePlan]) -> int:
+        """How far back rows of these plans see; the rings are made to hold it."""
+        span = self._span(plans)
+        self.window.deepen(span + self._lead)
+        return span
 
     def advance(self, batch: SampleBatch, now: int, alive: I64 | None = None) -> Turned:
         """Take a turn's samples in and give the rows that are due.
@@ -105,6 +139,7 @@ class RowBuilder:
         if alive is not None and self._source is not None and self.window.any_held:
             vouched = alive[self._source]
         done: list[list[FeatureRows]] = [[] for _ in dues]
+        others: dict[int, list[FeatureRows]] = {place: [] for place in self._beside}
         counts, low, made = IngestCounts(), 0, -1
         for high in self._steps(arrivals, dues):
             if high > low:
@@ -112,12 +147,15 @@ class RowBuilder:
                 batch = arrivals.batch
                 batch = batch if whole else batch.take(slice(low, high))
                 counts += self.window.ingest(batch)
-            for due, (plan, _), rows in zip(dues, self.pipelines, done, strict=True):
+            for place, due in enumerate(dues):
                 closed = due.seen <= high
                 closed &= due.seen > made
                 if count := np.count_nonzero(closed):
                     part = due if count == len(due) else _of(due, closed)
-                    rows.append(_computed(plan, self.window, part, vouched))
+                    plan = self.pipelines[place][0]
+                    done[place].append(_computed(plan, self.window, part, vouched))
+                    if place in others:
+                        others[place].append(self._watched(place, part, vouched))
             low = made = high
         return Turned(
             tuple(
@@ -125,7 +163,15 @@ class RowBuilder:
                 for rows, nothing in zip(done, self._nothing, strict=True)
             ),
             counts,
+            {place: joined(rows) for place, rows in others.items() if rows},
         )
+
+    def _watched(self, place: int, due: Due, alive: I64 | None) -> FeatureRows:
+        plan, self.window.reach = self._beside[place]
+        try:
+            return _computed(plan, self.window, due, alive)
+        finally:
+            self.window.reach = self._own
 
     def _steps(self, arrivals: Arrivals, dues: list[Due]) -> list[int]:
         """Where the arrivals are cut: rows up to a cut are made before what follows."""

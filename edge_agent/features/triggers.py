@@ -83,6 +83,11 @@ class Trigger(Protocol):
         """Ticks so far that were given up after a stall."""
         ...
 
+    @property
+    def open(self) -> bool:
+        """Whether a row has begun that is not due yet."""
+        ...
+
     def due(self, arrivals: Arrivals, now: int) -> Due:
         """Rows that became due up to agent time ``now``."""
         ...
@@ -108,6 +113,7 @@ class Every:
     """
 
     late = 0
+    open = False
 
     def __init__(
         self, kind: AssetType, period: int, since: int, catch_up: int | None = None
@@ -166,6 +172,11 @@ class OnUpdate:
     def late(self) -> int:
         """Stamps so far that came after their row, or a newer one, was closed."""
         return self._gathering.late
+
+    @property
+    def open(self) -> bool:
+        """Whether a row has begun that is not due yet."""
+        return bool(self._gathering.open)
 
     def due(self, arrivals: Arrivals, now: int) -> Due:
         """Rows closed up to ``now``."""

@@ -113,6 +113,24 @@ class Window:
         table = per_tag.reshape(self.roles, self.assets)
         return np.ascontiguousarray(table.T).reshape(-1)
 
+    def deepen(self, depth: int) -> None:
+        """Make room for more slots; every entry that is there stays."""
+        wider = 1 << (max(depth, 4) - 1).bit_length()
+        if wider <= self.depth:
+            return
+        back = np.arange(self.depth)[:, None]
+        entry = self.head[None, :] - 1 - back
+        there = entry >= 0
+        column = np.broadcast_to(np.arange(self.columns), entry.shape)[there]
+        source = (entry[there] & self.mask) * self.columns + column
+        target = (entry[there] & (wider - 1)) * self.columns + column
+        for name in ("times", "values", "quality"):
+            old = getattr(self, name)
+            ring = np.zeros(wider * self.columns, old.dtype)
+            ring[target] = old[source]
+            setattr(self, name, ring)
+        self.depth, self.mask = wider, wider - 1
+
     def ingest(self, batch: SampleBatch) -> IngestCounts:
         """Store a batch; samples of other asset types and texts are passed over."""
         local = batch.tag - np.int32(self.kind.base)

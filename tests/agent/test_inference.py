@@ -19,6 +19,7 @@ from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
 from edge_agent.lines import Line, restore, saved
+from edge_agent.posts import Post
 from edge_agent.records import (
     AlarmRecord,
     AlarmState,
@@ -56,7 +57,7 @@ class Bench:
         plan = FeaturePlan(SPECS, KIND)
         window = Window(KIND, depth_for(SPECS))
         builder = RowBuilder(window, [(plan, Every(KIND, NANOSECONDS, START))])
-        self.line = Line(builder, [pipeline(**changes)], period=NANOSECONDS)
+        self.line = Line(builder, [Post(pipeline(**changes))], period=NANOSECONDS)
         self.inference = Inference(
             [self.line],
             self.inbox,
@@ -186,14 +187,15 @@ def test_a_failing_model_is_news_once() -> None:
 
 
 def test_rows_that_could_not_be_run_are_no_news_of_the_model() -> None:
-    """A failing model beside a dead sensor is announced once, not with every row."""
+    """A failing model beside a dead sensor is announced once, then taken off once."""
     bench = Bench(scorer=FirstFeature(error="Boom"))
     bench.second(1.0)
     for _ in range(15):
         bench.second()
     bench.second(1.0)
 
-    assert [event.name for event in bench.of(EventRecord)] == ["model fails"]
+    told = [event.name for event in bench.of(EventRecord)]
+    assert told == ["model fails", "model taken off"]
 
 
 def test_a_sample_pushed_after_its_tick_has_missed_it_in_the_recording_too() -> None:

@@ -11,7 +11,8 @@ import pytest
 from edge_agent.alarms import Limits
 from edge_agent.explain import Usual
 from edge_agent.features.feature_rows import FeatureRows
-from edge_agent.pipeline import Pipeline, PipelineState, turn
+from edge_agent.judging import turn
+from edge_agent.pipeline import Pipeline, PipelineState
 from edge_agent.records import (
     AlarmRecord,
     AlarmState,

@@ -1,0 +1,237 @@
+"""Who scores a pipeline now, what stands in for it at once, and who watches.
+
+A post belongs to the turn's thread. What shall sit on it comes as a `Seating` from
+outside and is taken between two turns, so that every row is scored by exactly one
+version. A call that fails costs the line nothing it can be spared: the same rows go to
+the rung below in the same turn. A model that keeps failing is taken off there and then,
+and reported; what sits there next is decided elsewhere (`registry.adoption`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent import guards, judging
+from edge_agent.comparison import Comparison, Verdicts
+from edge_agent.guards import Health
+from edge_agent.pipeline import MODELS
+from edge_agent.records import Fallback
+from edge_agent.scores import NoModel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from edge_agent.clock import Clock
+    from edge_agent.features.feature_rows import FeatureRows
+    from edge_agent.features.plan import FeaturePlan
+    from edge_agent.features.triggers import Trigger
+    from edge_agent.features.window import Window
+    from edge_agent.pipeline import Pipeline, PipelineState
+    from edge_agent.records import Record
+    from edge_agent.scores import Scores
+
+    TriggerFor = Callable[[FeaturePlan, Window], Trigger]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Beside:
+    """A version that scores the same rows and that nobody acts on.
+
+    Attributes:
+        pipeline: with its model.
+        plan: its features.
+        key: names the version.
+        control: it is the former one, held against the one that took over; else it is
+            the one that may take over.
+    """
+
+    pipeline: Pipeline
+    plan: FeaturePlan
+    key: str
+    control: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seating:
+    """What shall score a pipeline from the next turn on.
+
+    Attributes:
+        pipeline: the rung in use.
+        plan: its features.
+        standby: scores the same rows when a call of the rung fails; None for no score.
+        key: names the version, empty where no version scores.
+        beside: who watches, if anybody.
+        trigger: makes the trigger of another plan; None keeps the one there is.
+    """
+
+    pipeline: Pipeline
+    plan: FeaturePlan
+    standby: Pipeline | None = None
+    key: str = ""
+    beside: Beside | None = None
+    trigger: TriggerFor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """One turn of a post.
+
+    Attributes:
+        state: what the pipeline remembers.
+        records: what leaves.
+        scores: of all rows.
+        pipeline: whose scores they are: the rung that was used.
+        error: what a failed call said, also where the standby then scored.
+        off: why the model was taken off in this turn; empty where it stays.
+        beside_off: the same of the version that watches.
+    """
+
+    state: PipelineState
+    records: list[Record]
+    scores: Scores
+    pipeline: Pipeline
+    error: str = ""
+    off: str = ""
+    beside_off: str = ""
+
+
+@dataclass(slots=True)
+class Post:
+    """A pipeline's place in the turn.
+
+    Attributes:
+        pipeline: the rung in use.
+        standby, key, beside: see `Seating`.
+        health: of the model in use; ``health_beside`` of the one that watches.
+        comparison: the two, as long as both sit here.
+    """
+
+    pipeline: Pipeline
+    standby: Pipeline | None = None
+    key: str = ""
+    beside: Beside | None = None
+    health: Health = field(default_factory=Health)
+    health_beside: Health = field(default_factory=Health)
+    comparison: Comparison = field(default_factory=Comparison)
+    _recalled: tuple[tuple[str, str], Comparison] | None = None
+    _input: NDArray[np.float32] | None = None
+
+    def seat(self, seating: Seating) -> None:
+        """Take another rung, stand-in or watcher; what goes on is remembered."""
+        before = self._pair()
+        if seating.key != self.key or seating.pipeline is not self.pipeline:
+            self.health = Health()
+        self.pipeline, self.standby = seating.pipeline, seating.standby
+        self.key, self.beside = seating.key, seating.beside
+        if (pair := self._pair()) != before:
+            self.health_beside, self.comparison = Health(), Comparison()
+            if self._recalled is not None and self._recalled[0] == pair:
+                self.comparison, self._recalled = self._recalled[1], None
+
+    def recall(self, key: str, other: str, comparison: Comparison) -> None:
+        """Go on with a comparison of before a restart, once both sit here again."""
+        if self._pair() == (key, other):
+            self.comparison = comparison
+        else:
+            self._recalled = ((key, other), comparison)
+
+    def turn(
+        self,
+        state: PipelineState,
+        rows: FeatureRows,
+        watched: FeatureRows | None,
+        clock: Clock,
+    ) -> Turned:
+        """Score and judge the due rows.
+
+        Args:
+            state: replaced, not changed.
+            rows: n rows.
+            watched: the same by the plan of who watches; None where it is the same.
+            clock: times the calls.
+        """
+        began, used = clock.now(), self.pipeline
+        scores = judging.scored(used.scorer, rows)
+        took, error = clock.now() - began, scores.error
+        whole = bool(np.count_nonzero(rows.valid))
+        off = self._watch(scores, rows) if whole else ""
+        if self.beside is not None:
+            beside_off = self._compare(scores, took, rows, watched, clock)
+        else:
+            beside_off = ""
+        if error and whole and self.standby is not None:
+            used = replace(self.standby, because=f"by limits: the model {error}")
+            scores = judging.scored(used.scorer, rows)
+        if off:
+            self._take_off(off)
+        state, records = judging.judged(used, state, rows, scores)
+        return Turned(state, records, scores, used, error, off, beside_off)
+
+    def _watch(self, scores: Scores, rows: FeatureRows) -> str:
+        """Judge the model in use by this turn; why it must go, else empty."""
+        if self.pipeline.fallback not in MODELS:
+            return ""
+        first = rows.values[int(np.argmax(rows.valid))]
+        varied = self._input is None or not np.array_equal(first, self._input)
+        self._input = first.copy()
+        self.health, off = guards.watched(
+            self.health, scores.score[rows.valid], scores.error, varied=varied
+        )
+        return off
+
+    def _take_off(self, reason: str) -> None:
+        because = f"by limits: the model was taken off, it {reason}"
+        if self.standby is not None:
+            self.pipeline = replace(self.standby, because=because)
+        else:
+            self.pipeline = without(self.pipeline, f"the model was taken off: {reason}")
+        self.standby, self.beside, self.key = None, None, ""
+
+    def _compare(
+        self,
+        scores: Scores,
+        took: int,
+        rows: FeatureRows,
+        watched: FeatureRows | None,
+        clock: Clock,
+    ) -> str:
+        """Let the watcher score too; why it must go, else empty."""
+        beside = self.beside
+        assert beside is not None  # noqa: S101 - the caller asked
+        seen = rows if watched is None else watched
+        began = clock.now()
+        other = judging.scored(beside.pipeline.scorer, seen)
+        ended = clock.now()
+        mine = Verdicts(scores.score, self.pipeline.limits.threshold, took)
+        theirs = Verdicts(
+            other.score, beside.pipeline.limits.threshold, int(ended - began)
+        )
+        pair = (mine, theirs) if beside.control else (theirs, mine)
+        self.comparison = self.comparison.plus(*pair, ended)
+        if not np.count_nonzero(seen.valid):
+            return ""
+        self.health_beside, off = guards.watched(
+            self.health_beside, other.score[seen.valid], other.error, varied=False
+        )
+        if off:
+            self.beside = None
+        return off
+
+    def _pair(self) -> tuple[str, str]:
+        return self.key, self.beside.key if self.beside is not None else ""
+
+
+def without(pipeline: Pipeline, because: str) -> Pipeline:
+    """The same pipeline with nothing that could score it."""
+    return replace(
+        pipeline,
+        scorer=NoModel(),
+        alarmed=False,
+        fallback=Fallback.NO_SCORE,
+        because=because,
+    )

@@ -1,0 +1,79 @@
+"""Between the turn and whoever decides what scores: seatings in, failures out.
+
+Any thread may leave a seating; the turn takes it between two turns.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from edge_agent.lines import Line
+    from edge_agent.posts import Post, Seating
+
+_MOST_OFF = 1000
+
+
+class TakenOff(NamedTuple):
+    """A version that failed and was taken off in the turn, and why."""
+
+    pipeline: str
+    key: str
+    reason: str
+
+
+class Seats:
+    """The posts of all lines.
+
+    Args:
+        lines: with their posts.
+        awake: lets the turn begin soon.
+    """
+
+    def __init__(self, lines: Sequence[Line], awake: Callable[[], None]) -> None:
+        self.off: deque[TakenOff] = deque(maxlen=_MOST_OFF)
+        """Versions taken off since somebody looked; any thread may take from it."""
+        self._lines = lines
+        self._awake = awake
+        self._wanted: dict[str, Seating] = {}
+        self._lock = threading.Lock()
+        self._place = {
+            post.pipeline.info.pipeline: (line, place)
+            for line in lines
+            for place, post in enumerate(line.posts)
+        }
+
+    def seat(self, pipeline: str, seating: Seating) -> None:
+        """Let something else score a pipeline from the next turn on."""
+        with self._lock:
+            self._wanted[pipeline] = seating
+        self._awake()
+
+    def waiting(self, pipeline: str) -> bool:
+        """Whether a seating has not been taken yet."""
+        return pipeline in self._wanted
+
+    def post(self, pipeline: str) -> Post:
+        """A pipeline's post, to look at.
+
+        Raises:
+            KeyError: no such pipeline.
+        """
+        line, place = self._place[pipeline]
+        return line.posts[place]
+
+    def fill(self, now: int) -> None:
+        """Take what was left here; only the turn may call it."""
+        if not self._wanted:
+            return
+        with self._lock:
+            wanted, self._wanted = self._wanted, {}
+        for name, seating in wanted.items():
+            line, place = self._place[name]
+            if not line.seat(place, seating, now):
+                with self._lock:
+                    self._wanted.setdefault(name, seating)

@@ -1,0 +1,43 @@
+"""What became of samples and rows, as counters."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.features.window import IngestCounts
+from edge_agent.records import NoScore
+
+if TYPE_CHECKING:
+    from edge_agent.features.feature_rows import FeatureRows
+    from edge_agent.instruments import Instruments
+    from edge_agent.pipeline import Pipeline
+    from edge_agent.scores import Scores
+
+_SAMPLE_COUNTS = tuple(field.name for field in fields(IngestCounts))
+
+
+def samples(instruments: Instruments, counts: IngestCounts) -> None:
+    """Count what became of a turn's samples."""
+    for name in _SAMPLE_COUNTS:
+        if count := getattr(counts, name):
+            instruments.count("samples_total", count, result=name)
+
+
+def rows(
+    instruments: Instruments, pipeline: Pipeline, found: FeatureRows, scores: Scores
+) -> None:
+    """Count a turn's rows of a pipeline, and why some have no score."""
+    name, none = pipeline.info.pipeline, int(np.count_nonzero(scores.no_score))
+    instruments.count("rows_scored_total", len(found) - none, pipeline=name)
+    if not none:
+        return
+    reasons = np.bincount(scores.no_score, minlength=len(NoScore))
+    for why in NoScore:
+        if why and reasons[why]:
+            count, word = int(reasons[why]), why.name.lower()
+            instruments.count(
+                "rows_without_score_total", count, pipeline=name, reason=word
+            )
