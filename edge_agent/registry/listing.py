@@ -15,6 +15,10 @@ PAUSED = "edge.paused"
 #: A tag of the *model*, with the version behind it: one call then tells everything.
 #: MLflow shows the version's own ``edge.halted`` beside it; `set_tag` writes both.
 HALTED = "edge.halted."
+#: Tags of a version, set when it is published: its passport's version and release
+#: counter, the bundle's digest, and one SHA-256 over all files with the signature.
+VERSION, RELEASE, DIGEST = "edge.version", "edge.release", "edge.digest"
+FILES = "edge.files"
 
 
 @dataclass(frozen=True, slots=True)

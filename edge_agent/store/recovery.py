@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from edge_agent.durable import write_whole
 from edge_agent.errors import StoreDamaged
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
@@ -167,18 +168,7 @@ def write_boot(path: Path, number: int) -> None:
     Raises:
         OSError: the disk does not let us.
     """
-    note = _boot_note(path)
-    fresh = note.with_suffix(".new")
-    with fresh.open("w", encoding="ascii") as file:
-        file.write(f"{number}\n")
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(note)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    write_whole(_boot_note(path), f"{number}\n".encode("ascii"))
 
 
 def _boot_note(path: Path) -> Path:

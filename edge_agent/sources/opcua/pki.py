@@ -11,7 +11,6 @@ what time it is.
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 from dataclasses import dataclass, field
@@ -23,6 +22,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from edge_agent.durable import write_whole
 from edge_agent.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def _make(certificate: Path, key: Path, application_uri: str, now: datetime) -> 
         ),
         0o600,
     )
-    write_whole(certificate, signed.public_bytes(serialization.Encoding.DER), 0o644)
+    write_whole(certificate, signed.public_bytes(serialization.Encoding.DER))
 
 
 def _extensions(
@@ -152,23 +152,6 @@ def _extensions(
 
 def _host() -> str:
     return re.sub(r"[^A-Za-z0-9.-]", "-", socket.gethostname()) or "localhost"
-
-
-def write_whole(path: Path, content: bytes, mode: int) -> None:
-    """Whole or not at all: temporary file, fsync, rename, fsync the folder."""
-    temporary = path.with_suffix(path.suffix + ".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _read(certificate: Path, key: Path, application_uri: str) -> Identity:

@@ -13,13 +13,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
+from edge_agent.durable import write_whole
 from edge_agent.errors import SourceLost
-from edge_agent.sources.opcua.pki import Certificate, write_whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
+
+    from edge_agent.sources.opcua.pki import Certificate
 
 #: Rejected certificates kept at most: anyone on the network can present new ones.
 REJECTED_LIMIT = 50
@@ -143,9 +145,7 @@ def _refusal(folder: Path, certificate: x509.Certificate) -> str:
             if oldest != path:
                 oldest.unlink(missing_ok=True)
         if not path.exists():
-            write_whole(
-                path, certificate.public_bytes(serialization.Encoding.DER), 0o644
-            )
+            write_whole(path, certificate.public_bytes(serialization.Encoding.DER))
     except OSError as error:
         return f"the server's certificate {name} is not trusted (and {error})"
     return (
