@@ -39,12 +39,10 @@ MIB_TIME = 300.0
 #: Bytes of an answer in JSON, and of one that says what is wrong.
 MAX_ANSWER, MAX_FAILURE = 2**23, 2**16
 
-_PIECE = 2**16
 _API = "/api/2.0/"
 _HEADERS = {"accept-encoding": "identity", "user-agent": f"edge-agent/{__version__}"}
 #: No connection is kept: a poll a minute would find it closed, or closing.
 _LIMITS = httpx.Limits(max_connections=2, max_keepalive_connections=0)
-_TIMES = httpx.Timeout(SILENCE, connect=CONNECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +198,7 @@ class Client:
     def _body(self, response: httpx.Response, limit: int) -> bytes:
         body = bytearray()
         until = self._clock.now() + int(ANSWER * NANOSECONDS)
-        for piece in response.iter_raw(_PIECE):
+        for piece in response.iter_raw():
             body += piece
             if len(body) > limit:
                 raise RegistryUnavailable(
@@ -212,7 +210,7 @@ class Client:
 
     def _timed(self, response: httpx.Response) -> Iterator[bytes]:
         until, room = self._clock.now() + int(MIB_TIME * NANOSECONDS), 2**20
-        for piece in response.iter_raw(_PIECE):
+        for piece in response.iter_raw():
             yield piece
             room -= len(piece)
             now = self._clock.now()
@@ -239,7 +237,7 @@ def _session(settings: Registry, context: ssl.SSLContext) -> httpx.Client:
         proxy=settings.proxy,
         trust_env=False,
         follow_redirects=False,
-        timeout=_TIMES,
+        timeout=httpx.Timeout(SILENCE, connect=CONNECT),
         limits=_LIMITS,
         headers=_HEADERS,
     )
