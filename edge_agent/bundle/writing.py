@@ -29,7 +29,7 @@ _HEADER = (
 )
 
 
-def build(
+def write_bundle(
     registry: Path,
     passport: Mapping[str, Any],
     *,
