@@ -16,13 +16,15 @@ import yaml
 
 from edge_agent.bundle.contents import Bundle, open_bundle
 from edge_agent.bundle.folders import PASSPORT_FILE
-from edge_agent.bundle.reference import ReferenceFile, profile
+from edge_agent.bundle.reference import profiled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
+
+    from edge_agent.bundle.reference import ReferenceFile
 
 _HEADER = (
     "# Written by the training script; a change here changes the bundle's digest.\n"
@@ -37,6 +39,8 @@ def write_bundle(
     training: NDArray[np.floating[Any]],
     golden_inputs: NDArray[np.float32],
     golden_outputs: Mapping[str, NDArray[np.floating[Any]]],
+    reference: ReferenceFile | None = None,
+    more: Mapping[str, bytes] | None = None,
 ) -> Bundle:
     """Write ``registry/NAME/VERSION`` and open it as a gateway would.
 
@@ -49,6 +53,8 @@ def write_bundle(
         golden_inputs: float32[g, features], a few rows, normal and not.
         golden_outputs: score and what else the passport binds, computed where the
             model was trained, not by the graph.
+        reference: the training rows' profile; without it one of the features is made.
+        more: other files by name, such as the model card.
 
     Raises:
         ModelRejected: the result breaks a rule of the passport.
@@ -65,7 +71,10 @@ def write_bundle(
     bodies = {
         text["model"].get("file", "model.onnx"): model,
         "golden.json": _json(golden),
-        "reference.json": _json(_reference(names, training)),
+        "reference.json": _json(
+            (reference or profiled(names, training)).model_dump(mode="json")
+        ),
+        **(more or {}),
     }
     for name, body in bodies.items():
         (folder / name).write_bytes(body)
@@ -78,18 +87,11 @@ def write_bundle(
 def _with_trained(
     features: Sequence[Mapping[str, Any]], training: NDArray[np.floating[Any]]
 ) -> list[dict[str, Any]]:
-    low, high = training.min(axis=0), training.max(axis=0)
+    low, high = np.nanmin(training, axis=0), np.nanmax(training, axis=0)
     return [
         {**feature, "trained": [_rounded(low[i]), _rounded(high[i])]}
         for i, feature in enumerate(features)
     ]
-
-
-def _reference(
-    names: Sequence[str], training: NDArray[np.floating[Any]]
-) -> dict[str, Any]:
-    profiles = {name: profile(training[:, i]) for i, name in enumerate(names)}
-    return ReferenceFile(rows=len(training), features=profiles).model_dump()
 
 
 def _rounded(value: float) -> float:
