@@ -7,7 +7,7 @@ Pure description plus the two ways to a passport: `load` reads one folder's,
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003  (pydantic reads annotations)
+import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator

@@ -182,45 +182,55 @@ def read_reference(body: bytes, passport: Passport) -> Reference:
 def profiled(
     names: Sequence[str],
     values: Table,
-    outputs: Mapping[str, Table] | None = None,
     contexts: Sequence[str] = (),
+    *,
+    outputs: Mapping[str, Table] | None = None,
+    output_contexts: Sequence[str] = (),
 ) -> ReferenceFile:
-    """The profile of training rows.
+    """The profile of rows, and of a model's outputs on rows it did not learn from.
 
     Args:
         names: of the features.
         values: float[rows, features], NaN where a feature is missing.
-        outputs: float[rows] of each output, NaN for rows that were not scored.
-        contexts: one a row; none without.
+        contexts: of each row; none without.
+        outputs: float[other rows] of each output, NaN for rows that were not scored.
+        output_contexts: of each of the other rows.
 
     Raises:
         ValueError: a column holds no number at all, or there are too many contexts.
     """
     given = dict(outputs or {})
-    columns = np.column_stack(list(given.values())) if given else np.empty((0, 0))
+    table = np.column_stack(list(given.values())) if given else np.empty((0, 0))
     baseline = Baseline(
-        features=bins_of(names, values), outputs=bins_of(list(given), columns)
+        features=bins_of(names, values), outputs=bins_of(list(given), table)
     )
-    labels = np.asarray(contexts, dtype=object)
-    found = sorted(set(contexts))
+    of_rows, of_outputs = np.array(contexts, object), np.array(output_contexts, object)
+    found = sorted({*contexts, *output_contexts} - {""})
     if len(found) > MAX_CONTEXTS:
         raise ValueError(
             f"{len(found)} contexts; a profile holds at most {MAX_CONTEXTS}: give "
             "the recipe or the shift, not the part"
         )
-
-    def part(chosen: slice | Table) -> Profile:
-        return Profile(
-            rows=len(values[chosen]),
-            features=tallies(baseline.features, values[chosen]),
-            outputs=tallies(baseline.outputs, columns[chosen]) if given else {},
-        )
-
     return ReferenceFile(
         baseline_id=profile.baseline_id(baseline.features, baseline.outputs),
         baseline=baseline,
-        whole=part(slice(None)),
-        contexts={name: part(labels == name) for name in found},
+        whole=_counted(baseline, values, table),
+        contexts={
+            name: _counted(
+                baseline,
+                values[of_rows == name] if contexts else values[:0],
+                table[of_outputs == name] if output_contexts else table[:0],
+            )
+            for name in found
+        },
+    )
+
+
+def _counted(baseline: Baseline, values: Table, outputs: Table) -> Profile:
+    return Profile(
+        rows=len(values),
+        features=tallies(baseline.features, values),
+        outputs=tallies(baseline.outputs, outputs),
     )
 
 

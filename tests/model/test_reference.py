@@ -113,7 +113,7 @@ def test_contexts_add_up_to_the_whole() -> None:
     table = random.normal(size=(300, 4))
     outputs = {"score": random.random(300)}
 
-    found = profiled(NAMES, table, outputs, recipes)
+    found = profiled(NAMES, table, recipes, outputs=outputs, output_contexts=recipes)
 
     parts = list(found.contexts.values())
     assert set(found.contexts) == {"A", "B", "C"}
@@ -136,7 +136,7 @@ def test_a_profile_survives_its_file() -> None:
     """What is written is what is read, in the order of the model's features."""
     passport = Passport.model_validate(_whole_passport())
     table = np.random.default_rng(3).normal(size=(400, 4)) * [1, 2, 3, 4]
-    made = profiled(NAMES, table, {"score": table[:, 0]}, ["x"] * 400)
+    made = profiled(NAMES, table, ["x"] * 400, outputs={"score": table[:, 0]})
 
     found = read_reference(made.model_dump_json().encode(), passport)
 

@@ -1,0 +1,14 @@
+"""From a notebook to a bundle: convert, prove, state, write.
+
+`build` is the one call; `Stretch` is data with what is known of its rows; `Statement`
+what only a person can say. Runs where models are made, never on a gateway: it needs
+the extra ``publish``.
+"""
+
+from __future__ import annotations
+
+from edge_agent.publish.asking import Statement
+from edge_agent.publish.building import Built, build
+from edge_agent.publish.rows import Stretch
+
+__all__ = ["Built", "Statement", "Stretch", "build"]
