@@ -12,19 +12,14 @@ from importlib import import_module
 from typing import Any
 
 _OF_PUBLISH = frozenset({"build", "Built", "Statement", "Stretch"})
-_EXTRA = frozenset({"onnx", "onnxmltools", "rich", "skl2onnx", "sklearn"})
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (what `publish` has)
-    """`build` and its words, from `edge_agent.publish`."""
+    """`build` and its words, from `edge_agent.publish`.
+
+    Raises:
+        ImportError: the extra ``publish`` is not installed.
+    """
     if name not in _OF_PUBLISH:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    try:
-        return getattr(import_module("edge_agent.publish"), name)
-    except ModuleNotFoundError as error:
-        if (error.name or "").split(".")[0] not in _EXTRA:
-            raise
-        raise ImportError(
-            f"{name} needs {error.name}, which is not installed here: "
-            "pip install edge-agent[publish]"
-        ) from error
+    return getattr(import_module("edge_agent.publish"), name)

@@ -28,7 +28,14 @@ def convert(model: Any, wanted: Wanted) -> Converted:
         ModelRejected: no library known here made it, or it cannot be converted.
     """
     _check_columns(model, wanted)
-    found = import_module(f"edge_agent.publish.{_family(model)}")
+    family = _family(model)
+    try:
+        found = import_module(f"edge_agent.publish.{family}")
+    except ModuleNotFoundError as error:
+        raise ModelRejected(
+            f"to convert it takes {error.name}, which is not installed here: "
+            "pip install edge-agent[publish]"
+        ) from error
     made: Converted = found.convert(model, wanted)
     return made
 
