@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +22,7 @@ from edge_agent.status.report import UP, summary
 from edge_agent.supervision import supervise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.inbox import Inbox
@@ -48,6 +48,8 @@ class Agent:
     forwarders: Sequence[Forwarder]
     runtime_dir: Path
     status: Callable[[], dict[str, Any]]
+    answers: Mapping[str, Callable[[str], dict[str, Any]]] = field(default_factory=dict)
+    """What may be asked of it while it runs."""
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, then drain and return.
@@ -88,9 +90,9 @@ class Agent:
             self.inference.stop()
 
     async def _answer(self) -> None:
-        """Serve the status; scoring goes on where its socket cannot be made."""
+        """Tell the status and answer; scoring goes on where no socket can be made."""
         try:
-            await socket.serve(self.runtime_dir, self.status)
+            await socket.serve(self.runtime_dir, self.status, self.answers)
         except OSError as why:
             folder = str(self.runtime_dir)
             log.warning("no status socket", runtime_dir=folder, why=str(why))

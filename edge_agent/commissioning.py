@@ -99,6 +99,7 @@ def _with_model(
         model=passport.name,
         model_version=passport.version,
         model_sha8=bundle.sha8,
+        model_digest=bundle.digest,
     )
     levels, severities = _levels(settings.alarm, passport)
     pipeline = Pipeline(

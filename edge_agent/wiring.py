@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +25,13 @@ from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
 from edge_agent.recording import Recorder, unused
 from edge_agent.records import EventRecord
+from edge_agent.registry import lineage, passports
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
 from edge_agent.sinks.topics import Place
 from edge_agent.status.report import report
 from edge_agent.store.journal import Journal
+from edge_agent.store.traces import Origin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -81,6 +84,7 @@ def build(
             house.forwarders(),
             loaded.config.runtime_dir,
             lambda: house.status(inference),
+            {"lineage": partial(lineage.answer, loaded.config.state_dir, journal)},
         )
     finally:
         if recorder is not None:
@@ -116,6 +120,16 @@ class _House:
             settings=config.store,
             clock=self.clock,
             instruments=self.instruments,
+            origin=Origin(config.gateway, self.loaded.digest),
+        )
+        passports.keep_used(
+            lineage.folder_of(config.state_dir),
+            config.registry.folder,
+            {
+                config.pipelines[name].model: one.pipeline.info.model_digest
+                for name, one in self.core.commissioned.items()
+                if not one.error
+            },
         )
 
     def events(self) -> Iterator[EventRecord]:
