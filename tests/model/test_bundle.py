@@ -178,7 +178,7 @@ BAD: list[tuple[str, Callable[[Path], None], str]] = [
     (
         "no passport",
         missing("passport.yaml"),
-        "cannot read passport.yaml (No such",
+        "cannot read passport.yaml: No such",
     ),
     ("no model", missing("model.onnx"), "cannot read model.onnx: No such file"),
     ("bit flipped", flipped, "model.onnx is not the file the passport was made for"),
@@ -196,7 +196,7 @@ BAD: list[tuple[str, Callable[[Path], None], str]] = [
     (
         "NaN weights",
         proto(nan_weights()),
-        "golden row 1 of 16: score should be",
+        "model.onnx: tensor ones holds NaN",
     ),
     (
         "another training",
