@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from edge_agent.bundle.contents import Bundle
     from edge_agent.scoring.deadline import Ticket
 
 WIDTH = 4
@@ -67,6 +69,12 @@ def endless(limit: float = LIMIT) -> onnx.ModelProto:
     return bundles.model(nodes, weights, WIDTH, outputs)
 
 
+def hanging(folder: Path, limit: float = LIMIT) -> Bundle:
+    """A bundle of `endless`: no Loop would be let in, so it gets there afterwards."""
+    body = endless(limit).SerializeToString()
+    return dataclasses.replace(bundles.make(folder), model=body)
+
+
 def rows(highest: float = 1.0, count: int = 3) -> NDArray[np.float32]:
     """Rows with one number in the first."""
     values = np.ones((count, WIDTH), np.float32)
@@ -76,7 +84,7 @@ def rows(highest: float = 1.0, count: int = 3) -> NDArray[np.float32]:
 
 def test_an_endless_run_is_stopped_and_the_model_works_again(tmp_path: Path) -> None:
     """Its rows have no score and say why; the next rows have theirs, bit for bit."""
-    slow = OnnxScorer(bundles.make(tmp_path, proto=endless()), deadline=0.2)
+    slow = OnnxScorer(hanging(tmp_path), deadline=0.2)
     before = slow.score(rows())
 
     for _ in range(2):
@@ -92,7 +100,7 @@ def test_an_endless_run_is_stopped_and_the_model_works_again(tmp_path: Path) -> 
 
 def test_a_stopped_run_stops_no_other(tmp_path: Path) -> None:
     """While one model is overdue another goes on scoring with the same watch."""
-    slow = OnnxScorer(bundles.make(tmp_path, proto=endless()), deadline=0.5)
+    slow = OnnxScorer(hanging(tmp_path), deadline=0.5)
     text = bundles.passport("quick")
     quick = OnnxScorer(bundles.make(tmp_path, text), deadline=0.5)
     caught: list[NoScore] = []
@@ -114,7 +122,7 @@ def test_a_stopped_run_stops_no_other(tmp_path: Path) -> None:
 
 def test_rows_that_were_not_run_keep_their_own_reason(tmp_path: Path) -> None:
     """A row with a hole says so, also when the model hangs on the others."""
-    slow = OnnxScorer(bundles.make(tmp_path, proto=endless()), deadline=0.1)
+    slow = OnnxScorer(hanging(tmp_path), deadline=0.1)
     values = rows(LIMIT + 1)
     values[1, 2] = np.nan
 
@@ -133,7 +141,7 @@ def test_a_model_that_never_ends_on_its_golden_rows_is_refused(
     """Loading ends too, and says that the model did not."""
     for module in (probing, scorer):
         monkeypatch.setattr(module, "PATIENCE", 0.2)
-    bundle = bundles.make(tmp_path, proto=endless(limit=-50.0))
+    bundle = hanging(tmp_path, limit=-50.0)
 
     with pytest.raises(ModelRejected, match=r"golden rows: no end after 0\.2 s"):
         OnnxScorer(bundle)
