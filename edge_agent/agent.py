@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from edge_agent.inbox import Inbox
     from edge_agent.inference import Inference
+    from edge_agent.registry.adoption import Adoption
     from edge_agent.sinks.forwarder import Forwarder
     from edge_agent.sources.source import Source
 
@@ -46,6 +47,7 @@ class Agent:
     sources: Sequence[Source]
     inference: Inference
     forwarders: Sequence[Forwarder]
+    adoption: Adoption
     runtime_dir: Path
     status: Callable[[], dict[str, Any]]
     answers: Mapping[str, Callable[[str], dict[str, Any]]] = field(default_factory=dict)
@@ -67,12 +69,14 @@ class Agent:
                 aside = [
                     tasks.create_task(self._watch(notifier), name="health"),
                     tasks.create_task(self._answer(), name="status"),
+                    tasks.create_task(self._models(), name="models"),
                 ]
                 notifier.ready()
                 log.info("running", sources=len(reads), outputs=len(forwards))
                 await stop.wait()
                 notifier.stopping()
                 log.info("stopping")
+                self.adoption.stop()
                 await _end(reads)
                 self.inference.stop()
                 await turns
@@ -88,6 +92,13 @@ class Agent:
             # a bug elsewhere cancels this wait, not the thread: it would keep the
             # process, and systemd from starting a new one, for ever
             self.inference.stop()
+
+    async def _models(self) -> None:
+        """Lead models through their lives; it ends when told, and not before."""
+        try:
+            await asyncio.to_thread(self.adoption.run)
+        finally:
+            self.adoption.stop()
 
     async def _answer(self) -> None:
         """Tell the status and answer; scoring goes on where no socket can be made."""

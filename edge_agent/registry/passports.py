@@ -18,19 +18,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import msgspec
-import structlog
 
-from edge_agent.bundle import folders
 from edge_agent.bundle.contents import bundle_digest
 from edge_agent.bundle.folders import PASSPORT_FILE
 from edge_agent.bundle.passport import Passport, parse, passport_bytes
+from edge_agent.durable import write_whole
 from edge_agent.errors import ModelRejected
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-log = structlog.get_logger()
 
 #: Passports kept at most; then the one that was not used for longest goes.
 KEPT = 10_000
@@ -89,8 +86,8 @@ def keep(
         os.utime(file)
         return
     folder.mkdir(parents=True, exist_ok=True)
-    _write(_beside(file), msgspec.json.encode(_Beside(dict(sums), signed_by)))
-    _write(file, passport)
+    write_whole(_beside(file), msgspec.json.encode(_Beside(dict(sums), signed_by)))
+    write_whole(file, passport)
     _forget_unused(folder)
 
 
@@ -105,21 +102,6 @@ def keep_from(folder: Path, bundle: Path, digest: str) -> None:
     sums = dict(parse(text, bundle).files)
     sums[PASSPORT_FILE] = hashlib.sha256(text).hexdigest()
     keep(folder, digest, text, sums)
-
-
-def keep_used(folder: Path, registry: Path, models: Mapping[str, str]) -> None:
-    """Keep the passports of models in use; one that cannot be is a line in the log.
-
-    Args:
-        folder: of passports.
-        registry: folder NAME/VERSION of models.
-        models: NAME or NAME@VERSION -> digest it was commissioned under.
-    """
-    for reference, digest in models.items():
-        try:
-            keep_from(folder, folders.find(registry, reference), digest)
-        except (ModelRejected, OSError) as why:
-            log.warning("passport not kept", model=reference, why=str(why))
 
 
 def digests(folder: Path, prefix: str = "") -> list[str]:
@@ -201,21 +183,6 @@ def _bytes(file: Path) -> bytes | None:
     except OSError:
         return None
     return body if len(body) <= _LONGEST else None
-
-
-def _write(file: Path, body: bytes) -> None:
-    """Whole or not at all, also over a power cut."""
-    fresh = file.with_name(f".{file.name}.new")
-    with fresh.open("wb") as stream:
-        stream.write(body)
-        stream.flush()
-        os.fsync(stream.fileno())
-    fresh.replace(file)
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 def _forget_unused(folder: Path) -> None:

@@ -22,6 +22,7 @@ from edge_agent.config import loading
 from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
+from edge_agent.rehearsal import manned
 from edge_agent.samples import NANOSECONDS
 from edge_agent.scoring import OnnxScorer, Sessions
 from edge_agent.scoring.resident import resident_memory
@@ -107,12 +108,13 @@ def measured(file: Path, turns: int) -> Figures:
     loaded = loading.read(file)
     gc.collect()
     before, began, cpu = resident_memory(), time.perf_counter(), time.process_time()
-    made = core(loaded, _START)
+    seated = manned(loaded)
+    made = core(loaded, seated, _START)
     start, cpu = time.perf_counter() - began, time.process_time() - cpu
-    scorers = [one.pipeline.scorer for one in made.commissioned.values()]
+    scorers = [one.pipeline.scorer for one in seated.values()]
     models = [scorer for scorer in scorers if isinstance(scorer, OnnxScorer)]
     if len(models) < len(scorers):
-        raise RuntimeError(next(o.error for o in made.commissioned.values() if o.error))
+        raise RuntimeError("a model was refused: see edge-agent check")
     instruments = Instruments()
     second = _turner(made, loaded.plant.tags, instruments)
     for _ in range(_WARM):

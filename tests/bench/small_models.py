@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import onnx
 import onnxruntime as ort
-from edge_agent.bundle.build import build
 from onnx import TensorProto, helper, numpy_helper
+
+from edge_agent.bundle.writing import write_bundle as build
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

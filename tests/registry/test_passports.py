@@ -32,7 +32,7 @@ def test_a_passport_outlives_its_bundle(tmp_path: Path) -> None:
     """Who approved the model is there when its folder is gone, by its first digits."""
     bundle = bundles.make(tmp_path / "models")
     folder = tmp_path / "state" / "passports"
-    passports.keep_used(folder, tmp_path / "models", {"small@1.0.0": bundle.digest})
+    passports.keep_from(folder, bundle.path, bundle.digest)
     shutil.rmtree(tmp_path / "models")
 
     digest, passport = passports.find(folder, bundle.sha8.upper())
@@ -48,11 +48,6 @@ def test_a_bundle_that_changed_meanwhile_is_not_kept(tmp_path: Path) -> None:
 
     with pytest.raises(ModelRejected, match="not the digest"):
         passports.keep_from(tmp_path / "kept", bundle.path, bundle.digest)
-    # at the start of the agent it is a line in the log: scoring goes on
-    passports.keep_used(
-        tmp_path / "kept", tmp_path / "models", {"small": bundle.digest}
-    )
-    passports.keep_used(tmp_path / "kept", tmp_path / "models", {"none": bundle.digest})
     assert passports.digests(tmp_path / "kept") == []
 
 
