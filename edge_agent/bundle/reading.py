@@ -93,7 +93,7 @@ def read_yaml(text: bytes, where: str) -> dict[str, Any]:
 
 
 def read_json(text: bytes, where: str) -> dict[str, Any]:
-    """One JSON object; NaN and Infinity are refused.
+    """One JSON object; NaN, Infinity and a key given twice are refused.
 
     Raises:
         ModelRejected: no readable JSON, or not an object.
@@ -102,8 +102,18 @@ def read_json(text: bytes, where: str) -> dict[str, Any]:
     def refuse(word: str) -> NoReturn:
         raise ModelRejected(f"{where} holds {word}, which is not a number")
 
+    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found = dict(pairs)
+        if len(found) < len(pairs):  # another reader may take the first of the two
+            names = [name for name, _ in pairs]
+            twice = next(name for name in names if names.count(name) > 1)
+            raise ModelRejected(f"{where}: {twice!r} is given twice")
+        return found
+
     try:
-        value = json.loads(text, parse_constant=refuse)
+        value = json.loads(
+            text.decode("utf-8"), parse_constant=refuse, object_pairs_hook=once
+        )
     except (ValueError, RecursionError) as error:
         raise ModelRejected(f"{where} is not readable JSON: {error}") from error
     if not isinstance(value, dict):

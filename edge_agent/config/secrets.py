@@ -43,13 +43,18 @@ def password_of(
         ConfigError: the file or credential is missing, empty or open to others.
     """
     if link.password_file is not None:
-        return _from_file(name, link.password_file)
+        return from_file(name, link.password_file)
     if link.password_credential is not None:
         return _from_credential(name, link.password_credential, environment)
     return None
 
 
-def _from_file(name: str, path: Path) -> str:
+def from_file(name: str, path: Path) -> str:
+    """The one line a guarded file holds.
+
+    Raises:
+        ConfigError: the file is missing, empty or open to others.
+    """
     try:
         mode = path.stat().st_mode
     except OSError as error:

@@ -19,14 +19,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from edge_agent.bundle.tree import MAX_BYTES, MAX_FILES
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.registry.listing import Listing, Offer, Report
 
-#: What one version may hold at most.
-MAX_FILES, MAX_BYTES = 256, 2**30
+__all__ = ["MAX_BYTES", "MAX_FILES", "Desk", "Registry"]
 
 
 class Registry(Protocol):
