@@ -44,8 +44,10 @@ def open_desk(arguments: argparse.Namespace) -> Desk:
     Raises:
         ConfigError: they do not fit together, or a file cannot be read.
     """
+    from edge_agent import logs
     from edge_agent.registry.directory import DirectoryRegistry
 
+    logs.configure(level="warning")
     where = str(arguments.registry)
     if "://" in where:
         raise ConfigError(f"{where}: only a folder can be opened yet")

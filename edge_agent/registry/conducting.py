@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import structlog
-
 from edge_agent.errors import ModelRejected
 from edge_agent.registry import steering
 from edge_agent.registry.choosing import CANARY, CHAMPION
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from edge_agent.registry.registry import Desk
     from edge_agent.registry.rules import Rollout, Rules
     from edge_agent.registry.steering import Write
-
-log = structlog.get_logger()
 
 
 def start(
@@ -186,4 +182,3 @@ def _apply(desk: Desk, listing: Listing, some: Iterable[Write]) -> None:
             desk.point(listing.name, one.key, one.value)
         else:
             desk.set_tag(listing.name, one.key, one.value)
-        log.debug("written", model=listing.name, key=one.key, value=one.value)

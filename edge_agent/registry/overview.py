@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from edge_agent.registry.choosing import CHAMPION, Reference, choose
 from edge_agent.registry.rollout import judge
-from edge_agent.registry.rules import SECOND
 from edge_agent.registry.standings import believable, failed, legible
+from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -164,7 +164,7 @@ def _row(
 ) -> Row:
     gateway = report.gateway
     choice = choose(listing, Reference(listing.name), gateway)
-    heard = (now - report.at) / SECOND if believable(report.at, now) else None
+    heard = (now - report.at) / NANOSECONDS if believable(report.at, now) else None
     return Row(
         legible(gateway.name),
         legible(gateway.site),

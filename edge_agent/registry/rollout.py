@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 from edge_agent.registry.choosing import CANARY, CHAMPION, Reference, bucket, choose
 from edge_agent.registry.listing import CANARY_SALT
-from edge_agent.registry.rules import SECOND
 from edge_agent.registry.standings import (
     COUNTED,
     Standing,
@@ -24,6 +23,7 @@ from edge_agent.registry.standings import (
     legible,
     stands,
 )
+from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -84,8 +84,9 @@ def judge(
     if blocked := _blocked(rollout, listing) or _not_well(rollout, found):
         return Decision(Kind.WAIT, blocked, found)
     well = rollout.well if 0 < rollout.well <= now else now
-    seconds = (now - well) / SECOND
+    seconds = (now - well) / NANOSECONDS
     why = f"{len(found.of(Standing.WELL))} of {found.asked} gateways are well"
+    why += _borne(found)
     if seconds < rollout.rules.watch:
         why += f", for {words(seconds)} of {words(rollout.rules.watch)}"
         return Decision(Kind.WAIT, why, found, well=well)
@@ -143,7 +144,13 @@ def _not_well(rollout: Rollout, found: Stands) -> str:
         return f"no gateway of {share} counts (reports: {there or 'none'})"
     slow = found.of(Standing.WAITING, Standing.COMING, Standing.QUIET)
     waits = f"; it waits for {_names(slow)}" if slow else ""
-    return f"{well} of {counted} gateways are well, {needed} are needed{waits}"
+    said = f"{well} of {counted} gateways are well, {needed} are needed"
+    return said + _borne(found) + waits
+
+
+def _borne(found: Stands) -> str:
+    bad = found.of(Standing.FAILED)
+    return f", it failed on {len(bad)} ({_names(bad)})" if bad else ""
 
 
 def _wider(

@@ -24,6 +24,7 @@ import msgspec
 
 from edge_agent.errors import ModelRejected
 from edge_agent.registry.listing import CANARY_PERCENT
+from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from edge_agent.registry.listing import Listing
@@ -32,7 +33,7 @@ ROLLOUT_VERSION, ROLLOUT_SINCE = "edge.rollout.version", "edge.rollout.since"
 ROLLOUT_RULES, ROLLOUT_WELL = "edge.rollout.rules", "edge.rollout.well"
 FORMER = "edge.champion.former"
 
-SECOND, HOUR, DAY = 10**9, 3600.0, 86_400.0
+HOUR, DAY = 3600.0, 86_400.0
 EVERYBODY = 100.0
 _LONG = 4096
 
@@ -171,9 +172,9 @@ def read_time(text: str) -> int:
     read = datetime.fromisoformat(text)
     if read.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return int(read.timestamp()) * SECOND
+    return int(read.timestamp()) * NANOSECONDS
 
 
 def write_time(at: int) -> str:
     """As tags hold it: to the second, which people can read."""
-    return datetime.fromtimestamp(at // SECOND, UTC).isoformat()
+    return datetime.fromtimestamp(at // NANOSECONDS, UTC).isoformat()

@@ -14,7 +14,8 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from edge_agent.registry.choosing import CANARY, CHAMPION, Reference, choose
-from edge_agent.registry.rules import HOUR, SECOND
+from edge_agent.registry.rules import HOUR
+from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 #: gateway whose people chose another one by hand.
 FAILED_STAGES, HELD_STAGE = ("refused", "failed"), "held"
 #: No agent is older: a clock that says so has not been set (2024-01-01).
-_FIRST = 1_704_067_200 * SECOND
+_FIRST = 1_704_067_200 * NANOSECONDS
 _LONG = 200
 
 
@@ -193,7 +194,7 @@ def believable(at: int, now: int, ahead: float = HOUR) -> bool:
         now: ns UTC by the centre's.
         ahead: s that it may be ahead.
     """
-    return _FIRST <= at <= now + int(ahead * SECOND)
+    return _FIRST <= at <= now + int(ahead * NANOSECONDS)
 
 
 def legible(text: str, length: int = _LONG) -> str:
@@ -209,7 +210,7 @@ def is_free(via: str) -> bool:
 
 def _late(rollout: Rollout, at: int, now: int, *, met: bool) -> Standing | None:
     """What the age of a report says; None for one that is fresh."""
-    quiet = int(rollout.rules.quiet * SECOND)
+    quiet = int(rollout.rules.quiet * NANOSECONDS)
     began = rollout.since - quiet
     if not believable(at, now, rollout.rules.quiet) or (met and at < began):
         return Standing.CLOCK
@@ -217,7 +218,7 @@ def _late(rollout: Rollout, at: int, now: int, *, met: bool) -> Standing | None:
         return None
     if at < began:
         return Standing.SILENT
-    gone = int(rollout.rules.gone * SECOND)
+    gone = int(rollout.rules.gone * NANOSECONDS)
     return Standing.LOST if now - at > max(gone, quiet) else Standing.QUIET
 
 
