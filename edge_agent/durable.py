@@ -37,6 +37,30 @@ def write_whole(path: Path, body: bytes, mode: int = 0o644) -> None:
         os.close(folder)
 
 
+def write_new(path: Path, body: bytes, mode: int) -> None:
+    """Write a file where there is none.
+
+    Args:
+        path: the file; its folder must be there.
+        body: all of it.
+        mode: permissions of the new file, less the process's umask.
+
+    Raises:
+        FileExistsError: there is one; it is left alone.
+        OSError: the disk refused.
+    """
+    with os.fdopen(os.open(path, _NEW, mode), "wb") as file:
+        file.write(body)
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
+
+
+def unfinished(path: Path) -> Path:
+    """What `write_whole` calls a file until it is whole; a crash may leave one."""
+    return path.with_name(f".{path.name}.new")
+
+
 def write_below(root: Path, parts: Sequence[str], body: bytes) -> None:
     """`write_whole` in folders that others can write: no link is followed on the way.
 

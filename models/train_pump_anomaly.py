@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from edge_agent.bundle.build import build
+from edge_agent.bundle.writing import write_bundle
 from edge_agent.demo.equipment import INSTRUMENTS, ROLES
 from edge_agent.explain import explain, sentence
 from edge_agent.features.feature_rows import joined
@@ -114,7 +114,7 @@ def _ship(
 ) -> Bundle:
     golden = _golden(normal.values)
     score, contributions = judge(weights, golden)
-    return build(
+    return write_bundle(
         out,
         _passport(normal, threshold, proven),
         model=to_onnx(weights),

@@ -15,7 +15,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from edge_agent.bundle.writing import write_new
+from edge_agent.durable import write_new
 from edge_agent.errors import ConfigError
 
 if TYPE_CHECKING:

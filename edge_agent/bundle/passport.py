@@ -7,7 +7,7 @@ Pure description plus the two ways to a passport: `load` reads one folder's,
 
 from __future__ import annotations
 
-import datetime as dt  # noqa: TC003  (pydantic reads annotations)
+import datetime as dt
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -27,6 +27,13 @@ from edge_agent.bundle.modelfile import (
     Sentence,
     Version,
 )
+from edge_agent.bundle.promises import (
+    Accuracy,
+    Allowance,
+    FalseAlarms,
+    Targets,
+    Training,
+)
 from edge_agent.bundle.reading import read_yaml
 from edge_agent.errors import ModelRejected
 from edge_agent.features.spec import INSTANT, Aggregate, FeatureSpec
@@ -34,7 +41,17 @@ from edge_agent.features.spec import INSTANT, Aggregate, FeatureSpec
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["PASSPORT_FILE", "Passport", "find", "load"]
+__all__ = [
+    "PASSPORT_FILE",
+    "Accuracy",
+    "Allowance",
+    "FalseAlarms",
+    "Passport",
+    "Targets",
+    "Training",
+    "find",
+    "load",
+]
 
 _MAX_PASSPORT_BYTES = 1_000_000
 
@@ -114,57 +131,6 @@ class Golden(PassportPart):
     file: FileName = "golden.json"
     rtol: Annotated[float, Field(gt=0, le=0.01)] = 1e-4
     atol: Annotated[float, Field(ge=0, le=0.01)] = 1e-6
-
-
-class Training(PassportPart):
-    """Where the model comes from."""
-
-    script: str
-    data: Sentence
-    start: dt.datetime
-    end: dt.datetime
-    rows: Annotated[int, Field(ge=1)]
-    seed: int | None = None
-    run: str = ""
-    """The training run, where it is kept: an id or a link."""
-    commit: str = ""
-    """Of the code that trained it."""
-
-
-class FalseAlarms(PassportPart):
-    """What the threshold was set for, and what it reached on data kept aside."""
-
-    budget_per_week: Annotated[float, Field(ge=0)]
-    """Per asset."""
-    seen_per_week: Annotated[float, Field(ge=0)]
-    asset_hours: Annotated[float, Field(gt=0)]
-    """How much data was kept aside."""
-
-
-class Accuracy(PassportPart):
-    """What the model must reach once labels are known."""
-
-    metric: Literal["precision", "recall", "f1", "accuracy", "mae"]
-    level: Finite
-    min_labels: Annotated[int, Field(ge=1)]
-
-
-class Allowance(PassportPart):
-    """What the model may cost on a gateway; measured there before it may score."""
-
-    p99: Seconds = 0.25
-    """A run over ``rows`` rows takes no longer, 99 times of 100."""
-    rows: Annotated[int, Field(ge=1, le=100_000)] = 256
-    """Rows of a turn, all assets at once, that ``p99`` is stated for."""
-    memory_mb: Annotated[float, Field(gt=0, le=4096)] = 128.0
-    """Resident memory that loading and running it adds."""
-
-
-class Targets(PassportPart):
-    """Where the model may run; empty for anywhere."""
-
-    sites: tuple[str, ...] = ()
-    asset_types: tuple[str, ...] = ()
 
 
 class Passport(PassportPart):

@@ -33,7 +33,7 @@ from edge_agent.bundle.envelope import Envelope, read_record, sealed
 from edge_agent.bundle.folders import PASSPORT_FILE
 from edge_agent.bundle.keys import key_id
 from edge_agent.bundle.statement import PAYLOAD_TYPE, SIGNATURE_FILE
-from edge_agent.bundle.writing import UNFINISHED, write_whole
+from edge_agent.durable import unfinished, write_whole
 from edge_agent.errors import ModelRejected
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def sign(folder: Path, private_key: PrivateKey) -> Signed:
         ModelRejected: the folder is empty, or holds what no gateway would accept.
         OSError: ``model.sig`` cannot be written.
     """
-    (folder / f"{SIGNATURE_FILE}{UNFINISHED}").unlink(missing_ok=True)
+    unfinished(folder / SIGNATURE_FILE).unlink(missing_ok=True)
     files = _covered(folder)
     if not files:
         raise ModelRejected(f"{folder} holds no file: there is nothing to sign")

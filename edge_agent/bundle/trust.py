@@ -25,7 +25,7 @@ from edge_agent.bundle.revocation import (
     RevokedKeys,
     read_list,
 )
-from edge_agent.bundle.writing import write_whole
+from edge_agent.durable import write_whole
 from edge_agent.errors import ConfigError, ModelRejected
 
 if TYPE_CHECKING:

@@ -45,8 +45,8 @@ def check_files(model: str, files: Mapping[str, int | None]) -> None:
         raise ModelRejected(f"{model} has more than {MAX_FILES} files")
     if sum(size or 0 for size in files.values()) > MAX_BYTES:
         raise ModelRejected(f"{model} has more than {MAX_BYTES} bytes")
-    for name in files:
-        if not stays(name):
+    for name, size in files.items():
+        if not stays(name) or (size or 0) < 0:
             raise ModelRejected(f"{model} has a file named {name!r}: refused")
 
 

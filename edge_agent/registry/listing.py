@@ -19,6 +19,8 @@ HALTED = "edge.halted."
 #: counter, the bundle's digest, and one SHA-256 over all files with the signature.
 VERSION, RELEASE, DIGEST = "edge.version", "edge.release", "edge.digest"
 FILES = "edge.files"
+#: A tag of a version: who approved it.
+APPROVED = "edge.approved_by"
 
 
 @dataclass(frozen=True, slots=True)

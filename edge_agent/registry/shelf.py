@@ -113,7 +113,7 @@ class Shelf:
         if name in {REPORTED, RECEIVED} or home.is_symlink():
             raise ModelRejected(f"{home} is kept for something else or is a link")
         with self.writing():
-            home.mkdir(parents=True, exist_ok=True)
+            home.mkdir(exist_ok=True)  # not its parent: the stick may be missing
             sync_folder(self.path)
 
     def desired(self, name: str) -> Desired:

@@ -16,7 +16,7 @@ from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.model_selection import StratifiedKFold
 
-from edge_agent.bundle.build import build
+from edge_agent.bundle import writing
 from tests.end_to_end.figures import SHARED
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def write_bundle(registry: Path, plates: Plates, fold: Fold) -> None:
     )
     classes = [str(name) for name in fold.forest.classes_]
     table = fold.forest.predict_proba(golden)
-    build(
+    writing.write_bundle(
         registry,
         _passport(fold, plates.tags, training, classes, converted.ir_version),
         model=converted.SerializeToString(),

@@ -18,7 +18,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 from scipy import stats
 
-from edge_agent.bundle.build import build
+from edge_agent.bundle import writing
 from tests.end_to_end.figures import SHARED
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def write_bundle(registry: Path, run: Run, detector: Detector) -> None:
     golden = np.vstack([training[:8], run.values[600:608]]).astype(np.float32)
     wide = golden.astype(np.float64)
     parts = detector.contributions(wide)
-    build(
+    writing.write_bundle(
         registry,
         _passport(run.name, run.values),
         model=graph(detector),

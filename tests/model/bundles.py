@@ -10,7 +10,7 @@ import onnx
 import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from edge_agent.bundle.build import build
+from edge_agent.bundle.writing import write_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -141,7 +141,7 @@ def make(
     width = len(text["features"])
     inputs = golden(width)
     squares = np.square(inputs.astype(np.float64))
-    return build(
+    return write_bundle(
         registry,
         text,
         model=(proto or graph(width)).SerializeToString(),

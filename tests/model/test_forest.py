@@ -9,8 +9,8 @@ import pytest
 from skl2onnx import to_onnx
 from sklearn.ensemble import RandomForestClassifier
 
-from edge_agent.bundle.build import build
 from edge_agent.bundle.contents import open_bundle
+from edge_agent.bundle.writing import write_bundle
 from edge_agent.errors import ModelRejected
 from edge_agent.scoring import OnnxScorer
 from tests.model import bundles
@@ -61,7 +61,7 @@ def shipped(registry: Path, forest: RandomForestClassifier, **options: Any) -> B
     }
     inputs = rows(24)
     table = forest.predict_proba(inputs)
-    return build(
+    return write_bundle(
         registry,
         text,
         model=made.SerializeToString(),

@@ -9,9 +9,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from edge_agent.config import schema
 from edge_agent.registry.directory import DirectoryRegistry
+from edge_agent.registry.listing import Gateway
+from edge_agent.registry.mlflow.registry import MlflowRegistry
+from edge_agent.registry.opening import open_registry
 from tests.registry import made
 from tests.registry.doubles import MemoryRegistry
+from tests.registry.mlflow_server import MlflowServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,13 +33,14 @@ class Stage:
         desk: as the centre uses it.
         registry: as a gateway uses it.
         name: a model's name that nobody else uses.
+        gateway: who asks; nobody else has its name.
         folder: for the test's own files.
-        reconnect: the gateway's side anew, as after a restart.
     """
 
     desk: Desk
     registry: Registry
     name: str
+    gateway: Gateway
     folder: Path
 
     def bundle(self, version: str = "1.0.0", **how: str) -> Path:
@@ -42,18 +48,51 @@ class Stage:
         return made.bundle(self.folder / "bundles", self.name, version, **how)
 
 
-@pytest.fixture(params=["directory", "memory"])
+@pytest.fixture(scope="session")
+def mlflow_open(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """MLflow that lets anybody in; shared, because a start costs 20 s of CPU."""
+    with MlflowServer(tmp_path_factory.mktemp("mlflow")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mlflow_guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """MLflow with users, who may read everything; shared."""
+    with MlflowServer(tmp_path_factory.mktemp("guarded"), auth=True) as server:
+        yield server
+
+
+def mlflow(
+    server: MlflowServer, user: str = "", password: str | None = None
+) -> MlflowRegistry:
+    """A client of a server, as its configuration would make it."""
+    settings = schema.Registry(type="mlflow", url=server.url, user=user or None)
+    opened = open_registry(settings, Gateway(user or "gw-07"), password=password)
+    assert isinstance(opened, MlflowRegistry)
+    return opened
+
+
+@pytest.fixture(params=["directory", "memory", "mlflow", "mlflow with users"])
 def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Stage:
     """Every kind of registry in turn."""
     name = made.unused_name()
+    gateway = Gateway(f"gw-{name}", "hamburg")
     match request.param:
         case "directory":
             (tmp_path / "stick").mkdir()
-            stick = DirectoryRegistry(tmp_path / "stick", made.GATEWAY.name)
-            return Stage(stick, stick, name, tmp_path)
-        case _:
+            stick = DirectoryRegistry(tmp_path / "stick", gateway.name)
+            return Stage(stick, stick, name, gateway, tmp_path)
+        case "memory":
             memory = MemoryRegistry()
-            return Stage(memory, memory, name, tmp_path)
+            return Stage(memory, memory, name, gateway, tmp_path)
+        case "mlflow":
+            server = request.getfixturevalue("mlflow_open")
+            return Stage(mlflow(server), mlflow(server), name, gateway, tmp_path)
+        case _:
+            server = request.getfixturevalue("mlflow_guarded")
+            desk = mlflow(server, "admin", server.password)
+            own = mlflow(server, gateway.name, server.add_user(gateway.name))
+            return Stage(desk, own, name, gateway, tmp_path)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from edge_agent.registry.listing import (
     HALTED,
     PAUSED,
     VERSION,
-    Gateway,
 )
 from tests.registry.made import contents, go_on, report, stop_after
 
@@ -22,6 +21,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.registry.conftest import Stage
+
+#: The first test that needs MLflow waits for its start.
+pytestmark = pytest.mark.timeout(120)
 
 
 def test_what_was_pushed_is_fetched(stage: Stage) -> None:
@@ -271,7 +273,7 @@ def test_the_disk_may_fill_up_on_the_way(
 
 def test_a_gateways_report_is_read_at_the_centre(stage: Stage) -> None:
     """As it was said, once, however often; a newer one takes its place."""
-    gateway = Gateway(f"gw-{stage.name}", "hamburg")
+    gateway = stage.gateway
     first, second = (report(stage.name, gateway=gateway, at=at) for at in (1, 2))
 
     stage.registry.report(first)
@@ -285,7 +287,7 @@ def test_a_gateways_report_is_read_at_the_centre(stage: Stage) -> None:
 
 def test_reports_are_found_by_the_model_they_name(stage: Stage) -> None:
     """A gateway that dropped a model is no longer among those that have it."""
-    gateway = Gateway(f"gw-{stage.name}")
+    gateway = stage.gateway
     stage.registry.report(report(stage.name, gateway=gateway))
     stage.registry.report(report("another", gateway=gateway, at=2))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge_agent.cli import desk as desks
+from edge_agent.cli.desk import add_registry, answered, open_desk, shown
 from edge_agent.registry import conducting
 
 if TYPE_CHECKING:
@@ -24,19 +24,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("model")
     parser.add_argument("version")
     parser.add_argument("--reason", required=True, help="shown wherever it is missed")
-    desks.add_arguments(parser)
+    add_registry(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Halt; 0 when it is done."""
-    return desks.answer(partial(_run, arguments))
+    return answered(partial(_run, arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    desk, model = desks.open_desk(arguments), arguments.model
+    desk, model = open_desk(arguments), arguments.model
     version = conducting.halt(desk, model, arguments.version, arguments.reason)
-    said = desks.shown(version, conducting.labels(desk, model))
+    said = shown(version, conducting.labels(desk, model))
     champion = desk.listing(model).aliases.get("champion", "")
     print(f"{model} {said} is halted: {arguments.reason}")
     if champion == version:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge_agent.cli import desk as desks
+from edge_agent.cli.desk import add_registry, answered, open_desk
 from edge_agent.registry import conducting
 
 if TYPE_CHECKING:
@@ -21,16 +21,16 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "rolled out; halts still count.",
     )
     parser.add_argument("model")
-    desks.add_arguments(parser)
+    add_registry(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Pause; 0 when it is done."""
-    return desks.answer(partial(_run, arguments))
+    return answered(partial(_run, arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    conducting.pause(desks.open_desk(arguments), arguments.model, paused=True)
+    conducting.pause(open_desk(arguments), arguments.model, paused=True)
     print(f"{arguments.model} is paused: edge-agent fleet resume {arguments.model}")
     return 0

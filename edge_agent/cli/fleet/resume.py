@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge_agent.cli import desk as desks
+from edge_agent.cli.desk import add_registry, answered, open_desk, shown
 from edge_agent.registry import conducting
 
 if TYPE_CHECKING:
@@ -23,20 +23,20 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("model")
     parser.add_argument("version", nargs="?")
-    desks.add_arguments(parser)
+    add_registry(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Resume; 0 when it is done."""
-    return desks.answer(partial(_run, arguments))
+    return answered(partial(_run, arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    desk, model = desks.open_desk(arguments), arguments.model
+    desk, model = open_desk(arguments), arguments.model
     if arguments.version:
         version = conducting.lift(desk, model, arguments.version)
-        said = desks.shown(version, conducting.labels(desk, model))
+        said = shown(version, conducting.labels(desk, model))
         print(f"{model} {said} is no longer halted")
     else:
         conducting.pause(desk, model, paused=False)

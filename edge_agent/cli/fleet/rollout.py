@@ -8,8 +8,8 @@ import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge_agent.cli import desk as desks
 from edge_agent.cli import rollout_rules
+from edge_agent.cli.desk import add_registry, answered, open_desk, shown
 from edge_agent.clock import SystemClock
 from edge_agent.errors import RegistryUnavailable
 from edge_agent.registry import conducting
@@ -62,7 +62,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="how often --follow looks (60s)",
     )
     rollout_rules.add_arguments(parser)
-    desks.add_arguments(parser)
+    add_registry(parser)
     parser.set_defaults(run=run)
 
 
@@ -71,11 +71,11 @@ def run(arguments: argparse.Namespace) -> int:
     if not (arguments.version or arguments.check or arguments.follow):
         print("say VERSION to begin a rollout, or --check", file=sys.stderr)
         return 2
-    return desks.answer(partial(_run, arguments))
+    return answered(partial(_run, arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    desk, clock = desks.open_desk(arguments), SystemClock()
+    desk, clock = open_desk(arguments), SystemClock()
     look = partial(_look, desk, arguments.model, clock)
     if arguments.version:
         _begin(arguments, desk, clock)
@@ -99,7 +99,7 @@ def _begin(arguments: argparse.Namespace, desk: Desk, clock: SystemClock) -> Non
     )
     labels = conducting.labels(desk, begun.model)
     print(
-        f"{begun.model} {desks.shown(begun.version, labels)} is rolled out to "
+        f"{begun.model} {shown(begun.version, labels)} is rolled out to "
         f"{begun.percent:g} % of the gateways"
     )
     if not (arguments.check or arguments.follow):
@@ -113,9 +113,7 @@ def _look(desk: Desk, model: str, clock: SystemClock) -> tuple[int, str]:
         return 0, f"no rollout of {model} goes on"
     rollout, decision = done
     labels = conducting.labels(desk, model)
-    return _code(decision), _line(
-        rollout, decision, desks.shown(rollout.version, labels)
-    )
+    return _code(decision), _line(rollout, decision, shown(rollout.version, labels))
 
 
 def _code(decision: Decision) -> int:

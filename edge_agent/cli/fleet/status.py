@@ -6,7 +6,7 @@ from dataclasses import astuple, dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-from edge_agent.cli import desk as desks
+from edge_agent.cli.desk import add_registry, answered, open_desk
 from edge_agent.clock import SystemClock
 from edge_agent.registry import conducting
 from edge_agent.registry.overview import overview
@@ -34,19 +34,19 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument("model", nargs="?", help="default: all")
     parser.add_argument("--json", action="store_true", help="for machines")
-    desks.add_arguments(parser)
+    add_registry(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Print it; 0 also when gateways are not well: `rollout --check` judges."""
-    return desks.answer(partial(_run, arguments))
+    return answered(partial(_run, arguments))
 
 
 def _run(arguments: argparse.Namespace) -> int:
     import msgspec
 
-    desk, clock = desks.open_desk(arguments), SystemClock()
+    desk, clock = open_desk(arguments), SystemClock()
     now = clock.now() + clock.wall_offset()
     names = [arguments.model] if arguments.model else desk.models()
     found = [_overview(desk, name, now) for name in names]

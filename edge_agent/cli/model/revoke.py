@@ -69,7 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _revoke(arguments: argparse.Namespace) -> list[str]:
     from edge_agent.bundle import keys
     from edge_agent.bundle.revocation import revocation, signed_list
-    from edge_agent.bundle.writing import write_whole
+    from edge_agent.durable import write_whole
 
     gone = keys.key_id(keys.load_public(arguments.revoked))
     signer = keys.load_private(arguments.key, passphrase(arguments))

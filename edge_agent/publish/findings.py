@@ -1,0 +1,79 @@
+"""What rows kept aside say of a model: its threshold, false alarms, measures."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.alarms import Limits
+from edge_agent.alarms import Rows as Judged
+from edge_agent.errors import ModelRejected
+from edge_agent.publish import thresholds
+from edge_agent.publish.drafting import Findings
+from edge_agent.publish.measures import bad_rows, reached
+from edge_agent.samples import NANOSECONDS
+
+if TYPE_CHECKING:
+    from edge_agent.publish.description import Description
+    from edge_agent.publish.rows import Rows
+    from edge_agent.scores import Scores
+
+_LONGEST_GAP = 600.0  # s, as the gateway's for rows that come when they come
+
+
+def findings_of(scores: Scores, aside: Rows | None, told: Description) -> Findings:
+    """Thresholds, false alarms and measures on rows kept aside."""
+    levels = tuple(one.model_dump() for one in told.thresholds)
+    if aside is None:
+        return Findings(levels)
+    labels = None if aside.labels is None else aside.labels[aside.whole]
+    counted, note = None, ""
+    if told.budget is not None:
+        limits = _limits(aside, told)
+        counted = thresholds.choose(_normal(aside, scores, told), limits, told.budget)
+        note = counted.note(limits)
+        levels = ({"value": counted.threshold, "severity": told.severity},)
+    measures = (
+        reached(scores, float(levels[0]["value"]), labels, told.good)
+        if labels is not None
+        else None
+    )
+    return Findings(levels, counted, note, measures)
+
+
+def _limits(aside: Rows, told: Description) -> Limits:
+    every = told.score.every if told.score is not None else None
+    gap = max(5 * every, 5.0) if every else _LONGEST_GAP
+    return Limits(
+        0.0,
+        on_delay=round(told.on_delay * NANOSECONDS),
+        off_delay=round(told.off_delay * NANOSECONDS),
+        max_gap=round(gap * NANOSECONDS) if aside.dated else 0,
+    )
+
+
+def _normal(aside: Rows, scores: Scores, told: Description) -> Judged:
+    """Rows kept aside that should not alarm."""
+    if aside.at is None:
+        raise ModelRejected(
+            "the held-out rows carry no times, so that false alarms a week cannot be "
+            "counted: give a Stretch with at, or with every (seconds between two rows "
+            "of an asset)"
+        )
+    if told.kind == "quality" and aside.labels is None:
+        raise ModelRejected(
+            "the held-out parts have no labels, so that false alarms cannot be told "
+            "from true ones: give a Stretch with labels, or thresholds instead of a "
+            "budget"
+        )
+    whole = np.flatnonzero(aside.whole)
+    judged = Judged(
+        aside.asset[whole], aside.at[whole], scores.score, np.ones(len(whole), bool)
+    )
+    if aside.labels is None:
+        return judged
+    calm = ~bad_rows(aside.labels[whole], told.good)
+    if not calm.any():
+        raise ModelRejected("no held-out row is good: false alarms cannot be counted")
+    return judged.take(np.flatnonzero(calm).astype(np.int64))
