@@ -32,6 +32,8 @@ _MODEL = {
     NoScore.MODEL_NAN: "the model gave no number",
     NoScore.MODEL_ERROR: "the model fails",
     NoScore.MODEL_MISSING: "there is no usable model",
+    NoScore.MODEL_SLOW: "the model took too long",
+    NoScore.MODEL_EXPIRED: "the model has expired",
 }
 
 

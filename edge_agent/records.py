@@ -56,6 +56,8 @@ class NoScore(IntEnum):
     MODEL_MISSING = 6
     INPUT_STALE = 7
     AGENT_STOPPED = 8
+    MODEL_SLOW = 9
+    MODEL_EXPIRED = 10
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ has no hash of is never opened.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,6 +44,7 @@ class Bundle:
         model: the bytes of the ONNX file.
         golden: rows to check it with.
         reference: the training data's profile.
+        external: bytes of the files the graph keeps weights in, by name.
     """
 
     path: Path
@@ -52,6 +53,7 @@ class Bundle:
     model: bytes
     golden: GoldenRows
     reference: Reference
+    external: Mapping[str, bytes] = field(default_factory=dict)
 
     @property
     def sha8(self) -> str:
@@ -102,7 +104,7 @@ def open_bundle(path: Path) -> Bundle:
     passport = parse(text, path)
     try:
         files = {
-            name: _verified(path, name, passport) for name in sorted(passport.files)
+            name: verified(path, name, passport) for name in sorted(passport.files)
         }
         model = files[passport.model.file]
         _check_graph(model, passport)
@@ -124,7 +126,12 @@ def bundle_digest(sums: dict[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _verified(path: Path, name: str, passport: Passport) -> bytes:
+def verified(path: Path, name: str, passport: Passport) -> bytes:
+    """One file of a bundle, if it is what the passport was made for.
+
+    Raises:
+        ModelRejected: it cannot be read, is too large, or is another file.
+    """
     try:
         with (path / name).open("rb") as stream:
             body = stream.read(_MAX_FILE_BYTES + 1)

@@ -8,6 +8,7 @@ lie, are read straight from the protobuf wire format. Field numbers are those of
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,13 @@ _ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 10, 11
 _TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 8, 13, 14
 _FUNCTION_NODE = 7
 _SPARSE_VALUES, _SPARSE_INDICES = 1, 2
+# a forest is one node with some 100,000 numbers and words, each a field of its own:
+# floats (7), integers (8) and strings of up to 31 bytes (9) in a row are skipped at
+# once, ten times as fast as one by one
+_WORDS = b"|".join(b"\\x%02x.{%d}" % (size, size) for size in range(32))
+_LISTED = re.compile(
+    rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:%b))++" % _WORDS, re.DOTALL
+)
 
 
 @dataclass(slots=True)
@@ -75,10 +83,15 @@ def inspect(model: bytes) -> GraphFacts:
     return facts
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
-    """Each field's number and its integer or its bytes."""
+def _fields(
+    data: memoryview, skipped: re.Pattern[bytes] | None = None
+) -> Iterator[tuple[int, int | memoryview]]:
+    """Each field's number and its integer or its bytes, but for those skipped."""
     at, end = 0, len(data)
     while at < end:
+        if skipped and (run := skipped.match(data, at)):
+            at = run.end()
+            continue
         key, at = _varint(data, at)
         number, wire = key >> 3, key & 7
         if wire == _VARINT:
@@ -161,7 +174,7 @@ def _read_node(data: memoryview, facts: GraphFacts, depth: int) -> None:
 
 
 def _read_attribute(data: memoryview, facts: GraphFacts, depth: int) -> None:
-    for number, value in _fields(data):
+    for number, value in _fields(data, _LISTED):
         if isinstance(value, int):
             continue
         if number in {_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS}:

@@ -39,6 +39,8 @@ WHY = {
     NoScore.MODEL_MISSING: "no model",
     NoScore.INPUT_STALE: "input stale",
     NoScore.AGENT_STOPPED: "agent stopped",
+    NoScore.MODEL_SLOW: "model too slow",
+    NoScore.MODEL_EXPIRED: "model expired",
 }
 FALLBACKS = {
     Fallback.MODEL: "model",

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 
 RUN = """
 import time
-import edge_agent.scoring
-edge_agent.scoring.ort.get_available_providers()
+from edge_agent.scoring import runtime
+runtime.ort.get_available_providers()
 time.sleep(2)
 """
 

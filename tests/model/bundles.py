@@ -165,3 +165,9 @@ def replace_file(folder: Path, name: str, body: bytes) -> None:
     (folder / name).write_bytes(body)
     digest = hashlib.sha256(body).hexdigest()
     rewrite(folder, lambda text: text["files"].update({name: digest}))
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    """SHA-256 of each file that a bundle's passport lists, as it lies there."""
+    names = yaml.safe_load((folder / "passport.yaml").read_text())["files"]
+    return {n: hashlib.sha256((folder / n).read_bytes()).hexdigest() for n in names}

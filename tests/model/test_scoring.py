@@ -117,7 +117,7 @@ class _Broken:
     def __init__(self, result: Any) -> None:  # noqa: ANN401
         self.result = result
 
-    def run(self, names: list[str], feed: dict[str, Any]) -> list[Any]:
+    def run(self, names: list[str], feed: dict[str, Any], _: object) -> list[Any]:
         """Raise, or return the prepared outputs for the fed rows."""
         if isinstance(self.result, Exception):
             raise self.result
@@ -156,7 +156,7 @@ def test_a_failing_model_never_gives_a_verdict(
 ) -> None:
     """Exceptions, wrong shapes and NaN become reasons, never scores."""
     scorer = OnnxScorer(bundles.make(tmp_path))
-    monkeypatch.setattr(scorer, "_session", _Broken(result))
+    monkeypatch.setattr(scorer._model, "session", _Broken(result))
 
     found = scorer.score(rows(3))
 
@@ -167,21 +167,23 @@ def test_a_failing_model_never_gives_a_verdict(
     assert np.isfinite(found.contributions).all()
 
 
-def test_buckets_pad_and_give_the_same_scores(tmp_path: Path) -> None:
+def test_buckets_pad_and_give_the_same_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A list of batch sizes runs any number of rows in those sizes only."""
     text = bundles.passport()
     text["model"]["batch"] = [4, 16]
     scorer = OnnxScorer(bundles.make(tmp_path, text))
     seen: list[int] = []
-    session = scorer._session
+    session: Any = scorer._model.session
 
     class Watched:
-        def run(self, names: list[str], feed: dict[str, Any]) -> list[Any]:
+        def run(self, names: list[str], feed: dict[str, Any], way: Any) -> list[Any]:  # noqa: ANN401
             seen.append(len(feed["rows"]))
-            found: list[Any] = session.run(names, feed)
+            found: list[Any] = session.run(names, feed, way)
             return found
 
-    scorer._session = Watched()
+    monkeypatch.setattr(scorer._model, "session", Watched())
     values = rows(37)
 
     found = scorer.score(values)
@@ -349,7 +351,7 @@ def test_a_table_is_reduced_as_the_passport_says(
 def test_the_session_is_told_not_to_spin(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One thread, no spinning: an idle gateway stays idle."""
+    """One thread, no spinning, no arena: an idle gateway stays idle and small."""
     seen: list[ort.SessionOptions] = []
     real = ort.InferenceSession
 
@@ -363,4 +365,5 @@ def test_the_session_is_told_not_to_spin(
     (options,) = seen
     assert options.intra_op_num_threads == 1
     assert options.inter_op_num_threads == 1
+    assert not options.enable_cpu_mem_arena
     assert options.get_session_config_entry("session.intra_op.allow_spinning") == "0"

@@ -1,87 +1,93 @@
 """Rows to scores: one ONNX Runtime call for all rows that are due.
 
 A row with a number missing is not run and never yields a verdict; neither does one
-whose output is not a finite number, or a call that fails. A model scores only after
-its golden rows gave here what they gave where it was trained.
-
-A row's score must not depend on which other rows were due with it, or a replay could
-not give the same bits as live. Most graphs keep that by themselves; some do not (a
-ReduceSum over 13 columns adds in another order at another memory alignment; one row
-alone may take another matrix kernel). So it is tried out when the model is loaded, and
-the way of running is chosen by what was seen, see `bundle.batching`.
+whose output is not a finite number, or a call that fails or takes too long. A model
+scores only after its golden rows gave here what they gave where it was trained.
 """
 
 from __future__ import annotations
 
-import os
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-# onnxruntime 1.32 begins to collect usage data (a device id, an event queue in the
-# home folder) when it is imported, and only this stops it; disable_telemetry_events()
-# comes too late. Nothing leaves a plant that its operator did not configure.
-os.environ["ORT_DISABLE_TELEMETRY"] = "1"
-
-import onnxruntime as ort
-
-from edge_agent.bundle.batching import BatchPlan
 from edge_agent.bundle.binding import binding_problems, outputs_read, score_and_parts
-from edge_agent.bundle.golden import difference
 from edge_agent.errors import ModelRejected
 from edge_agent.records import NoScore
+from edge_agent.samples import NANOSECONDS
 from edge_agent.scores import Scores
+from edge_agent.scoring.deadline import NEVER, WATCH
+from edge_agent.scoring.probing import PATIENCE, settled, verify_golden
+from edge_agent.scoring.resident import BeingLoaded, Resident, resident_memory
 
 if TYPE_CHECKING:
     from typing import Any
 
     from numpy.typing import NDArray
 
+    from edge_agent.bundle.batching import BatchPlan
     from edge_agent.bundle.contents import Bundle
     from edge_agent.samples import F64
+    from edge_agent.scoring.deadline import Ticket, Watch
+    from edge_agent.scoring.runtime import RunOptions, Session
 
     F32 = NDArray[np.float32]
 
-_PROBED_ROWS = 40
-_PROBED_BATCHES = (1, 2, 3, 5, 8, 17)
 _MATRIX = 2
 
 
 class OnnxScorer:
     """A model, loaded and proven, that scores rows.
 
+    The bundle itself is not kept: its bytes and golden rows served to load and prove.
+
     Args:
         bundle: the model with its passport.
         threads: intra-op threads. One is right for rows of a plant: two made batches
             of 1024 twice as slow, and idle threads never spin.
+        deadline: seconds that one call of `score` may take over all its rows, loading
+            of a resting session included; inf for any. Runs are stopped between two
+            nodes of the graph: a node that hangs by itself is waited for, and its
+            rows have no score either.
+        watch: stops what is overdue; all models share one.
+
+    Attributes:
+        passport: what the model says of itself.
+        path: the bundle's folder.
+        exact: whether a row's bits do not depend on the rows beside it.
 
     Raises:
         ModelRejected: the graph cannot be loaded, does not fit its passport or does
             not reproduce its golden rows.
     """
 
-    def __init__(self, bundle: Bundle, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        bundle: Bundle,
+        *,
+        threads: int = 1,
+        deadline: float = 1.0,
+        watch: Watch = WATCH,
+    ) -> None:
         stated = bundle.passport.model
-        self.bundle = bundle
+        self.passport, self.path = bundle.passport, bundle.path
+        self.deadline = deadline
         self.features = len(bundle.passport.features)
         self._outputs = stated.outputs
         self._input = stated.input
         probabilities = stated.outputs.probabilities
         self.classes: tuple[str, ...] = probabilities.classes if probabilities else ()
-        self._session = _session(bundle, threads)
-        _check_binding(self._session, bundle)
         self._wanted = outputs_read(stated.outputs)
-        sizes = () if stated.batch == "dynamic" else tuple(sorted(set(stated.batch)))
-        self._plan = BatchPlan(sizes)
-        try:
-            self.exact = self._settle_plan(
-                sizes, stop_at_close=stated.replay == "close"
-            )
-        except Exception as error:
-            raise ModelRejected(
-                f"{bundle.path}: {stated.file} cannot run its golden rows: {error}"
-            ) from error
+        self._watch = watch
+        self._limit, self._due = _ns(deadline), watch.now() + _ns(deadline)
+        before = resident_memory()
+        self._model = Resident(bundle, threads, watch)
+        session = self._model.open(bundle)
+        _check_binding(session, bundle)
+        self._plan, self.exact = self._tried(session, bundle)
         verify_golden(self, bundle)
+        self._model.size = max(self._model.size, resident_memory() - before)
         if not self.exact and stated.replay == "exact":
             raise ModelRejected(
                 f"{bundle.path}: {stated.file} gives one row different scores from run "
@@ -95,11 +101,38 @@ class OnnxScorer:
         sizes = self._plan.sizes
         return 1 if self._plan.single else sizes[-1] if sizes else None
 
-    def score(self, values: F32) -> Scores:
-        """Score rows; the array is not changed.
+    @property
+    def used(self) -> int:
+        """Agent time of the last call, ns."""
+        return self._due - self._limit
+
+    @property
+    def loaded(self) -> bool:
+        """Whether its session is in memory."""
+        return self._model.session is not None
+
+    @property
+    def resident_bytes(self) -> int:
+        """What its session added to the process's memory when it was loaded.
+
+        Memory that others had freed before is not seen; at least the file's size.
+        """
+        return self._model.size if self.loaded else 0
+
+    def rest(self) -> None:
+        """Give up the session until the next call, which loads it from the files.
+
+        Where loading takes long against the deadline, it goes on in the background
+        and rows have no score (`NoScore.MODEL_MISSING`) until it is done. Any thread.
+        """
+        self._model.rest()
+
+    def score(self, values: F32, *, within: float | None = None) -> Scores:
+        """Score rows; the array is not changed, nothing is ever raised.
 
         Args:
             values: float32[n, features], NaN for what is missing.
+            within: seconds, where they are other than the deadline.
         """
         rows = np.ascontiguousarray(values, np.float32)
         if rows.ndim != _MATRIX or rows.shape[1] != self.features:
@@ -107,18 +140,37 @@ class OnnxScorer:
             return self._failed(
                 len(values), f"rows of shape {shape} for {self.features} features"
             )
+        seconds = self.deadline if within is None else within
         if _sound(rows):
-            return self._verdicts(rows)
+            return self._in_time(rows, seconds)
         whole = _whole(rows)
-        return self._spread(self._verdicts(rows[whole]), whole)
+        return self._spread(self._in_time(rows[whole], seconds), whole)
 
-    def _verdicts(self, rows: F32) -> Scores:
+    def _in_time(self, rows: F32, seconds: float) -> Scores:
         if not len(rows):
             return self._nothing(0, NoScore.NONE)
+        limit = self._limit if seconds == self.deadline else _ns(seconds)
+        ticket = self._watch.begin(limit)
+        self._due = ticket.due
+        found = self._verdicts(rows, ticket, limit)
+        if self._watch.end(ticket):
+            return found
+        late = f"gave no answer within {seconds:g} s"
+        return self._nothing(len(rows), NoScore.MODEL_SLOW, late)
+
+    def _verdicts(self, rows: F32, ticket: Ticket, limit: int) -> Scores:
         try:
-            outputs = self._run(rows, self._plan)
+            session = self._model.session
+            if session is None:
+                session = self._model.wake(ticket, limit)
+            outputs = self._run(session, rows, self._plan, ticket.options)
             score, parts = score_and_parts(outputs, rows, self._outputs)
             probabilities = self._probabilities(outputs)
+        except BeingLoaded:
+            why = NoScore.MODEL_MISSING
+            return self._nothing(len(rows), why, "the model is being loaded")
+        except ModelRejected as error:
+            return self._failed(len(rows), str(error))
         except Exception as error:  # noqa: BLE001  (the runtime's own exceptions have no root)
             return self._failed(len(rows), f"{type(error).__name__}: {error}")
         no_score = np.zeros(len(rows), np.uint8)
@@ -130,14 +182,16 @@ class OnnxScorer:
             parts = np.nan_to_num(parts, nan=0.0, posinf=0.0, neginf=0.0)
         return Scores(score, no_score, parts, probabilities, self.classes)
 
-    def _run(self, rows: F32, plan: BatchPlan) -> dict[str, NDArray[Any]]:
+    def _run(
+        self, session: Session, rows: F32, plan: BatchPlan, options: RunOptions
+    ) -> dict[str, NDArray[Any]]:
         parts: list[list[NDArray[Any]]] = []
         for first, last, size in plan.cut(len(rows)):
             block = rows[first:last]
             if size > len(block):
                 fill = np.broadcast_to(block[:1], (size - len(block), block.shape[1]))
                 block = np.concatenate([block, fill])
-            found = self._session.run(self._wanted, {self._input: block})
+            found = session.run(self._wanted, {self._input: block}, options)
             for name, array in zip(self._wanted, found, strict=True):
                 if not isinstance(array, np.ndarray) or len(array) != size:
                     raise ValueError(
@@ -184,72 +238,30 @@ class OnnxScorer:
                 target[whole] = source
         return into
 
-    def _settle_plan(self, sizes: tuple[int, ...], *, stop_at_close: bool) -> bool:
-        """Choose how to run; True when bits do not depend on the batch."""
-        plans = [
-            BatchPlan(sizes),
-            BatchPlan(sizes, least=2),
-            BatchPlan(sizes[:1], single=True),
-        ]
-        if stop_at_close:
-            return self._bits_hold(plans[0])
-        for plan in plans:
-            if self._bits_hold(plan):
-                self._plan = plan
-                return True
-        return False
+    def _tried(self, session: Session, bundle: Bundle) -> tuple[BatchPlan, bool]:
+        """How to run, found out on the golden rows, see `probing`."""
+        stated = bundle.passport.model
+        sizes = () if stated.batch == "dynamic" else tuple(sorted(set(stated.batch)))
+        ticket = self._watch.begin(_ns(PATIENCE))
 
-    def _bits_hold(self, plan: BatchPlan) -> bool:
-        """Give each golden row the same outputs in any batch and at any place in it."""
-        golden = self.bundle.golden.inputs
-        rows = np.resize(golden, (_PROBED_ROWS, self.features))
-        whole = self._run(rows, plan)
-        for size in _PROBED_BATCHES:
-            for first in range(0, len(rows) - size + 1, size):
-                part = self._run(rows[first : first + size], plan)
-                for name, array in part.items():
-                    expected = whole[name][first : first + size]
-                    if not np.array_equal(
-                        array, expected, equal_nan=array.dtype.kind == "f"
-                    ):
-                        return False
-        return True
+        def run(rows: F32, plan: BatchPlan) -> dict[str, NDArray[Any]]:
+            return self._run(session, rows, plan, ticket.options)
+
+        close = stated.replay == "close"
+        try:
+            return settled(run, bundle.golden.inputs, sizes, stop_at_close=close)
+        except Exception as error:
+            stopped = f"no end after {PATIENCE:g} s" if ticket.options.terminate else ""
+            raise ModelRejected(
+                f"{bundle.path}: {stated.file} cannot run its golden rows: "
+                f"{stopped or error}"
+            ) from error
+        finally:
+            self._watch.end(ticket)
 
 
-def verify_golden(scorer: OnnxScorer, bundle: Bundle) -> None:
-    """Hold the golden rows against what the model gives here.
-
-    Raises:
-        ModelRejected: an output is further off than the passport allows; the text
-            names row, output, expected and found.
-    """
-    scores = scorer.score(bundle.golden.inputs)
-    if scores.error:
-        raise ModelRejected(f"{bundle.path}: golden rows cannot be run: {scores.error}")
-    for name, expected in bundle.golden.outputs.items():
-        problem = difference(name, expected, getattr(scores, name), bundle.passport)
-        if problem:
-            raise ModelRejected(f"{bundle.path}: {problem}")
-
-
-def _session(bundle: Bundle, threads: int) -> ort.InferenceSession:
-    """A session from the bytes that were hashed; no other file can be reached."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.inter_op.allow_spinning", "0")
-    options.log_severity_level = 4  # what goes wrong is raised, and reported once
-    try:
-        return ort.InferenceSession(
-            bundle.model, options, providers=["CPUExecutionProvider"]
-        )
-    except Exception as error:
-        raise ModelRejected(
-            f"{bundle.path}: ONNX Runtime {ort.__version__} cannot load "
-            f"{bundle.passport.model.file}: {error}"
-        ) from error
+def _ns(seconds: float) -> int:
+    return round(seconds * NANOSECONDS) if isfinite(seconds) else NEVER
 
 
 def _sound(table: NDArray[np.floating[Any]]) -> bool:
@@ -263,7 +275,7 @@ def _whole(table: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     return rows
 
 
-def _check_binding(session: ort.InferenceSession, bundle: Bundle) -> None:
+def _check_binding(session: Session, bundle: Bundle) -> None:
     inputs, outputs = session.get_inputs(), session.get_outputs()
     if problems := binding_problems(inputs, outputs, bundle.passport):
         file = bundle.passport.model.file
