@@ -164,7 +164,7 @@ def test_rules_are_said_in_words(centre: Centre) -> None:
     found = rollout_of(centre.desk.listing("pump"))
     assert found is not None
     rules = found.rules
-    assert rules.steps == (5, 10, 50, 100)
+    assert list(rules.steps) == [5, 10, 50, 100]
     assert (rules.watch, rules.quiet, rules.gone) == (7200, 1800, 3 * 86_400)
     assert (rules.enough, rules.least) == (0.8, 3)
     assert (rules.failed, rules.lost) == (Limit(1, 0.05), Limit(4))
