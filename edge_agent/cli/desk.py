@@ -11,7 +11,7 @@ from edge_agent.errors import ConfigError, ModelRejected, RegistryUnavailable
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from edge_agent.config.schema import Registry
     from edge_agent.registry.registry import Desk
@@ -39,10 +39,12 @@ def open_desk(arguments: argparse.Namespace) -> Desk:
     Raises:
         ConfigError: they, or the configuration they name, are wrong.
     """
+    from edge_agent import logs
     from edge_agent.config.secrets import password_of
     from edge_agent.registry.listing import Gateway
     from edge_agent.registry.opening import open_registry
 
+    logs.configure(level="warning")  # standard output belongs to the result
     settings = _settings(arguments)
     password = password_of("registry", settings)
     return open_registry(settings, Gateway(""), password=password)
@@ -58,6 +60,17 @@ def answered(command: Callable[[], int]) -> int:
         return _told(why, EX_UNAVAILABLE)
     except ConfigError as why:
         return _told(why, EX_CONFIG)
+
+
+def shown(version: str, labels: Mapping[str, str]) -> str:
+    """A version as people know it, with the registry's own number where that differs.
+
+    Args:
+        version: the registry's id.
+        labels: the passport's version by id.
+    """
+    label = labels.get(version) or version
+    return label if label == version else f"{label} (version {version})"
 
 
 def _told(why: Exception, code: int) -> int:

@@ -1,7 +1,7 @@
 """The command line: one file per command, its parser beside its work.
 
-Exit codes: 0 fine, 1 failed, 2 wrong use, 3 degraded, 69 not reachable,
-78 configuration wrong (sysexits.h).
+Exit codes: 0 fine, 1 failed, 2 wrong use, 3 degraded or not over yet, 4 halted,
+69 not reachable, 78 configuration wrong (sysexits.h).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "lineage",
     "model",
+    "fleet",
     "schema",
     "version",
 )
