@@ -58,7 +58,7 @@ def endless(limit: float = LIMIT) -> onnx.ModelProto:
         helper.make_node("Mul", ["same", "same"], ["contributions"]),
         helper.make_node("MatMul", ["contributions", "ones"], ["score"]),
     ]
-    weights = {
+    weights: dict[str, NDArray[Any]] = {
         "limit": np.array(limit, np.float32),
         "most": np.array(ROUNDS, np.int64),
         "ones": np.ones((WIDTH, 1), np.float32),
