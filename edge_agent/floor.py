@@ -25,6 +25,9 @@ from edge_agent.posts import Beside, Seating
 from edge_agent.records import Fallback
 from edge_agent.registry import checks
 from edge_agent.registry.floor import Gone, Unfit
+from edge_agent.samples import NANOSECONDS
+from edge_agent.scoring import OnnxScorer
+from edge_agent.scoring.sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +44,10 @@ if TYPE_CHECKING:
     PassportOf = Callable[[str], Passport | None]
 
 
+#: Ns between two looks at the memory of models.
+TEND_EVERY = 10 * NANOSECONDS
+
+
 class PlantFloor:
     """Loads versions for pipelines and lets them work; see `registry.floor.Floor`.
 
@@ -50,6 +57,7 @@ class PlantFloor:
         cache: where versions lie.
         passport_of: a verified passport by digest, also of versions that are gone.
         clock: for dates of expiry and the start of ticks.
+        memory: bytes that loaded models may take together.
         catch_up: ns of ticks a new trigger makes in one turn at most.
     """
 
@@ -60,6 +68,7 @@ class PlantFloor:
         cache: Cache,
         passport_of: PassportOf,
         clock: Clock,
+        memory: int,
         catch_up: int | None = None,
     ) -> None:
         self.manned: dict[str, Seating] = {}
@@ -73,6 +82,8 @@ class PlantFloor:
         self._clock = clock
         self._catch_up = catch_up
         self._seats: Seats | None = None
+        self._sessions = Sessions(memory)
+        self._tended = clock.now()
         self._loaded: dict[tuple[str, str], Commissioned] = {}
         self._passports: dict[str, Passport | None] = {}
 
@@ -125,6 +136,21 @@ class PlantFloor:
                     found.append(Gone(*self._seats.off.popleft()))
         return found
 
+    def tend(self) -> None:
+        """See `Floor`."""
+        now = self._clock.now()
+        if now - self._tended >= TEND_EVERY:
+            self._tended = now
+            self._sessions.tend()
+
+    def memory(self, pipeline: str) -> tuple[float, bool]:
+        """KiB that the version that scores takes, and whether it rests."""
+        made = self.working.get(pipeline)
+        scorer = made.pipeline.scorer if made is not None else None
+        if not isinstance(scorer, OnnxScorer):
+            return 0.0, False
+        return scorer.resident_bytes / 1024, not scorer.loaded
+
     def overdue(self, pipeline: str) -> str:
         """That the version that scores should have been reviewed by now."""
         made = self.working.get(pipeline)
@@ -167,13 +193,17 @@ class PlantFloor:
                 if made.digest != version.digest:
                     raise ModelRejected(f"{folder} holds another bundle than verified")
             self._loaded[key] = made
+            if isinstance(made.pipeline.scorer, OnnxScorer):
+                self._sessions.add(made.pipeline.scorer)
         return self._loaded[key]
 
     def _forget(self, name: str, crew: Crew) -> None:
         """Let go of versions that no longer work at a post: their memory is wanted."""
         kept = {v.key for v in (crew.version, crew.beside) if v is not None}
         for key in [k for k in self._loaded if k[0] == name and k[1] not in kept]:
-            del self._loaded[key]
+            gone = self._loaded.pop(key).pipeline.scorer
+            if isinstance(gone, OnnxScorer):
+                self._sessions.remove(gone)
 
     def _passport(self, digest: str) -> Passport | None:
         if not digest:

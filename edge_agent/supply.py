@@ -88,6 +88,7 @@ class Supply:
             cache,
             partial(_passport, archive),
             clock,
+            config.model_memory,
             catch_up,
         )
         inquiry = Inquiry(
@@ -135,12 +136,17 @@ class Supply:
         compared = self.floor.comparison(name) if crew and crew.beside else None
         waits = manning.waits.get(name, "")
         told = status_of(manning.lives[name], crew, compared, waits)
-        return told | {"review": self.floor.overdue(name)}
+        size, rests = self.floor.memory(name)
+        return told | {
+            "review": self.floor.overdue(name),
+            "model_kb": round(size),
+            "memory": "resting" if rests else "",
+        }
 
     def close(self) -> None:
         """Stop, without waiting for what is under way."""
         self.adoption.stop()
-        self.room.close()
+        self.room.abandon()
 
 
 def _passport(archive: Path, digest: str) -> Passport | None:

@@ -148,7 +148,7 @@ class _Look:
     def read_graph(self, data: memoryview, depth: int) -> Graph:
         if depth > MAX_DEPTH:
             raise ModelRejected(f"the graph is nested more than {MAX_DEPTH} deep")
-        graph = Graph()
+        graph, outside = Graph(), len(self.facts.external)
         for number, value in fields(data, self.budget):
             if isinstance(value, int):
                 continue
@@ -162,6 +162,9 @@ class _Look:
                 graph.outputs.update(self._read_value(value))
             elif number == _GRAPH_SPARSE:
                 raise ModelRejected("it holds sparse tensors: store them dense")
+        if depth and len(self.facts.external) > outside:
+            # ONNX Runtime 1.32 takes those from the path, whatever bytes it was handed
+            raise ModelRejected("an inner graph keeps weights in other files")
         return graph
 
     def _read_weight(self, data: memoryview, graph: Graph) -> None:

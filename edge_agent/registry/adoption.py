@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+#: Ns without a version on its way after which the workshop is tidied up.
+QUIET = 30 * NANOSECONDS
 #: Seconds between two looks at failures, orders and promotions.
 LOOK = 1.0
 
@@ -82,6 +84,7 @@ class Adoption:
         self._reporting: Future[None] | None = None
         self._tried: set[tuple[str, str]] = set()
         self._bugs: set[str] = set()
+        self._worked = 0
         self._next_poll = clock.now()
         self._wake = threading.Event()
         self._stopping = threading.Event()
@@ -219,11 +222,14 @@ class Adoption:
                     return True
                 if version.stage is not Stage.SHADOW:
                     return self._begin(name, version).done()
+        if self._worked and self._clock.now() - self._worked > QUIET:
+            self._worked = 0
+            self._working.submit(self._workshop.tidy)
         return False
 
     def _begin(self, name: str, version: Version) -> Future[Done]:
         job = self._working.submit(self._workshop.step, version, self._twin(version))
-        self._job = (name, version.key, job)
+        self._job, self._worked = (name, version.key, job), self._clock.now()
         job.add_done_callback(self._awake)
         return job
 

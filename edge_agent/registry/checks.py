@@ -34,6 +34,10 @@ class Room(Protocol):
         """Whether it may score here, and what it costs."""
         ...
 
+    def close(self) -> None:
+        """Give its memory back until it is needed again."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Verified:

@@ -66,6 +66,10 @@ class Floor(Protocol):
         """Why a version must not score today (it has expired); empty where it may."""
         ...
 
+    def tend(self) -> None:
+        """Called every second or so: let models rest that memory is short for."""
+        ...
+
     def gone(self) -> Sequence[Gone]:
         """Versions taken off since the last call."""
         ...

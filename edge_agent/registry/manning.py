@@ -104,6 +104,7 @@ class Manning:
 
     def look(self) -> None:
         """Failures, promotions, probations, expiries: whatever time or rows bring."""
+        self._floor.tend()
         for gone in self._floor.gone():
             self.failed(gone.pipeline, gone.key, gone.reason)
         self.renew()

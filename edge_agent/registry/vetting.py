@@ -90,6 +90,12 @@ class VettingRoom:
             room.kill()
         self._end()
 
+    def abandon(self) -> None:
+        """End the room at once, whatever it is doing; any thread."""
+        room = self._room
+        if room is not None and room.poll() is None:
+            room.kill()
+
     def _open(self) -> subprocess.Popen[bytes]:
         if self._room is not None and self._room.poll() is None:
             return self._room

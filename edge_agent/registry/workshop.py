@@ -68,6 +68,10 @@ class Workshop:
         """Let a download end soon; what it has is kept."""
         self._stopping.set()
 
+    def tidy(self) -> None:
+        """Nothing is to be done for a while: the vetting room's memory is wanted."""
+        self._room.close()
+
     def step(self, version: Version, twin: Version | None) -> Done:
         """The next step.
 

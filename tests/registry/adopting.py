@@ -106,6 +106,9 @@ class HandFloor:
         """As told."""
         return f"{version.shown} expired" if version.label in self.expired else ""
 
+    def tend(self) -> None:
+        """Nothing is loaded here."""
+
     def gone(self) -> list[Gone]:
         """As told, once."""
         gone, self.failing = self.failing, []
@@ -125,6 +128,9 @@ class HandRoom:
         self.vetted.append(found.version)
         reason = self.refuses.get(found.version, "")
         return Verdict(not reason, reason)
+
+    def close(self) -> None:
+        """Nothing to give back."""
 
 
 class Plant:
