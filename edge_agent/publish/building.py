@@ -204,7 +204,7 @@ def _agreed(
     if told is None or problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise ModelRejected(
-            f"{words['name']} {words['version']} cannot be built yet:\n{lines}"
+            f"{words['name'] or 'the model'} cannot be built yet:\n{lines}"
         )
     return told, asking.stated(statement)
 

@@ -18,7 +18,7 @@ the scores, with their delays. ``k = budget x asset weeks`` episodes are allowed
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import ceil, exp, floor, log, log10
+from math import ceil, exp, floor, lgamma, log, log10, sqrt
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -39,6 +39,7 @@ _FEW = 10
 _PEAKS = 30
 _AT_ONCE = 20_000
 _EDGE = 1e-6
+_NOTHING = 1e-17
 _LONGEST_GAP = 5
 
 
@@ -138,8 +139,8 @@ def asset_hours(asset: I32, at: I64) -> float:
     usual = float(np.median(steps))
     total = float(np.minimum(steps, _LONGEST_GAP * usual).sum())
     assets = len(np.unique(asset))
-    hours = (total + assets * usual) / NANOSECONDS / 3600.0
-    return max(float(hours), 1.0 / 3600.0)
+    hours: float = (total + assets * usual) / NANOSECONDS / 3600.0
+    return max(hours, 1.0 / 3600.0)
 
 
 def sustained(rows: Rows, limits: Limits) -> F64:
@@ -169,7 +170,7 @@ def sustained(rows: Rows, limits: Limits) -> F64:
 
 def poisson_upper(events: int) -> float:
     """The mean that gives so few events only once in twenty times."""
-    low, high = float(events), events + 10.0 * (events + 1) ** 0.5 + 10.0
+    low, high = float(events), events + 10.0 * sqrt(events + 1.0) + 10.0
     for _ in range(60):
         middle = (low + high) / 2
         if _poisson_cdf(events, middle) > 1 - _CONFIDENCE:
@@ -180,10 +181,13 @@ def poisson_upper(events: int) -> float:
 
 
 def _poisson_cdf(events: int, mean: float) -> float:
-    term = total = exp(-mean) if mean < 700 else 0.0  # noqa: PLR2004  (exp underflows)
-    for number in range(1, events + 1):
-        term *= mean / number
+    """Chance of so many events or fewer; from the likeliest term downwards."""
+    total = 0.0
+    for number in range(events, -1, -1):
+        term = exp(number * log(mean) - mean - lgamma(number + 1))
         total += term
+        if term < _NOTHING * total:
+            break
     return total
 
 

@@ -139,7 +139,7 @@ def test_the_sustained_level_is_where_the_alarm_rules_let_it_come(
     assert changes.row[:1].tolist() == above[:1].tolist()
 
 
-@pytest.mark.parametrize("events", [0, 1, 5, 40, 300])
+@pytest.mark.parametrize("events", [0, 1, 5, 40, 300, 3000])
 def test_the_upper_limit_is_the_poisson_one(events: int) -> None:
     """Three for none seen, and as the chi-squared tables have it."""
     expected = stats.chi2.ppf(0.95, 2 * (events + 1)) / 2
