@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from edge_agent.publish.asking import Statement
     from edge_agent.publish.cost import Cost, Gain
     from edge_agent.publish.description import Description
+    from edge_agent.publish.false_alarms import Counted
     from edge_agent.publish.measures import Reached
     from edge_agent.publish.parity import Parity
     from edge_agent.publish.progress import Progress
     from edge_agent.publish.proving import Proof
-    from edge_agent.publish.thresholds import Counted
     from edge_agent.samples import Tag
 
 _SAMPLE = 256
