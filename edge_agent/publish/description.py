@@ -106,11 +106,18 @@ class Description(PassportPart):
         return np.array([w.reports == "changes" for w in self.tags.values()])
 
 
+WORDS = tuple(Description.model_fields)
+
+
 def described(
     words: Mapping[str, Any],
 ) -> tuple[Description | None, list[str]]:
     """A description from plain values, or every problem with it, a sentence each."""
     given = {key: value for key, value in words.items() if value is not None}
+    if given.get("kind") == "quality":  # a part is judged at once
+        given.setdefault("on_delay", "0s")
+    for name in ("classes", "assets", "thresholds"):
+        given[name] = list(given.get(name, ()))
     if isinstance(tags := given.get("tags"), Mapping):
         given["tags"] = {role: _tag(tag) for role, tag in tags.items()}
     if isinstance(features := given.get("features"), list | tuple):

@@ -16,9 +16,9 @@ gateway holds back, counts here as often as it comes.)
    searched from above (far below normal scores everything is one endless alarm, which
    would look like few).
 2. Where k is below 10 the highest few peaks decide, and the next stretch has others.
-   Peaks over a high level u fall off exponentially, so the threshold is raised to
-   ``u + mean excess x ln(peaks / k)`` where that is higher, in logits for scores that
-   are shares.
+   The excesses of the 30 highest alarms over their level u follow a generalised Pareto
+   tail, fitted by moments; with N of them the threshold is raised to
+   ``u + s/x ((N/k)^x - 1)`` where that is higher, and stays below 1 for shares.
 3. What the threshold reached is reported with the upper limit of its rate (Poisson,
    95 %): no alarm in one week does not show one a month.
 """
@@ -27,7 +27,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import ceil, exp, floor, log, log10
+from math import ceil, floor, log, log10
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -40,7 +40,9 @@ if TYPE_CHECKING:
 
 _FEW = 10
 _PEAKS = 30
-_EDGE = 1e-6
+_TOO_FEW = 5
+_LIGHTEST, _HEAVIEST, _FLAT = -1.0, 0.25, 1e-6
+"""Bounds of the tail's shape: so few peaks tell it badly."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -182,28 +184,31 @@ def _lowest(levels: Levels, allowed: int) -> float:
 
 
 def _beyond(levels: Levels, score: F64, allowed: float) -> float:
-    """What an exponential tail of the highest peaks asks for."""
+    """What the tail of the highest peaks asks for."""
     start = _lowest(levels, _PEAKS)
     peaks = levels.peaks(start)
-    if not len(peaks):
+    if len(peaks) < _TOO_FEW or not np.ptp(peaks):
         return start
-    shares = bool((score >= 0).all() and (score <= 1).all())
-    raw = _logit if shares else np.asarray
-    begin = float(raw(np.array([start]))[0])
-    excess = float(np.mean(raw(peaks))) - begin
-    away = max(log(len(peaks) / max(allowed, 1e-9)), 0.0)
-    end = begin + excess * away
-    return float(1.0 / (1.0 + exp(-end)) if shares else end)
-
-
-def _logit(share: F64) -> F64:
-    inside = np.clip(share, _EDGE, 1 - _EDGE)
-    return np.log(inside / (1 - inside))
+    excess = peaks - start
+    mean, variance = float(excess.mean()), float(excess.var(ddof=1))
+    shape = min(max(0.5 * (1.0 - mean * mean / variance), _LIGHTEST), _HEAVIEST)
+    scale = mean * (1.0 - shape)
+    rarer = max(len(peaks) / max(allowed, 1e-9), 1.0)
+    away = log(rarer) if abs(shape) < _FLAT else (rarer**shape - 1.0) / shape
+    end = start + scale * away
+    if (score >= 0).all() and (score <= 1).all():
+        return min(end, (1.0 + float(peaks.max())) / 2)
+    return end
 
 
 def _rounded_up(value: float) -> float:
-    """Four significant digits: what an operator reads is what is compared."""
-    if value == 0:
-        return 0.0
-    unit = 10.0 ** (floor(log10(abs(value))) - 3)
-    return float(f"{ceil(value / unit - 1e-9) * unit:.6g}")
+    """Four digits, of the distance to 1 for a share near it.
+
+    What an operator reads is what is compared.
+    """
+    size = 1.0 - value if 0.5 < value < 1.0 else abs(value)  # noqa: PLR2004
+    if size == 0:
+        return value
+    digits = 3 - floor(log10(size))
+    unit = 10.0**-digits
+    return round(ceil(value / unit - 1e-6) * unit, max(digits, 0))

@@ -52,7 +52,10 @@ def anomaly(model: Any, tmp_path: Path, **changed: Any) -> Built:  # noqa: ANN40
 
 def quality(model: Any, tmp_path: Path, classes: int) -> Built:  # noqa: ANN401
     """A bundle of a quality model; class 0 is good."""
+    modest = {"metric": "recall", "level": 0.01, "min_labels": 50}
+    statement = {**material.STATEMENT, "accuracy": modest}
     words = material.words(tmp_path, kind="quality", good="0", budget=200.0)
+    words["statement"] = statement
     holdout = material.aside(classes=classes)
     return build(model, TRAINING, holdout=holdout, **words)
 
