@@ -74,7 +74,7 @@ def measured(scorer: OnnxScorer, rows: NDArray[np.float32], clock: Clock) -> Cos
     """
     whole = np.resize(rows, (MANY, rows.shape[1]))
     return Cost(
-        size=len(scorer.bundle.model),
+        size=(scorer.path / scorer.passport.model.file).stat().st_size,
         single=_median(scorer, whole[:1], clock),
         many=_median(scorer, whole, clock) / MANY,
     )

@@ -19,9 +19,9 @@ from tests.agent.test_inference import KIND, SPECS, Bench
 from tests.pure.test_pipeline import USUAL, FirstFeature, pipeline
 
 if TYPE_CHECKING:
-    from edge_agent.comparison import Comparison
     from numpy.typing import NDArray
 
+    from edge_agent.comparison import Comparison
     from edge_agent.pipeline import Pipeline
 
 PLAN = FeaturePlan(SPECS, KIND)
