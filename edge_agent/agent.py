@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,12 @@ from edge_agent.status.report import UP, summary
 from edge_agent.supervision import supervise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.inbox import Inbox
     from edge_agent.inference import Inference
+    from edge_agent.registry.adoption import Adoption
     from edge_agent.sinks.forwarder import Forwarder
     from edge_agent.sources.source import Source
 
@@ -46,8 +47,11 @@ class Agent:
     sources: Sequence[Source]
     inference: Inference
     forwarders: Sequence[Forwarder]
+    adoption: Adoption
     runtime_dir: Path
     status: Callable[[], dict[str, Any]]
+    answers: Mapping[str, Callable[[str], dict[str, Any]]] = field(default_factory=dict)
+    """What may be asked of it while it runs."""
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, then drain and return.
@@ -65,12 +69,14 @@ class Agent:
                 aside = [
                     tasks.create_task(self._watch(notifier), name="health"),
                     tasks.create_task(self._answer(), name="status"),
+                    tasks.create_task(self._models(), name="models"),
                 ]
                 notifier.ready()
                 log.info("running", sources=len(reads), outputs=len(forwards))
                 await stop.wait()
                 notifier.stopping()
                 log.info("stopping")
+                self.adoption.stop()
                 await _end(reads)
                 self.inference.stop()
                 await turns
@@ -87,10 +93,17 @@ class Agent:
             # process, and systemd from starting a new one, for ever
             self.inference.stop()
 
-    async def _answer(self) -> None:
-        """Serve the status; scoring goes on where its socket cannot be made."""
+    async def _models(self) -> None:
+        """Lead models through their lives; it ends when told, and not before."""
         try:
-            await socket.serve(self.runtime_dir, self.status)
+            await asyncio.to_thread(self.adoption.run)
+        finally:
+            self.adoption.stop()
+
+    async def _answer(self) -> None:
+        """Tell the status and answer; scoring goes on where no socket can be made."""
+        try:
+            await socket.serve(self.runtime_dir, self.status, self.answers)
         except OSError as why:
             folder = str(self.runtime_dir)
             log.warning("no status socket", runtime_dir=folder, why=str(why))

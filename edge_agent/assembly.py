@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.commissioning import Commissioned, commission
 from edge_agent.config import schema
 from edge_agent.features.depth import depth_for
 from edge_agent.features.offline import TriggerSpec, trigger_for
@@ -22,8 +21,13 @@ from edge_agent.samples import NANOSECONDS
 from edge_agent.stamps import Stamps
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from edge_agent.config import pipelines
     from edge_agent.config.loading import Loaded
+    from edge_agent.features.plan import FeaturePlan
+    from edge_agent.features.triggers import Trigger
+    from edge_agent.posts import Seating
     from edge_agent.samples import AssetType, TagTable
 
 _LONGEST_LEAD = 4096
@@ -37,43 +41,43 @@ class Core:
     Attributes:
         lines: one an asset type that a pipeline scores.
         stamps: the sources' clocks.
-        commissioned: every pipeline, with or without its model.
     """
 
     lines: list[Line]
     stamps: Stamps
-    commissioned: dict[str, Commissioned]
 
 
-def core(loaded: Loaded, since: int, catch_up: int | None = None) -> Core:
-    """Build windows, plans, models and triggers.
+def core(
+    loaded: Loaded,
+    manned: Mapping[str, Seating],
+    since: int,
+    catch_up: int | None = None,
+) -> Core:
+    """Build windows, triggers and posts.
 
     Args:
         loaded: the configuration with its plant.
+        manned: who scores each pipeline.
         since: agent time of the start.
         catch_up: ns of ticks made in one turn at most, None for all of them.
     """
     config, tags = loaded.config, loaded.plant.tags
-    made = {
-        name: commission(name, p, config.registry.folder, tags.type_named(p.assets))
-        for name, p in config.pipelines.items()
-    }
     lines = []
     for kind in tags.types:
         names = [name for name, p in config.pipelines.items() if p.assets == kind.name]
         if names:
-            chosen = {name: made[name] for name in names}
+            chosen = {name: manned[name] for name in names}
             lines.append(_line(loaded, kind, chosen, since, catch_up))
     policies = [str(config.sources[name].time) for name in tags.sources]
     brokers = [isinstance(config.sources[n], schema.MqttSource) for n in tags.sources]
-    return Core(lines, Stamps(tags, policies, brokers), made)
+    return Core(lines, Stamps(tags, policies, brokers))
 
 
-def shortest_hold(made: Core, tags: TagTable, source: int) -> float:
+def shortest_hold(manned: Iterable[Seating], tags: TagTable, source: int) -> float:
     """Seconds for which a silent value of a source is used by every feature.
 
     Args:
-        made: the core.
+        manned: who scores.
         tags: the tag table.
         source: position in its sources.
 
@@ -81,9 +85,9 @@ def shortest_hold(made: Core, tags: TagTable, source: int) -> float:
         inf where no feature reads the source, or all hold for ever.
     """
     holds = [np.inf]
-    for one in made.commissioned.values():
+    for one in manned:
         kind = tags.type_named(one.pipeline.info.asset_type)
-        for spec in one.specs:
+        for spec in one.plan.specs:
             role = kind.role_index(spec.tag)
             first = kind.index(role, 0)
             if (tags.source[first : first + len(kind.assets)] == source).any():
@@ -94,28 +98,31 @@ def shortest_hold(made: Core, tags: TagTable, source: int) -> float:
 def _line(
     loaded: Loaded,
     kind: AssetType,
-    made: dict[str, Commissioned],
+    made: dict[str, Seating],
     since: int,
     catch_up: int | None,
 ) -> Line:
     config, tags = loaded.config, loaded.plant.tags
     owner = tags.source[kind.base : kind.base + kind.size]
     changes = np.array([_reports_changes(config.sources[s]) for s in tags.sources])
-    specs = [spec for one in made.values() for spec in one.specs]
+    specs = [spec for one in made.values() for spec in one.plan.specs]
     lead = max(_lead(config.sources[tags.sources[i]]) for i in np.unique(owner))
     window = Window(kind, depth_for(specs, lead=lead), changes[owner])
     readers = []
     for name, one in made.items():
-        spec = _trigger(config.pipelines[name])
-        readers.append((one.plan, trigger_for(spec, one.plan, window, since, catch_up)))
+        due = trigger(config.pipelines[name], since, catch_up, one.plan, window)
+        readers.append((one.plan, due))
     settles = [p.score.settle for n, p in config.pipelines.items() if n in made]
     periods = [p.score.every for n, p in config.pipelines.items() if n in made]
-    return Line(
+    line = Line(
         RowBuilder(window, readers, owner),
         [Post(one.pipeline) for one in made.values()],
         period=min((round(p * NANOSECONDS) for p in periods if p), default=0),
         settle=round(max(settles) * NANOSECONDS),
     )
+    for place, one in enumerate(made.values()):
+        line.seat(place, one, since)
+    return line
 
 
 def _reports_changes(source: schema.OpcUaSource | schema.MqttSource) -> bool:
@@ -131,6 +138,22 @@ def _lead(source: schema.OpcUaSource | schema.MqttSource) -> int:
     return min(queue or 0, _LONGEST_LEAD)
 
 
-def _trigger(pipeline: pipelines.Pipeline) -> TriggerSpec:
-    score = pipeline.score
-    return TriggerSpec(score.every, score.on, score.settle, score.part, score.part_at)
+def trigger(
+    settings: pipelines.Pipeline,
+    since: int,
+    catch_up: int | None,
+    plan: FeaturePlan,
+    window: Window,
+) -> Trigger:
+    """When a pipeline's rows are due.
+
+    Args:
+        settings: as configured.
+        since: agent time; ticks come after it.
+        catch_up: ns of ticks made in one turn at most, None for all of them.
+        plan: its features.
+        window: the rings.
+    """
+    score = settings.score
+    spec = TriggerSpec(score.every, score.on, score.settle, score.part, score.part_at)
+    return trigger_for(spec, plan, window, since, catch_up)

@@ -1,24 +1,23 @@
-"""From a configured pipeline and its model's folder to a pipeline that scores.
+"""From a configured pipeline and a model version to a pipeline that scores.
 
-A model that is missing or refused takes no line down: its pipeline goes on without
-one, every state it sends says so, and the reason is in the status.
+A model that is missing or refused takes no line down: its pipeline goes down the
+fallback ladder, every state it sends says so, and the reason is in the status.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge_agent.alarms import Limits
 from edge_agent.bundle.contents import open_bundle
-from edge_agent.bundle.folders import find
-from edge_agent.config.units import canonical
 from edge_agent.errors import ConfigError, ModelRejected
-from edge_agent.explain import Usual
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import FeatureSpec
+from edge_agent.fitting import fitted_roles, renamed, trained, unknown
+from edge_agent.limitrule import LimitRule
 from edge_agent.pipeline import Pipeline
 from edge_agent.records import Fallback, PipelineInfo
 from edge_agent.samples import NANOSECONDS
@@ -26,7 +25,7 @@ from edge_agent.scores import NoModel
 from edge_agent.scoring import OnnxScorer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from edge_agent.bundle.contents import Bundle
     from edge_agent.bundle.passport import Passport
     from edge_agent.config import pipelines
+    from edge_agent.explain import Usual
     from edge_agent.samples import AssetType
 
 
@@ -50,60 +50,62 @@ class Commissioned:
         plan: its features over the asset type.
         specs: the same, as stated.
         error: why it has no model; empty when it has.
+        standby: judges by limits the rows whose call fails; None where that is not
+            wanted.
+        digest: names the version; empty without one.
+        passport: of the version that scores, or whose limits do.
     """
 
     pipeline: Pipeline
     plan: FeaturePlan
     specs: tuple[FeatureSpec, ...]
     error: str = ""
+    standby: Pipeline | None = None
+    digest: str = ""
+    passport: Passport | None = None
 
 
 def commission(
-    name: str, settings: pipelines.Pipeline, registry: Path, kind: AssetType
+    name: str, settings: pipelines.Pipeline, kind: AssetType, folder: Path
 ) -> Commissioned:
-    """A pipeline with its model, or without one when that is missing or refused.
+    """A pipeline with its model, opened, proven and fitted to the asset type.
 
     Args:
         name: of the pipeline.
         settings: as configured.
-        registry: folder NAME/VERSION of models.
         kind: the asset type it scores.
+        folder: the version's bundle.
 
     Raises:
-        ConfigError: the asset type has no tag with numbers.
+        ModelRejected: the bundle is not sound, or does not fit this plant.
     """
     try:
-        bundle = open_bundle(find(registry, settings.model))
+        bundle = open_bundle(folder)
         return _with_model(name, settings, bundle, kind)
-    except (ModelRejected, ValueError) as why:
-        # a ValueError is a feature that does not fit its tag, as a mean of part ids
-        return _without_model(name, settings, kind, str(why))
+    except ValueError as why:
+        # a feature that does not fit its tag, as a mean of part ids
+        raise ModelRejected(str(why)) from why
+
+
+def on_rung(made: Commissioned, rung: Fallback, because: str) -> Commissioned:
+    """The same, scoring as a lower rung of the ladder: every state says why."""
+    pipeline = replace(made.pipeline, fallback=rung, because=because)
+    return replace(made, pipeline=pipeline)
 
 
 def _with_model(
     name: str, settings: pipelines.Pipeline, bundle: Bundle, kind: AssetType
 ) -> Commissioned:
     passport = bundle.passport
-    roles = _roles(settings.roles, passport)
-    names = tuple(tag.role for tag in kind.tags)
-    usual = bundle.usual(names, roles)
-    _check_units(passport, roles, kind)
-    specs = tuple(_renamed(spec, roles) for spec in passport.specs())
+    roles = fitted_roles(settings, passport, kind)
+    usual = bundle.usual(tuple(tag.role for tag in kind.tags), roles)
+    specs = tuple(renamed(spec, roles) for spec in passport.specs())
     plan = FeaturePlan(specs, kind)
-    info = PipelineInfo(
-        pipeline=name,
-        asset_type=kind.name,
-        assets=kind.assets,
-        roles=names,
-        units=usual.units,
-        model=passport.name,
-        model_version=passport.version,
-        model_sha8=bundle.sha8,
-    )
+    info = _info(name, kind, passport, usual.units, bundle.digest)
     levels, severities = _levels(settings.alarm, passport)
     pipeline = Pipeline(
         info,
-        OnnxScorer(bundle),
+        OnnxScorer(bundle, deadline=settings.deadline),
         usual,
         _limits(settings, float(levels[0])),
         levels,
@@ -112,13 +114,55 @@ def _with_model(
         deadband=settings.report.deadband,
         max_interval=_ns(settings.report.max_interval),
     )
-    return Commissioned(pipeline, plan, specs)
+    wanted = "limits" in settings.fallback
+    standby = _by_limits(pipeline, passport, roles, kind) if wanted else None
+    return Commissioned(
+        pipeline, plan, specs, standby=standby, digest=bundle.digest, passport=passport
+    )
 
 
-def _without_model(
+def limits_only(
+    name: str,
+    settings: pipelines.Pipeline,
+    passport: Passport,
+    kind: AssetType,
+    because: str,
+) -> Commissioned:
+    """A pipeline that judges by a passport's ranges: its model cannot score.
+
+    Args:
+        name: of the pipeline.
+        settings: as configured.
+        passport: of a version that was verified here.
+        kind: the asset type.
+        because: why the model does not score.
+
+    Raises:
+        ModelRejected: the passport does not fit the asset type.
+    """
+    roles = fitted_roles(settings, passport, kind)
+    try:
+        specs = tuple(renamed(spec, roles) for spec in passport.specs())
+        plan = FeaturePlan(specs, kind)
+    except ValueError as why:
+        raise ModelRejected(str(why)) from why
+    usual = trained(passport, roles, kind)
+    frame = _frame(settings, _info(name, kind, passport, usual.units, ""), usual)
+    pipeline = _by_limits(frame, passport, roles, kind)
+    said = f"by limits: {because}"
+    return Commissioned(
+        replace(pipeline, because=said), plan, specs, because, passport=passport
+    )
+
+
+def without_model(
     name: str, settings: pipelines.Pipeline, kind: AssetType, error: str
 ) -> Commissioned:
-    """Rows of plain last values, so that quality and age of the input still show."""
+    """Rows of plain last values, so that quality and age of the input still show.
+
+    Raises:
+        ConfigError: the asset type has no tag with numbers.
+    """
     numeric = [tag for tag in kind.tags if not tag.text]
     if not numeric:
         raise ConfigError(
@@ -132,60 +176,73 @@ def _without_model(
     info = PipelineInfo(
         name, kind.name, kind.assets, roles, units, model, version, model_sha8=""
     )
-    threshold = settings.alarm.threshold or 0.0
-    pipeline = Pipeline(
-        info,
-        NoModel(),
-        _unknown(roles, units),
-        _limits(settings, threshold),
-        np.array([threshold]),
-        np.array([settings.alarm.severity or 1], np.int32),
-        alarmed=False,
-        max_interval=_ns(settings.report.max_interval),
-        fallback=Fallback.NO_SCORE,
-    )
+    frame = _frame(settings, info, unknown(roles, units))
+    pipeline = replace(frame, alarmed=False, fallback=Fallback.NO_SCORE, because=error)
     return Commissioned(pipeline, FeaturePlan(specs, kind), specs, error)
 
 
-def _roles(stated: Mapping[str, str], passport: Passport) -> dict[str, str]:
-    """Role of each of the model's tags; two tags must not read one instrument."""
-    if strange := sorted(set(stated) - set(passport.tags)):
-        raise ModelRejected(
-            f"roles names {', '.join(strange)}; model {passport.name} has the tags "
-            f"{', '.join(passport.tags)}"
-        )
-    roles = {tag: stated.get(tag, tag) for tag in passport.tags}
-    twice = sorted({r for r in roles.values() if list(roles.values()).count(r) > 1})
-    if twice:
-        raise ModelRejected(
-            f"roles gives {', '.join(twice)} to two tags of model {passport.name}"
-        )
-    return roles
+def _frame(settings: pipelines.Pipeline, info: PipelineInfo, usual: Usual) -> Pipeline:
+    """A pipeline as configured, with nothing that scores."""
+    threshold = settings.alarm.threshold or 0.0
+    return Pipeline(
+        info,
+        NoModel(),
+        usual,
+        _limits(settings, threshold),
+        np.array([threshold]),
+        np.array([settings.alarm.severity or 1], np.int32),
+        alarmed=settings.alarm.enabled,
+        deadband=settings.report.deadband,
+        max_interval=_ns(settings.report.max_interval),
+    )
 
 
-def _check_units(passport: Passport, roles: Mapping[str, str], kind: AssetType) -> None:
-    """Refuse a model that was trained on another unit: its scores would look right."""
-    known = {tag.role: tag for tag in kind.tags}
-    problems = [
-        f"expects {roles[tag]} in {facts.unit or 'no unit'}, "
-        f"not in {known[roles[tag]].unit or 'no unit'}"
-        for tag, facts in passport.tags.items()
-        if canonical(facts.unit) != canonical(known[roles[tag]].unit)
-    ]
-    if problems:
-        raise ModelRejected(f"model {passport.name}: " + "; ".join(problems))
+def _by_limits(
+    pipeline: Pipeline, passport: Passport, roles: Mapping[str, str], kind: AssetType
+) -> Pipeline:
+    """The same pipeline judged by the passport's and the instruments' ranges.
+
+    The severity is that of the passport's first level: how far outside a range lies
+    says less than a model does.
+    """
+    measured = {tag.role: (tag.low, tag.high) for tag in kind.tags}
+    features = passport.features
+    rule = LimitRule.of(
+        [f.trained for f in features],
+        [f.aggregate for f in features],
+        [measured[roles[f.tag]] for f in features],
+    )
+    threshold = rule.threshold
+    limits = replace(pipeline.limits, threshold=threshold)
+    severity = np.array([passport.thresholds[0].severity], np.int32)
+    return replace(
+        pipeline,
+        scorer=rule,
+        limits=limits,
+        levels=np.array([threshold]),
+        severities=severity,
+        deadband=0.0,
+        fallback=Fallback.LIMITS,
+    )
 
 
-def _renamed(spec: FeatureSpec, roles: Mapping[str, str]) -> FeatureSpec:
-    return FeatureSpec(
-        spec.name,
-        roles[spec.tag],
-        spec.aggregate,
-        window=spec.window,
-        cycle=spec.cycle,
-        hold=spec.hold,
-        rate=spec.rate,
-        min_completeness=spec.min_completeness,
+def _info(
+    name: str,
+    kind: AssetType,
+    passport: Passport,
+    units: tuple[str, ...],
+    digest: str,
+) -> PipelineInfo:
+    return PipelineInfo(
+        pipeline=name,
+        asset_type=kind.name,
+        assets=kind.assets,
+        roles=tuple(tag.role for tag in kind.tags),
+        units=units,
+        model=passport.name,
+        model_version=passport.version,
+        model_sha8=digest[:8],
+        model_digest=digest,
     )
 
 
@@ -216,19 +273,3 @@ def _limits(settings: pipelines.Pipeline, threshold: float) -> Limits:
 
 def _ns(seconds: float) -> int:
     return round(seconds * NANOSECONDS)
-
-
-def _unknown(roles: Sequence[str], units: Sequence[str]) -> Usual:
-    count = len(roles)
-    none = np.full(count, np.nan)
-    return Usual(
-        tuple(role.replace("_", " ") for role in roles),
-        tuple(units),
-        np.arange(count, dtype=np.int64),
-        ("last",) * count,
-        (None,) * count,
-        none,
-        none,
-        none,
-        none,
-    )

@@ -60,5 +60,9 @@ class StoreDamaged(EdgeAgentError):
     """The store's file is not usable; it is put aside and a new one begun."""
 
 
+class StoreBusy(EdgeAgentError):
+    """The store's disk does not answer now; whoever asked may ask again."""
+
+
 class StoreInUse(EdgeAgentError):
-    """Another process holds the store's file: one gateway runs one agent."""
+    """Another process holds the store's file: one gateway runs one agent; ask it."""

@@ -208,6 +208,7 @@ def _alarm_records(
             reason=why.sentence[int(places[k])],
             top=_top(pipeline, why.top, int(places[k])),
             part=rows.part[row] if rows.part else "",
+            fallback=pipeline.fallback,
         )
         for k, row in enumerate(moves.row.tolist())
     ]

@@ -18,7 +18,7 @@ from edge_agent import guards, judging
 from edge_agent.comparison import Comparison, Verdicts
 from edge_agent.guards import Health
 from edge_agent.pipeline import MODELS
-from edge_agent.records import Fallback
+from edge_agent.records import Fallback, NoScore
 from edge_agent.scores import NoModel
 
 if TYPE_CHECKING:
@@ -156,10 +156,10 @@ class Post:
             clock: times the calls.
         """
         began, used = clock.now(), self.pipeline
-        scores = judging.scored(used.scorer, rows)
+        scores = first = judging.scored(used.scorer, rows)
         took, error = clock.now() - began, scores.error
         whole = bool(np.count_nonzero(rows.valid))
-        off = self._watch(scores, rows) if whole else ""
+        off = self._watch(scores, rows) if whole and not _resting(scores) else ""
         if self.beside is not None:
             beside_off = self._compare(scores, took, rows, watched, clock)
         else:
@@ -170,7 +170,8 @@ class Post:
         if off:
             self._take_off(off)
         state, records = judging.judged(used, state, rows, scores)
-        return Turned(state, records, scores, used, error, off, beside_off)
+        failed = "" if _resting(first) else error
+        return Turned(state, records, scores, used, failed, off, beside_off)
 
     def _watch(self, scores: Scores, rows: FeatureRows) -> str:
         """Judge the model in use by this turn; why it must go, else empty."""
@@ -224,6 +225,12 @@ class Post:
 
     def _pair(self) -> tuple[str, str]:
         return self.key, self.beside.key if self.beside is not None else ""
+
+
+def _resting(scores: Scores) -> bool:
+    """The model had rested and is being loaded: that is no failure of it."""
+    missing = scores.no_score == NoScore.MODEL_MISSING
+    return bool(scores.error) and bool(np.count_nonzero(missing))
 
 
 def without(pipeline: Pipeline, because: str) -> Pipeline:

@@ -72,6 +72,8 @@ class PipelineInfo:
     model: str
     model_version: str
     model_sha8: str
+    model_digest: str = ""
+    """SHA-256 over the bundle, of which ``model_sha8`` is the beginning."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +151,7 @@ class AlarmRecord:
     """role, value, usual low, usual high, share; most contributing first."""
     part: str = ""
     kind: RecordClass = RecordClass.ALARM
+    fallback: Fallback = Fallback.MODEL
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from dataclasses import dataclass, field
+from functools import partial
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 
@@ -23,19 +25,21 @@ from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
 from edge_agent.recording import Recorder, unused
-from edge_agent.records import EventRecord
+from edge_agent.records import EventRecord, Fallback
+from edge_agent.registry import lineage
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
 from edge_agent.sinks.topics import Place
 from edge_agent.status.report import report
 from edge_agent.store.journal import Journal
+from edge_agent.store.traces import Origin
+from edge_agent.supply import Supply
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from edge_agent.clock import Clock
-    from edge_agent.commissioning import Commissioned
     from edge_agent.config.loading import Loaded
     from edge_agent.sources.source import Source
 
@@ -57,7 +61,7 @@ def build(
         complaint: what is wrong with a newer configuration.
     """
     house = _House(loaded, complaint)
-    found = house.core
+    found, supply = house.core, house.supply
     journal = house.journal
     recovered = journal.start()  # another agent's recording stays untouched
     recorder = Recorder(unused(record), loaded.plant.tags) if record else None
@@ -70,22 +74,53 @@ def build(
         house.instruments,
         record=recorder.write if recorder else None,
     )
+    supply.open(inference.seats)
     inference.restore(recovered.checkpoint)
-    for event in house.events():
-        inference.note(event)
+    house.told.pass_on(inference.note)
     try:
         yield Agent(
             house.inbox,
             house.sources(),
             inference,
             house.forwarders(),
+            supply.adoption,
             loaded.config.runtime_dir,
             lambda: house.status(inference),
+            {"lineage": partial(lineage.answer, loaded.config.state_dir, journal)},
         )
     finally:
+        supply.close()
         if recorder is not None:
             recorder.close()
         journal.stop(timeout=2.0)
+
+
+class _Told:
+    """Events from before there is a turn to send them with, and from then on.
+
+    Args:
+        first: what is told already.
+    """
+
+    def __init__(self, first: Iterable[EventRecord]) -> None:
+        self._kept = list(first)
+        self._lock = threading.Lock()
+        self._to: Callable[[EventRecord], None] | None = None
+
+    def __call__(self, event: EventRecord) -> None:
+        """Tell; any thread."""
+        with self._lock:
+            if self._to is None:
+                self._kept.append(event)
+            else:
+                self._to(event)
+
+    def pass_on(self, to: Callable[[EventRecord], None]) -> None:
+        """From now on events go there, those kept so far first."""
+        with self._lock:
+            for event in self._kept:
+                to(event)
+            self._kept, self._to = [], to
 
 
 @dataclass(slots=True)
@@ -98,7 +133,9 @@ class _House:
     instruments: Instruments = field(default_factory=Instruments)
     inbox: Inbox = field(init=False)
     core: Core = field(init=False)
+    supply: Supply = field(init=False)
     journal: Journal = field(init=False)
+    told: _Told = field(init=False)
     _sources: list[Source] = field(default_factory=list)
     _forwarders: list[Forwarder] = field(default_factory=list)
     _started: int = 0
@@ -109,33 +146,24 @@ class _House:
         config.runtime_dir.mkdir(parents=True, exist_ok=True)
         self._started = self.clock.now()
         self.inbox = Inbox(self.loaded.plant.tags)
-        self.core = core(self.loaded, self._started, CATCH_UP)
+        self.told = _Told(self._first_events())
+        self.supply = Supply.of(self.loaded, self.clock, self.told, CATCH_UP)
+        self.core = core(self.loaded, self.supply.manned, self._started, CATCH_UP)
         self.journal = Journal(
             config.state_dir / "store.db",
             sinks=tuple(config.outputs),
             settings=config.store,
             clock=self.clock,
             instruments=self.instruments,
+            origin=Origin(config.gateway, self.loaded.digest),
         )
 
-    def events(self) -> Iterator[EventRecord]:
-        """What happened while starting: which models score, which are missing."""
+    def _first_events(self) -> Iterator[EventRecord]:
         now = self.clock.now()
         yield EventRecord(now, "agent started", self.loaded.config.gateway, __version__)
         if self.complaint:
             name = self.loaded.config.gateway
             yield EventRecord(now, "configuration refused", name, self.complaint)
-        for name, one in self.core.commissioned.items():
-            if one.error:
-                log.error(
-                    "no model: pipeline gives no score", pipeline=name, why=one.error
-                )
-                yield EventRecord(now, "model refused", name, one.error)
-            else:
-                info = one.pipeline.info
-                said = f"{info.model} {info.model_version} ({info.model_sha8})"
-                log.info("model loaded", pipeline=name, model=said)
-                yield EventRecord(now, "model loaded", name, said)
 
     def sources(self) -> Sequence[Source]:
         """One an entry of the configuration that feeds a tag."""
@@ -180,7 +208,8 @@ class _House:
 
     def _keepalive(self, index: int, settings: schema.OpcUaSource) -> float | None:
         """Seconds after which a source that reports changes must say it is alive."""
-        hold = shortest_hold(self.core, self.loaded.plant.tags, index)
+        manned = self.supply.manned.values()
+        hold = shortest_hold(manned, self.loaded.plant.tags, index)
         vouched = settings.report == "change" and isfinite(hold)
         return hold / 2 if vouched else None
 
@@ -228,32 +257,39 @@ class _House:
             },
             sources={source.name: source.status() for source in self._sources},
             pipelines={
-                name: _pipeline_status(one, self.instruments)
-                for name, one in self.core.commissioned.items()
+                name: self._pipeline(name) for name in self.loaded.config.pipelines
             },
+            registry=self.supply.adoption.status(),
             outputs={sink.name: sink.status() for sink in self._forwarders},
             store=self.journal.status(),
             counters=self.instruments.snapshot(),
             complaint=self.complaint,
         )
 
+    def _pipeline(self, name: str) -> dict[str, Any]:
+        """A pipeline's part of the status."""
+        made = self.supply.floor.working[name].pipeline
+        info, count = made.info, self.instruments.counter
+        return {
+            "state": _STATES[made.fallback],
+            "model": f"{info.model}@{info.model_version}",
+            "sha8": info.model_sha8,
+            "assets": len(info.assets),
+            "rows_scored": count("rows_scored_total", pipeline=name),
+            "rows_without_score": count("rows_without_score_total", pipeline=name),
+            "error": "" if made.fallback is Fallback.MODEL else made.because,
+            **self.supply.pipeline(name),
+        }
+
+
+_STATES = {
+    Fallback.MODEL: "scoring",
+    Fallback.LAST_KNOWN_GOOD: "last-known-good",
+    Fallback.LIMITS: "limits",
+    Fallback.NO_SCORE: "no model",
+}
+
 
 def application_uri(config: schema.AgentConfig) -> str:
     """Who this gateway is in the world of OPC UA; also in its certificate."""
     return f"urn:{socket.gethostname()}:edge-agent:{config.gateway}"
-
-
-def _pipeline_status(one: Commissioned, instruments: Instruments) -> dict[str, Any]:
-    info = one.pipeline.info
-    name = info.pipeline
-    return {
-        "state": "no model" if one.error else "scoring",
-        "model": f"{info.model}@{info.model_version}",
-        "sha8": info.model_sha8,
-        "assets": len(info.assets),
-        "rows_scored": instruments.counter("rows_scored_total", pipeline=name),
-        "rows_without_score": instruments.counter(
-            "rows_without_score_total", pipeline=name
-        ),
-        "error": one.error,
-    }

@@ -3,8 +3,8 @@
 `passport` is what passport.yaml may say, `contents` reads and verifies every file of
 a bundle once, `folders` finds a bundle by name, `graph` looks into the ONNX file
 without running it. `signing` says who vouches for a folder, `trust` whose word counts,
-`tree` what the folder really holds. `build` makes a bundle from a notebook's model; what it takes for
-that is imported only when it is asked for, so that no gateway needs it.
+`tree` what the folder really holds. `build` makes a bundle from a notebook's model;
+what it takes for that is imported only when it is asked for: no gateway needs it.
 """
 
 from __future__ import annotations

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.bundle import graph
+from edge_agent.bundle.allowed import check_model
 from edge_agent.bundle.folders import PASSPORT_FILE
 from edge_agent.bundle.golden import GoldenRows, read_golden
 from edge_agent.bundle.passport import parse, passport_bytes
+from edge_agent.bundle.reading import read_plain
 from edge_agent.bundle.reference import Reference, read_reference
+from edge_agent.bundle.tensors import check_external
 from edge_agent.errors import ModelRejected
 from edge_agent.explain import Usual
 
@@ -25,12 +27,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from edge_agent.bundle.golden import GoldenRows
-from edge_agent.bundle.passport import Passport
+    from edge_agent.bundle.passport import Passport
 
 _MAX_FILE_BYTES = 200_000_000
-_MAX_NODES = 20_000
-_DOMAINS = frozenset({"ai.onnx", "ai.onnx.ml", "com.microsoft"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,8 @@ class Bundle:
         model: the bytes of the ONNX file.
         golden: rows to check it with.
         reference: the training data's profile.
-        external: bytes of the files the graph keeps weights in, by name.
+        external: files that the ONNX file keeps weights in: name -> bytes; mostly
+            none. The name is the location that the ONNX file says.
     """
 
     path: Path
@@ -106,15 +106,22 @@ def open_bundle(path: Path) -> Bundle:
         files = {
             name: verified(path, name, passport) for name in sorted(passport.files)
         }
-        model = files[passport.model.file]
-        _check_graph(model, passport)
+        external = _external(path, files, passport)
         golden = read_golden(files[passport.golden.file], passport)
         reference = read_reference(files[passport.reference], passport)
     except ModelRejected as error:
         raise ModelRejected(f"{path}: {error}") from error
     sums = {name: hashlib.sha256(body).hexdigest() for name, body in files.items()}
     sums[PASSPORT_FILE] = hashlib.sha256(text).hexdigest()
-    return Bundle(path, passport, bundle_digest(sums), model, golden, reference)
+    return Bundle(
+        path,
+        passport,
+        bundle_digest(sums),
+        files[passport.model.file],
+        golden,
+        reference,
+        external,
+    )
 
 
 def bundle_digest(sums: dict[str, str]) -> str:
@@ -132,13 +139,7 @@ def verified(path: Path, name: str, passport: Passport) -> bytes:
     Raises:
         ModelRejected: it cannot be read, is too large, or is another file.
     """
-    try:
-        with (path / name).open("rb") as stream:
-            body = stream.read(_MAX_FILE_BYTES + 1)
-    except OSError as error:
-        raise ModelRejected(f"cannot read {name}: {error.strerror}") from error
-    if len(body) > _MAX_FILE_BYTES:
-        raise ModelRejected(f"{name} is larger than {_MAX_FILE_BYTES} bytes")
+    body = read_plain(path, name, _MAX_FILE_BYTES)
     found = hashlib.sha256(body).hexdigest()
     if found != passport.files[name]:
         raise ModelRejected(
@@ -149,28 +150,21 @@ def verified(path: Path, name: str, passport: Passport) -> bytes:
     return body
 
 
-def _check_graph(model: bytes, passport: Passport) -> None:
-    """Refuse what must not run, before the runtime sees it."""
-    file, stated = passport.model.file, passport.model
+def _external(
+    path: Path, files: Mapping[str, bytes], passport: Passport
+) -> dict[str, bytes]:
+    """Look into the graph; the files it keeps weights in."""
+    file = passport.model.file
     try:
-        facts = graph.inspect(model)
+        facts = check_model(files[file], passport)
+        for tensor in facts.external:
+            check_external(tensor, files[tensor.location])
     except ModelRejected as error:
         raise ModelRejected(f"{file}: {error}") from error
-    if facts.external:
-        raise ModelRejected(
-            f"{file} keeps weights in other files ({', '.join(facts.external[:3])}); "
-            "save the model with all its weights inside"
-        )
-    if strange := sorted(set(facts.opsets) - _DOMAINS):
-        raise ModelRejected(f"{file} needs operators of {', '.join(strange)}: refused")
-    used = {name.split("::")[0] for name in facts.operators}
-    if strange := sorted(used - _DOMAINS):
-        raise ModelRejected(f"{file} uses operators of {', '.join(strange)}: refused")
-    if facts.nodes > _MAX_NODES:
-        raise ModelRejected(f"{file} has {facts.nodes} nodes, more than {_MAX_NODES}")
-    opset = facts.opsets.get("ai.onnx", 0)
-    if opset > stated.opset or facts.ir_version > stated.ir_version:
-        raise ModelRejected(
-            f"{file} is opset {opset}, IR {facts.ir_version}; the passport says at "
-            f"most opset {stated.opset}, IR {stated.ir_version}"
-        )
+    names = sorted({tensor.location for tensor in facts.external})
+    for name in names:
+        # what is loaded are the bytes that were hashed; but a file that is also
+        # somebody else's is not what a bundle is made of
+        if (path / name).stat().st_nlink > 1:
+            raise ModelRejected(f"{name} is a hard link; copy the file into the bundle")
+    return {name: files[name] for name in names}

@@ -1,41 +1,78 @@
 """A look into an ONNX file without running it.
 
 The gateway does not carry the ``onnx`` package (its parsers have had security holes
-and it is large); the few facts wanted here, versions, operators and where weights
-lie, are read straight from the protobuf wire format. Field numbers are those of
-``onnx.proto``.
+and it is large); the facts wanted here, versions, operators, how nodes are tied and
+whether weights are sound, are read straight from the wire. Field numbers are those of
+``onnx.proto``. What no model of rows needs and a reader could be fooled with is
+refused on sight: functions, sparse tensors, training graphs, names given twice.
 """
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from edge_agent.bundle.finite import FLOAT32, check_finite
+from edge_agent.bundle.tensors import read_tensor
+from edge_agent.bundle.wire import Budget, fields, signed, text
 from edge_agent.errors import ModelRejected
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from edge_agent.bundle.tensors import External
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_MAX_DEPTH = 16
+MAX_DEPTH, MAX_NODES = 16, 20_000
 
-_MODEL_IR, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_FUNCTIONS = 1, 7, 8, 25
+_MODEL_IR, _MODEL_GRAPH, _MODEL_OPSET, _MODEL_TRAINING, _MODEL_FUNCTIONS = (
+    1, 7, 8, 20, 25,
+)  # fmt: skip
 _OPSET_DOMAIN, _OPSET_VERSION = 1, 2
-_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_SPARSE = 1, 5, 15
-_NODE_OPERATOR, _NODE_ATTRIBUTE, _NODE_DOMAIN = 4, 5, 7
-_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = 5, 6
-_ATTRIBUTE_TENSORS, _ATTRIBUTE_GRAPHS = 10, 11
-_TENSOR_NAME, _TENSOR_EXTERNAL, _TENSOR_LOCATION = 8, 13, 14
-_FUNCTION_NODE = 7
-_SPARSE_VALUES, _SPARSE_INDICES = 1, 2
-# a forest is one node with some 100,000 numbers and words, each a field of its own:
-# floats (7), integers (8) and strings of up to 31 bytes (9) in a row are skipped at
-# once, ten times as fast as one by one
-_WORDS = b"|".join(b"\\x%02x.{%d}" % (size, size) for size in range(32))
-_LISTED = re.compile(
-    rb"(?:\x3d.{4}|\x40[\x80-\xff]{0,9}[\x00-\x7f]|\x4a(?:%b))++" % _WORDS, re.DOTALL
-)
+_GRAPH_NODE, _GRAPH_INITIALIZER, _GRAPH_INPUT, _GRAPH_OUTPUT = 1, 5, 11, 12
+_GRAPH_SPARSE = 15
+_NODE_INPUT, _NODE_OUTPUT, _NODE_NAME, _NODE_OPERATOR, _NODE_ATTRIBUTE = 1, 2, 3, 4, 5
+_NODE_DOMAIN = 7
+_ATTRIBUTE_NAME, _ATTRIBUTE_INTEGER, _ATTRIBUTE_FLOATS, _ATTRIBUTE_INTEGERS = 1, 3, 7, 8
+_ATTRIBUTE_TENSOR, _ATTRIBUTE_GRAPH = frozenset({5, 10}), frozenset({6, 11})
+_ATTRIBUTE_SPARSE = frozenset({22, 23})
+_VALUE_NAME, _VALUE_TYPE = 1, 2
+_TYPES = {1: "tensor", 4: "sequence", 5: "map", 7: "opaque", 8: "sparse", 9: "optional"}
+#: What trees compare rows with; see `finite.check_finite`.
+_BOUNDS = frozenset({"nodes_values", "nodes_values_as_tensor", "nodes_splits"})
+
+
+@dataclass(slots=True)
+class Node:
+    """One step of a graph.
+
+    Attributes:
+        operator: ``domain::operator``, the default domain as ``ai.onnx``.
+        name: its name, for errors; may be empty.
+        inputs, outputs: names of values; an input left out is empty.
+        flags: attributes that are one integer.
+        graphs: inner graphs.
+    """
+
+    operator: str = ""
+    name: str = ""
+    inputs: list[str] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
+    flags: dict[str, int] = field(default_factory=dict)
+    graphs: list[Graph] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Graph:
+    """Nodes in order, and the names they start from and end in.
+
+    Attributes:
+        nodes: as the file has them.
+        inputs, outputs: name -> ``tensor``, ``sequence``, ``map`` …
+        weights: names of its initializers.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    inputs: dict[str, str] = field(default_factory=dict)
+    outputs: dict[str, str] = field(default_factory=dict)
+    weights: set[str] = field(default_factory=set)
 
 
 @dataclass(slots=True)
@@ -46,17 +83,19 @@ class GraphFacts:
         ir_version: version of the file format.
         opsets: operator set version by domain; ``ai.onnx`` for the default one.
         operators: ``domain::operator`` with how many nodes use it.
-        external: names of tensors whose numbers lie in other files.
+        external: tensors whose numbers lie in other files.
+        main: the graph that is run.
     """
 
     ir_version: int = 0
     opsets: dict[str, int] = field(default_factory=dict)
     operators: dict[str, int] = field(default_factory=dict)
-    external: list[str] = field(default_factory=list)
+    external: list[External] = field(default_factory=list)
+    main: Graph = field(default_factory=Graph)
 
     @property
     def nodes(self) -> int:
-        """Count nodes, those of inner graphs and functions included."""
+        """Count nodes, those of inner graphs included."""
         return sum(self.operators.values())
 
 
@@ -64,135 +103,155 @@ def inspect(model: bytes) -> GraphFacts:
     """Facts about an ONNX file.
 
     Raises:
-        ModelRejected: the bytes are no ONNX model, or a truncated one.
+        ModelRejected: the bytes are no ONNX model, a truncated one, or one that holds
+            what may not be there; the text names it.
     """
-    facts = GraphFacts()
+    look = _Look()
     graphs = 0
-    for number, value in _fields(memoryview(model)):
-        if number == _MODEL_IR and isinstance(value, int):
-            facts.ir_version = value
-        elif number == _MODEL_OPSET and not isinstance(value, int):
-            _read_opset(value, facts)
-        elif number == _MODEL_GRAPH and not isinstance(value, int):
+    for number, value in fields(memoryview(model), look.budget):
+        if isinstance(value, int):
+            if number == _MODEL_IR:
+                look.facts.ir_version = value
+        elif number == _MODEL_OPSET:
+            look.read_opset(value)
+        elif number == _MODEL_GRAPH:
             graphs += 1
-            _read_graph(value, facts, 0)
-        elif number == _MODEL_FUNCTIONS and not isinstance(value, int):
-            _read_nodes(value, _FUNCTION_NODE, facts, 0)
-    if not facts.ir_version or not facts.opsets or graphs != 1:
+            look.facts.main = look.read_graph(value, 0)
+        elif number == _MODEL_FUNCTIONS:
+            raise ModelRejected("it defines functions: export it with them inlined")
+        elif number == _MODEL_TRAINING:
+            raise ModelRejected("it holds a training graph: export it for inference")
+    if not look.facts.ir_version or not look.facts.opsets or graphs != 1:
         raise ModelRejected("the file is not an ONNX model")
-    return facts
+    return look.facts
 
 
-def _fields(
-    data: memoryview, skipped: re.Pattern[bytes] | None = None
-) -> Iterator[tuple[int, int | memoryview]]:
-    """Each field's number and its integer or its bytes, but for those skipped."""
-    at, end = 0, len(data)
-    while at < end:
-        if skipped and (run := skipped.match(data, at)):
-            at = run.end()
-            continue
-        key, at = _varint(data, at)
-        number, wire = key >> 3, key & 7
-        if wire == _VARINT:
-            value, at = _varint(data, at)
-            yield number, value
-            continue
-        if wire == _BYTES:
-            size, at = _varint(data, at)
-        elif wire in {_FIXED64, _FIXED32}:
-            size = 8 if wire == _FIXED64 else 4
-        else:
-            raise ModelRejected("the file is not an ONNX model (unknown wire type)")
-        if at + size > end:
-            raise ModelRejected("the ONNX file is cut off: it ends inside a field")
-        if wire == _BYTES:
-            yield number, data[at : at + size]
-        at += size
+class _Look:
+    """One look: what was found, and how much more may be read."""
+
+    def __init__(self) -> None:
+        self.facts = GraphFacts()
+        self.budget = Budget()
+        self._nodes = 0
+
+    def read_opset(self, data: memoryview) -> None:
+        domain, version = "", 0
+        for number, value in fields(data, self.budget):
+            if number == _OPSET_DOMAIN and not isinstance(value, int):
+                domain = text(value)
+            elif number == _OPSET_VERSION and isinstance(value, int):
+                version = signed(value)
+        # skl2onnx states the default domain twice
+        domain = domain or "ai.onnx"
+        self.facts.opsets[domain] = max(version, self.facts.opsets.get(domain, 0))
+
+    def read_graph(self, data: memoryview, depth: int) -> Graph:
+        if depth > MAX_DEPTH:
+            raise ModelRejected(f"the graph is nested more than {MAX_DEPTH} deep")
+        graph, outside = Graph(), len(self.facts.external)
+        for number, value in fields(data, self.budget):
+            if isinstance(value, int):
+                continue
+            if number == _GRAPH_NODE:
+                graph.nodes.append(self._read_node(value, depth))
+            elif number == _GRAPH_INITIALIZER:
+                self._read_weight(value, graph)
+            elif number == _GRAPH_INPUT:
+                graph.inputs.update(self._read_value(value))
+            elif number == _GRAPH_OUTPUT:
+                graph.outputs.update(self._read_value(value))
+            elif number == _GRAPH_SPARSE:
+                raise ModelRejected("it holds sparse tensors: store them dense")
+        if depth and len(self.facts.external) > outside:
+            # ONNX Runtime 1.32 takes those from the path, whatever bytes it was handed
+            raise ModelRejected("an inner graph keeps weights in other files")
+        return graph
+
+    def _read_weight(self, data: memoryview, graph: Graph) -> None:
+        name, external = read_tensor(data, self.budget)
+        if name in graph.weights:
+            raise ModelRejected(f"tensor {name} is there twice")
+        graph.weights.add(name)
+        if external is not None:
+            self.facts.external.append(external)
+
+    def _read_value(self, data: memoryview) -> dict[str, str]:
+        """Name and sort of an input or output."""
+        name, sort = "", "tensor"
+        for number, value in fields(data, self.budget):
+            if isinstance(value, int):
+                continue
+            if number == _VALUE_NAME:
+                name = text(value)
+            elif number == _VALUE_TYPE:
+                for which, _ in fields(value, self.budget):
+                    if which in _TYPES:
+                        sort = _TYPES[which]
+        return {name: sort}
+
+    def _read_node(self, data: memoryview, depth: int) -> Node:
+        self._nodes += 1
+        if self._nodes > MAX_NODES:
+            raise ModelRejected(f"it has more than {MAX_NODES} nodes")
+        found: dict[int, list[memoryview]] = {}
+        for number, value in fields(data, self.budget):
+            if not isinstance(value, int):
+                found.setdefault(number, []).append(value)
+        domain = _last(found, _NODE_DOMAIN) or "ai.onnx"
+        node = Node(
+            f"{domain}::{_last(found, _NODE_OPERATOR)}",
+            _last(found, _NODE_NAME),
+            [text(name) for name in found.get(_NODE_INPUT, ())],
+            [text(name) for name in found.get(_NODE_OUTPUT, ())],
+        )
+        count = self.facts.operators.get(node.operator, 0)
+        self.facts.operators[node.operator] = count + 1
+        for attribute in found.get(_NODE_ATTRIBUTE, ()):
+            self._read_attribute(attribute, node, depth)
+        return node
+
+    def _read_attribute(self, data: memoryview, node: Node, depth: int) -> None:
+        name, floats = "", list[memoryview]()
+        tensors, graphs = list[memoryview](), list[memoryview]()
+        passed = frozenset({_ATTRIBUTE_INTEGERS})
+        flag: int | None = None
+        for number, value in fields(data, self.budget, passed):
+            if isinstance(value, int):
+                flag = signed(value) if number == _ATTRIBUTE_INTEGER else flag
+            elif number == _ATTRIBUTE_NAME:
+                name = text(value)
+            elif number == _ATTRIBUTE_FLOATS:
+                floats.append(value)
+            elif number in _ATTRIBUTE_TENSOR:
+                tensors.append(value)
+            elif number in _ATTRIBUTE_GRAPH:
+                graphs.append(value)
+            elif number in _ATTRIBUTE_SPARSE:
+                raise ModelRejected("it holds sparse tensors: store them dense")
+        if flag is not None:
+            node.flags[name] = flag
+        called = f"{name} of {node.name or node.operator}"
+        self._check_numbers(floats, tensors, called, bounds=name in _BOUNDS)
+        node.graphs += [self.read_graph(inner, depth + 1) for inner in graphs]
+
+    def _check_numbers(
+        self,
+        floats: list[memoryview],
+        tensors: list[memoryview],
+        called: str,
+        *,
+        bounds: bool,
+    ) -> None:
+        for part in floats:
+            if len(part) % 4:
+                raise ModelRejected(f"{called} is cut off")
+            check_finite(FLOAT32, part, called, bounds=bounds)
+        for tensor in tensors:
+            _, external = read_tensor(tensor, self.budget, called, bounds=bounds)
+            if external is not None:
+                self.facts.external.append(external)
 
 
-def _varint(data: memoryview, at: int) -> tuple[int, int]:
-    value = 0
-    for shift in range(0, 70, 7):
-        if at >= len(data):
-            raise ModelRejected("the ONNX file is cut off: it ends inside a number")
-        byte = data[at]
-        at += 1
-        value |= (byte & 0x7F) << shift
-        if not byte & 0x80:
-            return value, at
-    raise ModelRejected("the file is not an ONNX model (endless number)")
-
-
-def _read_opset(data: memoryview, facts: GraphFacts) -> None:
-    domain, version = "", 0
-    for number, value in _fields(data):
-        if number == _OPSET_DOMAIN and not isinstance(value, int):
-            domain = _text(value)
-        elif number == _OPSET_VERSION and isinstance(value, int):
-            version = value
-    facts.opsets[domain or "ai.onnx"] = version
-
-
-def _read_graph(data: memoryview, facts: GraphFacts, depth: int) -> None:
-    if depth > _MAX_DEPTH:
-        raise ModelRejected(f"the ONNX graph is nested more than {_MAX_DEPTH} deep")
-    _read_nodes(data, _GRAPH_NODE, facts, depth)
-    for number, value in _fields(data):
-        if isinstance(value, int):
-            continue
-        if number == _GRAPH_INITIALIZER:
-            _read_tensor(value, facts)
-        elif number == _GRAPH_SPARSE:
-            # a sparse tensor holds two dense ones: values and indices
-            for part, inner in _fields(value):
-                if part in {_SPARSE_VALUES, _SPARSE_INDICES} and not isinstance(
-                    inner, int
-                ):
-                    _read_tensor(inner, facts)
-
-
-def _read_nodes(data: memoryview, nodes: int, facts: GraphFacts, depth: int) -> None:
-    for number, value in _fields(data):
-        if number == nodes and not isinstance(value, int):
-            _read_node(value, facts, depth)
-
-
-def _read_node(data: memoryview, facts: GraphFacts, depth: int) -> None:
-    operator, domain = "", ""
-    for number, value in _fields(data):
-        if isinstance(value, int):
-            continue
-        if number == _NODE_OPERATOR:
-            operator = _text(value)
-        elif number == _NODE_DOMAIN:
-            domain = _text(value)
-        elif number == _NODE_ATTRIBUTE:
-            _read_attribute(value, facts, depth)
-    key = f"{domain or 'ai.onnx'}::{operator}"
-    facts.operators[key] = facts.operators.get(key, 0) + 1
-
-
-def _read_attribute(data: memoryview, facts: GraphFacts, depth: int) -> None:
-    for number, value in _fields(data, _LISTED):
-        if isinstance(value, int):
-            continue
-        if number in {_ATTRIBUTE_GRAPH, _ATTRIBUTE_GRAPHS}:
-            _read_graph(value, facts, depth + 1)
-        elif number in {_ATTRIBUTE_TENSOR, _ATTRIBUTE_TENSORS}:
-            _read_tensor(value, facts)
-
-
-def _read_tensor(data: memoryview, facts: GraphFacts) -> None:
-    name, external = "", False
-    for number, value in _fields(data):
-        if number == _TENSOR_NAME and not isinstance(value, int):
-            name = _text(value)
-        elif number == _TENSOR_EXTERNAL or (number == _TENSOR_LOCATION and value == 1):
-            external = True
-    if external:
-        facts.external.append(name or "(unnamed)")
-
-
-def _text(value: memoryview) -> str:
-    return bytes(value).decode("utf-8", "replace")
+def _last(found: dict[int, list[memoryview]], number: int) -> str:
+    """A name that is there once; of several the last counts, as in protobuf."""
+    return text(found[number][-1]) if number in found else ""

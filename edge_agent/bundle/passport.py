@@ -34,7 +34,7 @@ from edge_agent.bundle.promises import (
     Targets,
     Training,
 )
-from edge_agent.bundle.reading import read_yaml
+from edge_agent.bundle.reading import read_plain, read_yaml
 from edge_agent.errors import ModelRejected
 from edge_agent.features.spec import INSTANT, Aggregate, FeatureSpec
 
@@ -224,18 +224,13 @@ def passport_bytes(path: Path) -> bytes:
     Raises:
         ModelRejected: it is not there or too large.
     """
-    file = path / PASSPORT_FILE
     try:
-        with file.open("rb") as stream:
-            text = stream.read(_MAX_PASSPORT_BYTES + 1)
-    except OSError as error:
+        return read_plain(path, PASSPORT_FILE, _MAX_PASSPORT_BYTES)
+    except ModelRejected as error:
         raise ModelRejected(
-            f"{path}: cannot read {PASSPORT_FILE} ({error.strerror}); a bundle is a "
-            "folder NAME/VERSION with passport.yaml, model.onnx and the files they name"
+            f"{path}: {error}; a bundle is a folder NAME/VERSION with passport.yaml, "
+            "model.onnx and the files they name"
         ) from error
-    if len(text) > _MAX_PASSPORT_BYTES:
-        raise ModelRejected(f"{file} is larger than {_MAX_PASSPORT_BYTES} bytes")
-    return text
 
 
 def parse(text: bytes, path: Path) -> Passport:

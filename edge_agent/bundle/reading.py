@@ -1,4 +1,4 @@
-"""Text files of a bundle to plain values, with no surprises on the way.
+"""Files of a bundle to bytes and plain values, with no surprises on the way.
 
 YAML is read by the 1.2 core rules: only ``true`` and ``false`` are booleans, ``1e-5``
 is a number, a date stays text. What a reviewer could overlook is refused: a key given
@@ -8,7 +8,9 @@ twice, anchors and aliases, tags, several documents.
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import yaml
@@ -18,6 +20,7 @@ from edge_agent.errors import ModelRejected
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
+    from pathlib import Path
 
 _RESOLVERS: tuple[tuple[str, str, str], ...] = (
     ("tag:yaml.org,2002:null", r"^(?:null|~|)$", "n~\0"),
@@ -75,6 +78,34 @@ for _tag, _pattern, _first in _RESOLVERS:
         _StrictLoader.yaml_implicit_resolvers.setdefault(
             "" if _character == "\0" else _character, []
         ).append((_tag, re.compile(_pattern)))
+
+
+def read_plain(folder: Path, name: str, limit: int) -> bytes:
+    """A plain file of a folder: no link leads out of it, no pipe keeps one waiting.
+
+    Args:
+        folder: where.
+        name: of the file.
+        limit: bytes it may have.
+
+    Raises:
+        ModelRejected: not there, not a plain file, or larger.
+    """
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    try:
+        with open(os.open(folder / name, flags), "rb") as stream:  # noqa: PTH123
+            facts = os.fstat(stream.fileno())
+            if not stat.S_ISREG(facts.st_mode):
+                raise ModelRejected(f"{name} is not a plain file")
+            # as much as there is: a read reserves what it is asked for
+            body = stream.read(min(facts.st_size, limit) + 1)
+    except OSError as error:
+        if (folder / name).is_symlink():
+            raise ModelRejected(f"{name} is a link; copy the file itself") from error
+        raise ModelRejected(f"cannot read {name}: {error.strerror}") from error
+    if len(body) > limit:
+        raise ModelRejected(f"{name} is larger than {limit} bytes")
+    return body
 
 
 def read_yaml(text: bytes, where: str) -> dict[str, Any]:

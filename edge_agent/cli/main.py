@@ -22,6 +22,7 @@ COMMANDS = (
     "demo",
     "replay",
     "status",
+    "lineage",
     "model",
     "fleet",
     "schema",

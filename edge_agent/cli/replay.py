@@ -19,6 +19,7 @@ from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
 from edge_agent.recording import read
 from edge_agent.records import AlarmRecord, NoScore
+from edge_agent.rehearsal import manned
 
 if TYPE_CHECKING:
     import argparse
@@ -116,7 +117,7 @@ def _play(
     batch = recording.batch
     start = int(batch.received[0]) - 1 if len(batch) else 0
     clock, inbox = ManualClock(start), Inbox(loaded.plant.tags)
-    made = core(loaded, start)
+    made = core(loaded, manned(loaded), start)
     inference = Inference(
         made.lines,
         inbox,

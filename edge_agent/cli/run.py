@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from edge_agent import logs, wiring
+from edge_agent import logs, supply, wiring
 from edge_agent.config import lastgood, loading
 from edge_agent.errors import ConfigError, EdgeAgentError
 
@@ -76,8 +76,9 @@ def _serve(agent: Agent) -> None:
 
 
 def _leave(code: int) -> int:
-    """Leave without waiting for a thread that still looks up a name."""
-    if any(thread.name.startswith("asyncio_") for thread in threading.enumerate()):
+    """Leave without waiting for a thread that looks up a name or fetches a model."""
+    slow = ("asyncio_", supply.THREADS)
+    if any(thread.name.startswith(slow) for thread in threading.enumerate()):
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)

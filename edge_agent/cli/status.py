@@ -46,6 +46,7 @@ def _page(status: dict[str, Any]) -> list[str]:
     for part in ("sources", "pipelines", "outputs"):
         lines.append(f"{part}:")
         lines += [_entry(name, of) for name, of in status[part].items()]
+    lines += ["registry:", _entry("", status["registry"])]
     store = status["store"]
     lines += ["store:", *(f"  {key}: {value}" for key, value in store.items())]
     return lines
@@ -58,4 +59,8 @@ def _entry(name: str, of: dict[str, Any]) -> str:
 
 
 def _worth(key: str, value: object) -> bool:
-    return key != "state" and value not in ("", None) and not isinstance(value, dict)
+    return (
+        key != "state"
+        and value not in ("", None)
+        and not isinstance(value, dict | list)
+    )

@@ -9,7 +9,8 @@ from edge_agent.bundle import passport
 from edge_agent.config import secrets, units
 from edge_agent.config.problems import did_you_mean, listed
 from edge_agent.config.schema import MqttLink
-from edge_agent.errors import ConfigError, ModelRejected
+from edge_agent.errors import ConfigError, ModelRejected, RegistryUnavailable
+from edge_agent.rehearsal import folder_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,9 +44,10 @@ def look_around(loaded: Loaded) -> tuple[list[Problem], dict[str, str]]:
     models = {}
     for name, pipeline in loaded.config.pipelines.items():
         try:
-            folder = passport.find(loaded.config.registry.folder, pipeline.model)
-            found = passport.load(folder)
-        except ModelRejected as error:
+            found = passport.load(folder_of(loaded, name, kept=False))
+        except (ModelRejected, RegistryUnavailable) as error:
+            if loaded.config.registry.path is None:
+                continue  # it comes from the network: the running agent says how far
             loc = ("pipelines", name, "model")
             problems.append(loaded.problem(loc, str(error)))
             continue

@@ -260,6 +260,9 @@ class AgentConfig(Frozen):
     registry: Registry
     outputs: dict[Name, MqttOutput]
     store: Store = Store()
+    model_memory: Size = 192 * 2**20
+    """What loaded models may take together; beyond, those unused for longest rest until
+    rows come for them."""
     state_dir: Path = Path("/var/lib/edge-agent")
     runtime_dir: Path = Path("/run/edge-agent")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

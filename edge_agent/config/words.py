@@ -117,6 +117,8 @@ def _pattern(value: object, key: str) -> tuple[str, str]:
 
 _PATTERNS = {
     "endpoint": ("an OPC UA endpoint", "write opc.tcp://HOST:PORT"),
+    "url": ("an address of a server", "write https://HOST:PORT, without a user"),
+    "proxy": ("an address of a proxy", "write http://HOST:PORT, without a user"),
     "model": ("a model reference", "write NAME or NAME@VERSION"),
 }
 _TWO = ("two numbers are wanted", "write [low, high]")

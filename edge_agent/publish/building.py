@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from edge_agent.publish.asking import Statement
     from edge_agent.publish.cost import Cost, Gain
     from edge_agent.publish.description import Description
+    from edge_agent.publish.false_alarms import Counted
     from edge_agent.publish.measures import Reached
     from edge_agent.publish.parity import Parity
     from edge_agent.publish.progress import Progress
     from edge_agent.publish.proving import Proof
-    from edge_agent.publish.thresholds import Counted
     from edge_agent.samples import Tag
 
 _SAMPLE = 256
@@ -147,29 +147,8 @@ def build(
         ModelRejected: something is missing or wrong; the text says all of it at once.
             Nothing is written then.
     """
-    delay = on_delay or ("0s" if kind == "quality" else "3s")
-    words = {
-        "name": name,
-        "version": version,
-        "kind": kind,
-        "title": title,
-        "asset_type": asset_type,
-        "assets": list(assets),
-        "score": score,
-        "tags": tags,
-        "features": features,
-        "good": good,
-        "outputs": outputs,
-        "classes": list(classes) or list(converting.classes_of(model)),
-        "budget": budget,
-        "on_delay": delay,
-        "off_delay": off_delay,
-        "thresholds": list(thresholds),
-        "severity": severity,
-        "rtol": rtol,
-        "atol": atol,
-    }
-    told, said = _agreed(words, statement, holdout)
+    given = {**locals(), "classes": classes or converting.classes_of(model)}
+    told, said = _agreed(given, statement, holdout)
     folder = shipping.place(Path(out), told, overwrite=overwrite)
     with progress.shown(quiet=quiet) as step:
         proof = _proven(
@@ -191,9 +170,16 @@ def build(
 
 
 def _agreed(
-    words: Mapping[str, Any], statement: Statement | Mapping[str, Any], holdout: object
+    given: Mapping[str, Any], statement: Statement | Mapping[str, Any], holdout: object
 ) -> tuple[Description, Statement]:
-    """Description and statement, or everything that is missing in both at once."""
+    """Description and statement, or everything that is missing in both at once.
+
+    Args:
+        given: the build's arguments; those that describe the model have its words.
+        statement: as given.
+        holdout: whether there is any.
+    """
+    words = {key: given[key] for key in description.WORDS}
     told, problems = description.described(words)
     problems += asking.problems_of(statement)
     if words["budget"] is not None and holdout is None:
@@ -204,7 +190,7 @@ def _agreed(
     if told is None or problems:
         lines = "\n".join(f"  {problem}" for problem in problems)
         raise ModelRejected(
-            f"{words['name']} {words['version']} cannot be built yet:\n{lines}"
+            f"{words['name'] or 'the model'} cannot be built yet:\n{lines}"
         )
     return told, asking.stated(statement)
 

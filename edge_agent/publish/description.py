@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -23,7 +24,7 @@ from edge_agent.features.spec import INSTANT, FeatureSpec
 from edge_agent.samples import AssetType, Tag
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
 
 class TagWords(PassportPart):
@@ -105,13 +106,22 @@ class Description(PassportPart):
         return np.array([w.reports == "changes" for w in self.tags.values()])
 
 
+WORDS = tuple(Description.model_fields)
+
+
 def described(
     words: Mapping[str, Any],
 ) -> tuple[Description | None, list[str]]:
     """A description from plain values, or every problem with it, a sentence each."""
     given = {key: value for key, value in words.items() if value is not None}
-    given["tags"] = {role: _tag(tag) for role, tag in dict(given["tags"]).items()}
-    given["features"] = [_feature(feature) for feature in given["features"]]
+    if given.get("kind") == "quality":  # a part is judged at once
+        given.setdefault("on_delay", "0s")
+    for name in ("classes", "assets", "thresholds"):
+        given[name] = list(given.get(name, ()))
+    if isinstance(tags := given.get("tags"), Mapping):
+        given["tags"] = {role: _tag(tag) for role, tag in tags.items()}
+    if isinstance(features := given.get("features"), list | tuple):
+        given["features"] = [_feature(feature) for feature in features]
     try:
         found = Description.model_validate(given)
     except ValidationError as error:
@@ -142,10 +152,12 @@ def _problems(found: Description) -> list[str]:
     return problems
 
 
-def _feature(given: Mapping[str, Any] | FeatureSpec) -> dict[str, Any]:
+def _feature(given: object) -> object:
     """A passport's feature; its name and trained range are filled in."""
     if isinstance(given, FeatureSpec):
         return _of_spec(given)
+    if not isinstance(given, Mapping):
+        return given  # the description's own check says what is wrong
     words = {"trained": [0.0, 0.0], **given}
     words.setdefault("name", f"{words.get('tag')}.{words.get('aggregate')}")
     return words
@@ -166,9 +178,9 @@ def _of_spec(spec: FeatureSpec) -> dict[str, Any]:
     return words
 
 
-def _tag(given: Mapping[str, Any] | Tag) -> dict[str, Any]:
+def _tag(given: object) -> object:
     if not isinstance(given, Tag):
-        return dict(given)
+        return given
     words: dict[str, Any] = {"unit": given.unit, "text": given.text}
     if np.isfinite(given.low) and np.isfinite(given.high):
         words["range"] = [given.low, given.high]

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from edge_agent.publish.asking import Statement
     from edge_agent.publish.converted import Converted
     from edge_agent.publish.description import Description
+    from edge_agent.publish.false_alarms import Counted
     from edge_agent.publish.measures import Reached
     from edge_agent.publish.rows import Rows
-    from edge_agent.publish.thresholds import Counted
 
 _SAID = (
     "intended_use",

@@ -15,6 +15,7 @@ from edge_agent.publish.measures import bad_rows, reached
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
+    from edge_agent.bundle.promises import Accuracy
     from edge_agent.publish.description import Description
     from edge_agent.publish.rows import Rows
     from edge_agent.scores import Scores
@@ -40,6 +41,26 @@ def findings_of(scores: Scores, aside: Rows | None, told: Description) -> Findin
         else None
     )
     return Findings(levels, counted, note, measures)
+
+
+def held_to(wanted: Accuracy, found: Findings) -> None:
+    """Refuse a model that is known not to reach what its passport will ask of it.
+
+    Raises:
+        ModelRejected: enough labelled rows were kept aside, and it falls short on them.
+    """
+    measures = found.reached
+    value = measures.of(wanted.metric) if measures is not None else np.nan
+    if measures is None or measures.labels < wanted.min_labels or value >= wanted.level:
+        return
+    if np.isfinite(value) or wanted.metric == "precision":  # no alarm at all: no share
+        limit = found.thresholds[0]["value"]
+        raise ModelRejected(
+            f"the model does not reach its own requirement: {wanted.metric} "
+            f"{value:.3g} instead of {wanted.level:g} on {measures.labels} labels, at "
+            f"the threshold {limit:.6g}. {measures.sentence()} {found.note} Improve "
+            "it, allow more false alarms, keep more rows aside, or require less"
+        )
 
 
 def _limits(aside: Rows, told: Description) -> Limits:

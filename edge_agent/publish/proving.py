@@ -16,7 +16,7 @@ from edge_agent.errors import ModelRejected
 from edge_agent.publish.converted import told_by
 from edge_agent.publish.cost import MANY, Cost, Gain, measured
 from edge_agent.publish.drafting import Findings, passport_text
-from edge_agent.publish.findings import findings_of
+from edge_agent.publish.findings import findings_of, held_to
 from edge_agent.publish.golden import golden_of
 from edge_agent.publish.measures import bad_rows
 from edge_agent.publish.parity import Parity, compared
@@ -96,6 +96,7 @@ def prove(
     )
     step.step("Finding the threshold")
     found = findings_of(scores, aside, told)
+    held_to(said.accuracy, found)
     step.step("Comparing with the source")
     near = _parity(converted, scorer, judged, scores, told, found, expected)
     golden, atol = golden_of(converted, scorer, training, learned, told)

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 from skl2onnx import to_onnx
 
 from edge_agent.errors import ModelRejected
-from edge_agent.publish import forest, histogram, reconstruction
+from edge_agent.publish import forest, histogram, linear, reconstruction
 from edge_agent.publish.converted import (
     COLUMN,
     Converted,
@@ -58,6 +58,8 @@ def convert(model: Any, wanted: Wanted) -> Converted:
             "no number; there are IsolationForest, PCA, MLPRegressor on its own input, "
             "classifiers with predict_proba, regressors, or your own .onnx file"
         )
+    if (explained := linear.convert(found, wanted)) is not None:
+        return explained
     made, flips, notes = _graph(model, found, wanted)
     return _read(model, made, wanted, flips, notes)
 

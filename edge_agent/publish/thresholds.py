@@ -1,164 +1,147 @@
 """A threshold from a false-alarm budget, on normal rows nothing was learned from.
 
-Alarms are counted, not rows: an episode is what the gateway's own alarm rules make of
-the scores, with their delays. ``k = budget x asset weeks`` episodes are allowed.
+Alarms are counted, not rows, by the gateway's rules (`alarms`): an alarm comes when the
+score stayed above the threshold for the on-delay, and goes when it stayed at or below
+the clear limit for the off-delay. So each row has two levels, whatever the threshold::
 
-1. *Sustained level* of a row: the lowest score since the on-delay before it; the alarm
-   is active above no other threshold than those below it.
-2. The lowest threshold with at most k episodes, searched from above (far below normal
-   scores everything is one endless episode, which would look like few).
-3. Where k is below 10 the highest few peaks decide, and the next stretch has others.
-   Peaks over a high level u fall off exponentially, so the threshold is raised to
-   ``u + mean excess x ln(peaks / k)`` where that is higher, in logits for scores that
-   are shares.
-4. What the threshold reached is counted by `alarms.advance` and reported with the upper
-   limit of its rate (Poisson, 95 %): no alarm in one week does not show one a month.
+    sustained   lowest score since the on-delay before it: the alarm comes at the first
+                row whose sustained level is above the threshold
+    relaxed     highest score since the off-delay before it: the alarm goes at the first
+                row whose relaxed level is at or below the clear limit
+
+and episodes at any threshold are counted in one pass over both. (Chattering, which the
+gateway holds back, counts here as often as it comes.)
+
+1. ``k = budget x asset weeks`` alarms are allowed: the lowest threshold with at most k,
+   searched from above (far below normal scores everything is one endless alarm, which
+   would look like few).
+2. Where k is below 10 the highest few peaks decide, and the next stretch has others.
+   The excesses of the 30 highest alarms over their level u follow a generalised Pareto
+   tail, fitted by moments; with N of them the threshold is raised to
+   ``u + s/x ((N/k)^x - 1)`` where that is higher, and stays below 1 for shares.
+3. What the threshold reached is reported with the upper limit of its rate (Poisson,
+   95 %): no alarm in one week does not show one a month.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from math import ceil, exp, floor, log, log10
+from dataclasses import dataclass
+from itertools import pairwise
+from math import ceil, floor, log, log10
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.alarms import AlarmStates, Limits, Rows, advance
-from edge_agent.samples import NANOSECONDS
+from edge_agent.publish.false_alarms import WEEK, Counted, asset_hours
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from numpy.typing import NDArray
-
+    from edge_agent.alarms import Limits, Rows
     from edge_agent.samples import F64, I32, I64
 
-WEEK = 168.0
-_CONFIDENCE = 0.95
 _FEW = 10
 _PEAKS = 30
-_AT_ONCE = 20_000
-_EDGE = 1e-6
-_LONGEST_GAP = 5
+_TOO_FEW = 5
+_LIGHTEST, _HEAVIEST, _FLAT = -1.0, 0.25, 1e-6
+"""Bounds of the tail's shape: so few peaks tell it badly."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
-    """False alarms at a threshold.
+@dataclass(frozen=True, slots=True, eq=False)
+class Levels:
+    """What any threshold is judged by, rows in order of asset and time.
 
     Attributes:
-        threshold: of the alarm.
-        episodes: alarms that came.
-        asset_hours: hours looked at, of all assets together.
-        budget: wanted, an asset and week.
-        extrapolated: the threshold lies beyond what the data itself asked for.
+        asset: int32[n].
+        sustained: float64[n], minus infinity where the on-delay does not fit.
+        relaxed: float64[n], infinity where the off-delay does not fit.
+        hysteresis: share of the threshold.
     """
 
-    threshold: float
-    episodes: int
-    asset_hours: float
-    budget: float
-    extrapolated: bool = False
+    asset: I32
+    sustained: F64
+    relaxed: F64
+    hysteresis: float
 
-    @property
-    def seen(self) -> float:
-        """Alarms an asset and week."""
-        return self.episodes / (self.asset_hours / WEEK)
+    @staticmethod
+    def of(rows: Rows, limits: Limits) -> Levels:
+        """Levels of rows in any order; the limits' threshold is not read."""
+        order = np.lexsort((rows.at, rows.asset)).astype(np.int64)
+        ordered = rows.take(order)
+        begins = _stretches(ordered, limits.max_gap)
+        return Levels(
+            ordered.asset,
+            _lowest_since(ordered, begins, limits.on_delay, ordered.score),
+            -_lowest_since(ordered, begins, limits.off_delay, -ordered.score),
+            limits.hysteresis,
+        )
 
-    @property
-    def at_most(self) -> float:
-        """With 95 % confidence the rate is not above this."""
-        return poisson_upper(self.episodes) / (self.asset_hours / WEEK)
-
-    @property
-    def hours_needed(self) -> float:
-        """Hours without an alarm that would show the budget."""
-        return poisson_upper(0) / self.budget * WEEK
-
-    def note(self, limits: Limits) -> str:
-        """How it was counted, and what so much data cannot show."""
-        delay = limits.on_delay / NANOSECONDS
-        said = f"Counted as alarms with an on-delay of {delay:g} s."
-        if self.extrapolated:
-            said += " The threshold is extrapolated from the highest peaks."
-        if self.asset_hours < self.hours_needed:
-            said += (
-                f" {self.asset_hours:.0f} asset hours are too short to show "
-                f"{self.budget:g} a week: the rate may be up to {self.at_most:.2g} "
-                f"(95 %); {ceil(self.hours_needed)} hours without an alarm would."
-            )
-        return said
+    def peaks(self, threshold: float) -> F64:
+        """Highest sustained level of each alarm that comes at a threshold."""
+        comes = self.sustained > threshold
+        clear = threshold - self.hysteresis * abs(threshold)
+        said = np.flatnonzero(comes | (self.relaxed <= clear))
+        if not len(said):
+            return np.zeros(0)
+        rises = comes[said]
+        rises[1:] &= ~comes[said[:-1]] | (np.diff(self.asset[said]) != 0)
+        begun = said[rises]
+        above = np.flatnonzero(comes)
+        if not len(begun):
+            return np.zeros(0)
+        starts = np.searchsorted(above, begun)
+        peaks: F64 = np.maximum.reduceat(self.sustained[above], starts)
+        return peaks
 
 
 def choose(rows: Rows, limits: Limits, budget: float) -> Counted:
     """The threshold for a budget.
 
     Args:
-        rows: normal ones, ascending in time within an asset.
+        rows: normal ones.
         limits: the alarm's delays; its threshold is not read.
         budget: false alarms an asset and week.
     """
-    order = np.lexsort((rows.at, rows.asset))
-    ordered = rows.take(order.astype(np.int64))
-    hours = asset_hours(ordered.asset, ordered.at)
+    levels = Levels.of(rows, limits)
+    hours = asset_hours(rows.asset, rows.at)
     allowed = budget * hours / WEEK
-    level = sustained(ordered, limits)
-    episodes = _episodes(ordered, level, limits)
-    empirical = _lowest(level, episodes, floor(allowed))
-    raised = _beyond(ordered.score, level, episodes, allowed)
+    empirical = _lowest(levels, floor(allowed))
+    raised = _beyond(levels, rows.score, allowed)
     extrapolated = allowed < _FEW and raised > empirical
     chosen = _rounded_up(raised if extrapolated else empirical)
-    found = count(rows, replace(limits, threshold=chosen), budget)
-    # merging episodes is an approximation of the alarm rules: they have the last word
-    while found.episodes > allowed and len(peaks := episodes(chosen)):
+    # rounding up may part one alarm into two
+    while len(peaks := levels.peaks(chosen)) > allowed:
         chosen = _rounded_up(float(peaks.min()))
-        found = count(rows, replace(limits, threshold=chosen), budget)
-    return replace(found, extrapolated=extrapolated)
+    return Counted(chosen, len(peaks), hours, budget, extrapolated)
 
 
 def count(rows: Rows, limits: Limits, budget: float) -> Counted:
-    """Alarms at the limits' threshold, by the gateway's own rules."""
-    states = AlarmStates.fresh(int(rows.asset.max(initial=0)) + 1)
-    order = np.argsort(rows.at, kind="stable").astype(np.int64)
-    for first in range(0, len(order), _AT_ONCE):
-        part = rows.take(order[first : first + _AT_ONCE])
-        states, _, _ = advance(states, part, limits)
+    """Alarms at the limits' threshold."""
+    found = Levels.of(rows, limits).peaks(limits.threshold)
     hours = asset_hours(rows.asset, rows.at)
-    return Counted(limits.threshold, int(states.number.sum()), hours, budget)
+    return Counted(limits.threshold, len(found), hours, budget)
 
 
-def asset_hours(asset: I32, at: I64) -> float:
-    """Hours of all assets together; a gap counts as five usual periods at most."""
-    order = np.lexsort((at, asset))
-    steps = np.diff(at[order])
-    same = np.diff(asset[order]) == 0
-    steps = steps[same]
-    if not len(steps):
-        return 1.0 / 3600.0
-    usual = float(np.median(steps))
-    total = float(np.minimum(steps, _LONGEST_GAP * usual).sum())
-    assets = len(np.unique(asset))
-    hours = (total + assets * usual) / NANOSECONDS / 3600.0
-    return max(float(hours), 1.0 / 3600.0)
+def _stretches(rows: Rows, max_gap: int) -> I64:
+    """First row of the stretch that each row is in: one asset, no silence too long."""
+    fresh = np.diff(rows.asset, prepend=-1) != 0
+    if max_gap:
+        fresh[1:] |= np.diff(rows.at) > max_gap
+    first = np.where(fresh, np.arange(len(rows)), 0)
+    return np.maximum.accumulate(first)
 
 
-def sustained(rows: Rows, limits: Limits) -> F64:
-    """float64[n] lowest score since the on-delay before each row.
+def _lowest_since(rows: Rows, begins: I64, delay: int, score: F64) -> F64:
+    """float64[n] lowest score of the rows since the delay before each row.
 
-    Minus infinity where the asset's rows do not reach back so far. Rows are in order
-    of asset and time.
+    Minus infinity where the row's stretch does not reach back so far.
     """
-    since = _reaching_back(rows, limits.on_delay)
-    low = rows.score.copy()
-    result = np.where(since >= 0, low, -np.inf)
+    since = _reaching_back(rows, delay)
+    fits = since >= begins
+    length = np.where(fits, np.arange(len(rows)) - since + 1, 0)
+    result = np.full(len(rows), -np.inf)
     # minima over 1, 2, 4, ... rows: two of them cover any window
-    longest = int((np.arange(len(rows)) - since).max(initial=0)) + 1
-    width = 1
-    table = low
-    length = np.arange(len(rows)) - since + 1
-    while width <= longest:
-        chosen = (since >= 0) & (length >= width) & (length < 2 * width)
-        here = np.flatnonzero(chosen)
+    table, width = score, 1
+    while width <= int(length.max(initial=0)):
+        here = np.flatnonzero((length >= width) & (length < 2 * width))
         result[here] = np.minimum(table[here], table[since[here] + width - 1])
         shifted = np.full(len(table), np.inf)
         shifted[width:] = table[:-width]
@@ -167,104 +150,65 @@ def sustained(rows: Rows, limits: Limits) -> F64:
     return result
 
 
-def poisson_upper(events: int) -> float:
-    """The mean that gives so few events only once in twenty times."""
-    low, high = float(events), events + 10.0 * (events + 1) ** 0.5 + 10.0
-    for _ in range(60):
-        middle = (low + high) / 2
-        if _poisson_cdf(events, middle) > 1 - _CONFIDENCE:
-            low = middle
-        else:
-            high = middle
-    return high
-
-
-def _poisson_cdf(events: int, mean: float) -> float:
-    term = total = exp(-mean) if mean < 700 else 0.0  # noqa: PLR2004  (exp underflows)
-    for number in range(1, events + 1):
-        term *= mean / number
-        total += term
-    return total
-
-
-def _reaching_back(rows: Rows, delay: int) -> NDArray[np.int64]:
+def _reaching_back(rows: Rows, delay: int) -> I64:
     """Newest row of the same asset at least the delay ago, -1 for none."""
     found = np.empty(len(rows), np.int64)
-    for position in np.unique(rows.asset):
-        mine = np.flatnonzero(rows.asset == position)
-        place = np.searchsorted(rows.at[mine], rows.at[mine] - delay, side="right") - 1
-        found[mine] = np.where(place >= 0, mine[0] + place, -1)
+    edges = np.flatnonzero(np.diff(rows.asset, prepend=-1, append=-1))
+    for first, last in pairwise(edges):
+        at = rows.at[first:last]
+        place = np.searchsorted(at, at - delay, side="right") - 1
+        found[first:last] = np.where(place >= 0, first + place, -1)
     return found
 
 
-def _episodes(
-    rows: Rows, level: F64, limits: Limits
-) -> Callable[[float], NDArray[np.float64]]:
-    """Peaks of the episodes above a threshold, one number an episode."""
-
-    def peaks(threshold: float) -> NDArray[np.float64]:
-        above = np.flatnonzero(level > threshold)
-        if not len(above):
-            return np.zeros(0)
-        apart = np.diff(rows.at[above]) > limits.off_delay
-        apart |= np.diff(rows.asset[above]) != 0
-        starts = np.r_[0, np.flatnonzero(apart) + 1]
-        return np.maximum.reduceat(level[above], starts)
-
-    return peaks
-
-
-def _lowest(
-    level: F64, episodes: Callable[[float], NDArray[np.float64]], allowed: int
-) -> float:
-    """The lowest level, coming from above, at which no more episodes are seen."""
-    candidates = np.unique(level[np.isfinite(level)])[::-1]
+def _lowest(levels: Levels, allowed: int) -> float:
+    """The lowest level, coming from above, at which no more alarms come."""
+    known = levels.sustained[np.isfinite(levels.sustained)]
+    candidates = np.unique(known)[::-1]
     if not len(candidates):
         return 0.0
     good, step = 0, 1
     while good + step < len(candidates):
-        if len(episodes(float(candidates[good + step]))) > allowed:
+        if len(levels.peaks(float(candidates[good + step]))) > allowed:
             break
         good += step
         step *= 2
     bad = min(good + step, len(candidates))
     while bad - good > 1:
         middle = (good + bad) // 2
-        if len(episodes(float(candidates[middle]))) > allowed:
+        if len(levels.peaks(float(candidates[middle]))) > allowed:
             bad = middle
         else:
             good = middle
     return float(candidates[good])
 
 
-def _beyond(
-    score: F64,
-    level: F64,
-    episodes: Callable[[float], NDArray[np.float64]],
-    allowed: float,
-) -> float:
-    """What an exponential tail of the highest peaks asks for."""
-    start = _lowest(level, episodes, _PEAKS)
-    peaks = episodes(start)
-    if not len(peaks):
+def _beyond(levels: Levels, score: F64, allowed: float) -> float:
+    """What the tail of the highest peaks asks for."""
+    start = _lowest(levels, _PEAKS)
+    peaks = levels.peaks(start)
+    if len(peaks) < _TOO_FEW or not np.ptp(peaks):
         return start
-    shares = bool((score >= 0).all() and (score <= 1).all())
-    raw = _logit if shares else np.asarray
-    begin = float(raw(np.array([start]))[0])
-    excess = float(np.mean(raw(peaks))) - begin
-    away = max(log(len(peaks) / max(allowed, 1e-9)), 0.0)
-    end = begin + excess * away
-    return float(1.0 / (1.0 + exp(-end)) if shares else end)
-
-
-def _logit(share: F64) -> F64:
-    inside = np.clip(share, _EDGE, 1 - _EDGE)
-    return np.log(inside / (1 - inside))
+    excess = peaks - start
+    mean, variance = float(excess.mean()), float(excess.var(ddof=1))
+    shape = min(max(0.5 * (1.0 - mean * mean / variance), _LIGHTEST), _HEAVIEST)
+    scale = mean * (1.0 - shape)
+    rarer = max(len(peaks) / max(allowed, 1e-9), 1.0)
+    away = log(rarer) if abs(shape) < _FLAT else (rarer**shape - 1.0) / shape
+    end = start + scale * away
+    if (score >= 0).all() and (score <= 1).all():
+        return min(end, (1.0 + float(peaks.max())) / 2)
+    return end
 
 
 def _rounded_up(value: float) -> float:
-    """Four significant digits: what an operator reads is what is compared."""
-    if value == 0:
-        return 0.0
-    unit = 10.0 ** (floor(log10(abs(value))) - 3)
-    return float(f"{ceil(value / unit - 1e-9) * unit:.6g}")
+    """Four digits, of the distance to 1 for a share near it.
+
+    What an operator reads is what is compared.
+    """
+    size = 1.0 - value if 0.5 < value < 1.0 else abs(value)  # noqa: PLR2004
+    if size == 0:
+        return value
+    digits = 3 - floor(log10(size))
+    unit = 10.0**-digits
+    return round(ceil(value / unit - 1e-6) * unit, max(digits, 0))

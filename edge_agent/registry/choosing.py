@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge_agent.registry.lifecycle import PINNED
 from edge_agent.registry.listing import CANARY_PERCENT, CANARY_SALT
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def choose(listing: Listing, wanted: Reference, gateway: Gateway) -> Choice:
     """
     challenger = listing.aliases.get(CHALLENGER, "")
     if wanted.pinned:
-        return Choice(wanted.pinned, "pinned", challenger)
+        return Choice(wanted.pinned, PINNED, challenger)
     if wanted.alias and wanted.alias != CHAMPION:
         order = [wanted.alias]
     else:

@@ -17,10 +17,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from edge_agent.registry.listing import Offer
+
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from edge_agent.registry.listing import Offer
 
 
 class Stage(StrEnum):
@@ -59,6 +59,7 @@ FOLLOWS: dict[Stage, frozenset[Stage]] = {
 ON_ITS_WAY = (_S.SEEN, _S.FETCHED, _S.VERIFIED, _S.VETTED, _S.SHADOW)
 #: Stages whose files are kept under their digest.
 KEPT = (_S.VERIFIED, _S.VETTED, _S.SHADOW, _S.ACTIVE, _S.PREVIOUS)
+PINNED = "pinned"
 #: Ended versions that are remembered.
 _REMEMBERED = 20
 
@@ -79,6 +80,7 @@ class Version:
         release: the passport's release counter, once verified.
         signer: key id that signed it; empty where no signature was asked for.
         proven: it was active here before, so that going back to it is no downgrade.
+        settled: its probation is over: the former one need not score beside it.
         reason: why it was refused, or retired.
     """
 
@@ -96,12 +98,18 @@ class Version:
     release: int = 0
     signer: str = ""
     proven: bool = False
+    settled: bool = False
     reason: str = ""
 
     @property
     def shown(self) -> str:
         """As people say it."""
         return f"{self.name} {self.label or self.version}"
+
+    @property
+    def offer(self) -> Offer:
+        """As its registry offered it."""
+        return Offer(self.name, self.version, self.locator, self.fingerprint)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,10 +170,11 @@ def see(
     """A version is wanted here: it begins, and one on its way before it ends.
 
     Nothing changes for a version that is on its way, active or refused; a person's
-    wish (``urgent``) begins a refused one anew.
+    wish (``urgent``, or named by version in the configuration) begins a refused one
+    anew.
     """
     known = life.of(offer.key)
-    begins = known is None or _begins_anew(known, urgent=urgent)
+    begins = known is None or _begins_anew(known, via, urgent=urgent)
     promoted = known is not None and known.stage in ON_ITS_WAY and known.watch
     if not begins and not (promoted and not watch):
         return life
@@ -191,8 +200,11 @@ def see(
     return _pruned(replace(life, versions=(*others, fresh)))
 
 
-def _begins_anew(known: Version, *, urgent: bool) -> bool:
-    return known.stage is Stage.RETIRED or (known.stage is Stage.REFUSED and urgent)
+def _begins_anew(known: Version, via: str, *, urgent: bool) -> bool:
+    if known.stage is not Stage.REFUSED:
+        return known.stage is Stage.RETIRED
+    # a person's word, in an order or in the operator's file, is worth another try
+    return urgent or (via == PINNED and known.via != PINNED)
 
 
 def unsee(life: Life, *, watch: bool) -> Life:
@@ -204,7 +216,7 @@ def unsee(life: Life, *, watch: bool) -> Life:
     )
 
 
-def advance(life: Life, key: str, stage: Stage, **facts: str | int) -> Life:
+def advance(life: Life, key: str, stage: Stage, **facts: str | int | bool) -> Life:
     """One version one step on, with what became known of it.
 
     Raises:
@@ -244,7 +256,9 @@ def activate(life: Life, key: str, *, held: bool = False) -> Life:
     life = _each(
         life,
         lambda v: v.key == key,
-        lambda v: replace(_moved(v, Stage.ACTIVE), proven=True, watch=False, reason=""),
+        lambda v: replace(
+            _moved(v, Stage.ACTIVE), proven=True, watch=False, settled=False, reason=""
+        ),
     )
     return replace(life, held=held, returned="")
 
@@ -263,8 +277,15 @@ def give_back(life: Life, reason: str, *, by_hand: bool = False) -> Life:
     life = refuse(life, bad.key, reason)
     former = life.previous
     if former is not None:
-        life = advance(life, former.key, Stage.ACTIVE)
+        life = advance(life, former.key, Stage.ACTIVE, settled=True)
     return replace(life, returned="" if by_hand else reason, held=by_hand)
+
+
+def settle(life: Life) -> Life:
+    """The active version's probation is over."""
+    return _each(
+        life, lambda v: v.stage is Stage.ACTIVE, lambda v: replace(v, settled=True)
+    )
 
 
 def follow(life: Life) -> Life:

@@ -56,6 +56,7 @@ class OnnxScorer:
         passport: what the model says of itself.
         path: the bundle's folder.
         exact: whether a row's bits do not depend on the rows beside it.
+        used: agent time of the last call, ns.
 
     Raises:
         ModelRejected: the graph cannot be loaded, does not fit its passport or does
@@ -80,7 +81,8 @@ class OnnxScorer:
         self.classes: tuple[str, ...] = probabilities.classes if probabilities else ()
         self._wanted = outputs_read(stated.outputs)
         self._watch = watch
-        self._limit, self._due = _ns(deadline), watch.now() + _ns(deadline)
+        self._limit = _ns(deadline)
+        self.used = watch.now()
         before = resident_memory()
         self._model = Resident(bundle, threads, watch)
         session = self._model.open(bundle)
@@ -102,11 +104,6 @@ class OnnxScorer:
         return 1 if self._plan.single else sizes[-1] if sizes else None
 
     @property
-    def used(self) -> int:
-        """Agent time of the last call, ns."""
-        return self._due - self._limit
-
-    @property
     def loaded(self) -> bool:
         """Whether its session is in memory."""
         return self._model.session is not None
@@ -115,7 +112,8 @@ class OnnxScorer:
     def resident_bytes(self) -> int:
         """What its session added to the process's memory when it was loaded.
 
-        Memory that others had freed before is not seen; at least the file's size.
+        Memory that others had freed before is not seen; at least the file's size and
+        what every session takes.
         """
         return self._model.size if self.loaded else 0
 
@@ -151,7 +149,7 @@ class OnnxScorer:
             return self._nothing(0, NoScore.NONE)
         limit = self._limit if seconds == self.deadline else _ns(seconds)
         ticket = self._watch.begin(limit)
-        self._due = ticket.due
+        self.used = ticket.due - limit
         found = self._verdicts(rows, ticket, limit)
         if self._watch.end(ticket):
             return found

@@ -19,6 +19,7 @@ def report(
     pipelines: Mapping[str, Mapping[str, Any]],
     outputs: Mapping[str, Mapping[str, Any]],
     store: Mapping[str, Any],
+    registry: Mapping[str, Any],
     counters: Mapping[str, float],
     complaint: str,
 ) -> dict[str, Any]:
@@ -30,6 +31,7 @@ def report(
         pipelines: state of each by name.
         outputs: state of each by name.
         store: what `Journal.status` says.
+        registry: the link to where models come from.
         counters: every instrument.
         complaint: what is wrong with the newest configuration; empty for nothing.
     """
@@ -39,6 +41,7 @@ def report(
         "pipelines": dict(pipelines),
         "outputs": dict(outputs),
         "store": dict(store),
+        "registry": dict(registry),
         "configuration": {"state": "refused" if complaint else "ok", "why": complaint},
         "counters": dict(counters),
     }
@@ -68,6 +71,9 @@ def _troubles(document: Mapping[str, Any]) -> list[str]:
         for name, of in document["pipelines"].items()
         if of.get("error")
     ]
+    found += [of["review"] for of in document["pipelines"].values() if of.get("review")]
+    if document["registry"].get("state") == "stale":
+        found.append("the model registry has been silent for long")
     if document["store"].get("state") == "failing":
         found.append("the store's disk is failing, records are kept in memory")
     return found

@@ -14,7 +14,10 @@ One SQLite file, one connection, one thread (`journal`), the only user of sqlite
   not see a flipped bit inside a blob.
 * The file is opened with ``locking_mode=EXCLUSIVE``. The WAL-reset bug of SQLite
   3.7.0 to 3.51.2 (Debian 12 ships 3.40.1) needs two connections; here a second
-  one is refused by SQLite itself. Who wants to look asks the agent.
+  one is refused by SQLite itself. Who wants to look asks the agent; a file that
+  no agent has open is read without a lock (`offline`).
+* Every alarm leaves a row in ``alarm`` in the commit that remembers it, whether
+  it was acknowledged before or is owed to nobody. It is a ring: oldest out first.
 
 **On disk** (`database.SCHEMA`)
 
@@ -25,8 +28,9 @@ info       what all scores of a pipeline share, by digest, written once
 ledger     losses not yet turned into a loss record
 quarantine records an output refused for good
 output     which bit stands for which output
+alarm      one row a transition of an alarm: what raised it, long after it was sent
 ========== =====================================================================
 
 Reading order: `journal` (the way in), `tray` (who waits for what), `outbox` (waiting
-in memory), `writer` (the thread), `database`, `ledger`, `recovery`, `codec`.
+in memory), `writer` (the thread), `database`, `ledger`, `traces`, `recovery`, `codec`.
 """

@@ -19,6 +19,7 @@ from edge_agent.records import (
     AlarmRecord,
     AlarmState,
     EventRecord,
+    Fallback,
     LossRecord,
     PipelineInfo,
     RecordClass,
@@ -81,6 +82,7 @@ class _Alarm(msgspec.Struct, array_like=True):
     top: tuple[tuple[str, float, float, float, float], ...]
     part: str
     kind: int
+    fallback: int = 0
 
 
 class _Event(msgspec.Struct, array_like=True):
@@ -277,22 +279,15 @@ def _packed_alarm(record: AlarmRecord) -> _Alarm:
         record.top,
         record.part,
         int(record.kind),
+        int(record.fallback),
     )
 
 
 def _decode_alarm(alarm: _Alarm, info: Callable[[bytes], PipelineInfo]) -> AlarmRecord:
-    return AlarmRecord(
-        info=info(alarm.info),
-        asset=alarm.asset,
-        at=alarm.at,
-        state=AlarmState(alarm.state),
-        occurrence=alarm.occurrence,
-        since=alarm.since,
-        score=alarm.score,
-        threshold=alarm.threshold,
-        severity=alarm.severity,
-        reason=alarm.reason,
-        top=alarm.top,
-        part=alarm.part,
-        kind=RecordClass(alarm.kind),
-    )
+    values = msgspec.structs.asdict(alarm) | {
+        "info": info(alarm.info),
+        "state": AlarmState(alarm.state),
+        "kind": RecordClass(alarm.kind),
+        "fallback": Fallback(alarm.fallback),
+    }
+    return AlarmRecord(**values)

@@ -12,7 +12,7 @@ import zlib
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import StoreDamaged
-from edge_agent.store import codec, ledger
+from edge_agent.store import codec, ledger, looking, quarantine, traces
 from edge_agent.store.outbox import SEQ_BITS, Loss, Stored
 from edge_agent.store.rows import crc_of, read_row
 from edge_agent.store.schema import is_damage, migrate, prepare
@@ -22,10 +22,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.records import PipelineInfo
+    from edge_agent.store.looking import Found, Query
     from edge_agent.store.outbox import Loss, LossKey, Stored
-    from edge_agent.store.rows import Refused, Transaction
+    from edge_agent.store.rows import Transaction
+    from edge_agent.store.traces import Trace
 
-_QUARANTINE_KEPT = 1000
 _OUTBOX_FULL = "outbox full: store.limit reached while an output was unreachable"
 _OUTPUTS = 62  # bits of an SQLite integer that are safe to use
 _URGENT = "class < 3"
@@ -57,6 +58,7 @@ class Database:
             migrate(self._sql)
             self._known = self._infos()
             self.rows, self.bytes = self._sums()
+            self.ring = traces.measured(self._sql)
             # a flipped bit that SQLite does not see must show here, not later
             self.last_boot(), self.checkpoint(), self.ledger()
         except BaseException as error:
@@ -123,11 +125,13 @@ class Database:
             self._drop_oldest(work.make_room, "disk full", losses)
             for entry in work.entries:
                 self._insert(entry.stored, self._disk(entry.owed))
+            stored = (entry.stored for entry in work.entries)
+            self._remember(traces.left_by(stored, work.origin))
             self._settle(work.acks)
             self._drop_oldest(self.bytes - self.limit, _OUTBOX_FULL, losses)
             ledger.write(self._sql, losses, work.reported)
             self._write_checkpoint(work.checkpoint)
-            self._write_refused(work.refused)
+            quarantine.write(self._sql, work.refused)
         return losses
 
     def owed_to(
@@ -185,8 +189,16 @@ class Database:
 
     def quarantined(self) -> int:
         """Records that an output refused for good and that are kept aside."""
-        (count,) = self._sql.execute("SELECT count(*) FROM quarantine").fetchone()
-        return int(count)
+        return quarantine.count(self._sql)
+
+    def look(self, query: Query, waiting: Iterable[Trace]) -> Found:
+        """Transitions of alarms, those that still wait for the disk included."""
+        return looking.look(self._sql, query, waiting)
+
+    def remember(self, salvaged: Iterable[Trace]) -> None:
+        """Take over what alarms left behind in a damaged file."""
+        with self._transaction():
+            self._remember(salvaged)
 
     def adopt(self, salvaged: Sequence[tuple[Stored, int]]) -> None:
         """Take over records of a damaged file, each with the mask of its debtors."""
@@ -212,13 +224,13 @@ class Database:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing, on disk and in what this object remembers."""
-        rows, size, known = self.rows, self.bytes, dict(self._known)
+        before = self.rows, self.bytes, self.ring, dict(self._known)
         self._sql.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._sql.execute("COMMIT")
         except BaseException:
-            self.rows, self.bytes, self._known = rows, size, known
+            self.rows, self.bytes, self.ring, self._known = before
             if self._sql.in_transaction:
                 self._sql.execute("ROLLBACK")
             raise
@@ -228,6 +240,8 @@ class Database:
         return sum(bit for i, bit in enumerate(self._bits) if mask >> i & 1)
 
     def _insert(self, stored: Stored, owed: int) -> None:
+        if not owed:
+            return  # every output has it: only its trace is missing
         record = stored.record
         info = codec.info_of(record)
         if info is not None:
@@ -242,6 +256,9 @@ class Database:
         )
         self.rows += rows
         self.bytes += len(body)
+
+    def _remember(self, found: Iterable[Trace]) -> None:
+        self.ring = traces.write(self._sql, found, self.ring, traces.share(self.limit))
 
     def _write_info(self, info: PipelineInfo) -> None:
         digest, packed = codec.pack_info(info)
@@ -280,16 +297,3 @@ class Database:
             "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)",
             [(name, zlib.crc32(body), body) for name, body in checkpoint.items()],
         )
-
-    def _write_refused(self, refused: Sequence[Refused]) -> None:
-        self._sql.executemany(
-            "INSERT INTO quarantine (id, output, reason, at, rows, body)"
-            " VALUES (?, ?, ?, ?, ?, ?)",
-            [(r.id, r.output, r.reason, r.at, r.rows, r.body) for r in refused],
-        )
-        if refused:
-            self._sql.execute(
-                "DELETE FROM quarantine WHERE number <="
-                " (SELECT max(number) FROM quarantine) - ?",
-                (_QUARANTINE_KEPT,),
-            )

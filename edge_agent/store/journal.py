@@ -9,49 +9,37 @@ dropped is counted.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from concurrent.futures import Future
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from edge_agent.records import EventRecord, RecordClass, ScoreRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
+from edge_agent.store.disk import written_by
+from edge_agent.store.looking import Query
 from edge_agent.store.rows import Refused
+from edge_agent.store.traces import NOWHERE
 from edge_agent.store.tray import Tray
-from edge_agent.store.work import Opened, Read
+from edge_agent.store.work import Look, Opened, Read, Recovered
 from edge_agent.store.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from edge_agent.clock import Clock
     from edge_agent.config.schema import Store
     from edge_agent.instruments import Instruments
     from edge_agent.records import Record
+    from edge_agent.store.looking import Found
     from edge_agent.store.outbox import Entry, Stored
+    from edge_agent.store.traces import Origin
 
     Listener = Callable[[list[Stored]], None]
 
 #: Bytes of records held in memory at most, whatever the disk may hold.
 MEMORY_LIMIT = 64 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Recovered:
-    """What the start found.
-
-    Attributes:
-        boot: number of this opening; ids of this run start with it.
-        checkpoint: state of the core by name after the last committed turn.
-        events: what an operator should know; already submitted, do not repeat.
-    """
-
-    boot: int
-    checkpoint: dict[str, bytes]
-    events: list[EventRecord]
 
 
 class _Listening(NamedTuple):
@@ -68,6 +56,7 @@ class Journal:
         settings: flush interval and limit.
         clock: agent time.
         instruments: counters of commits, drops, failures.
+        origin: what the traces of this run's alarms share.
     """
 
     def __init__(
@@ -78,6 +67,7 @@ class Journal:
         settings: Store,
         clock: Clock,
         instruments: Instruments,
+        origin: Origin = NOWHERE,
     ) -> None:
         self._path = path
         self._bits = {name: 1 << position for position, name in enumerate(sinks)}
@@ -97,6 +87,7 @@ class Journal:
             self._hand_out,
             clock,
             instruments,
+            origin,
         )
         self._opened: Future[Opened] = Future()
         self._threads: list[threading.Thread] = []
@@ -211,6 +202,22 @@ class Journal:
         self._tray.ask(read)
         return read.answer
 
+    def look(self, typed: str) -> Future[Found]:
+        """What alarms have left behind, sent and acknowledged long ago or not.
+
+        Args:
+            typed: see `looking.Query.of`.
+
+        Returns:
+            Answered by the journal's thread; also while the disk is failing.
+
+        Raises:
+            RuntimeError: the writer has died of a bug.
+        """
+        asked = Look(Query.of(typed))
+        self._tray.ask(asked)
+        return asked.answer
+
     def stop(self, timeout: float) -> bool:
         """Write what waits and close the file.
 
@@ -246,7 +253,9 @@ class Journal:
             "commits": self._instruments.counter("store_commits_total"),
             "rows_never_written": elided,
             "rows_lost": self._instruments.counter("store_lost_total"),
-            "bytes_written": self._bytes_written(),
+            "bytes_written": written_by(self._threads[0].native_id)
+            if self._threads
+            else 0,
         }
 
     def _holds_for(self, now: int) -> float | None:
@@ -285,14 +294,3 @@ class Journal:
             wanted = rest if listening.live else everything
             if wanted:
                 listening.callback(wanted)
-
-    def _bytes_written(self) -> int:
-        """Bytes the journal's thread caused to be written, as the kernel counts."""
-        thread = self._threads[0] if self._threads else None
-        if thread is None or thread.native_id is None:
-            return 0
-        with contextlib.suppress(OSError, ValueError, StopIteration):
-            lines = Path(f"/proc/self/task/{thread.native_id}/io").read_text("ascii")
-            found = (x for x in lines.splitlines() if x.startswith("write_bytes:"))
-            return int(next(found).split()[1])
-        return 0

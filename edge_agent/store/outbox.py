@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge_agent.records import RecordClass
+from edge_agent.records import AlarmRecord, RecordClass
 from edge_agent.store import codec
 
 if TYPE_CHECKING:
@@ -60,6 +60,11 @@ class Entry:
     writing: bool = False
     handed: bool = False
     """Told to those who get records after the commit."""
+
+    @property
+    def traced(self) -> bool:
+        """It leaves a trace that outlasts its acknowledgement."""
+        return isinstance(self.stored.record, AlarmRecord)
 
 
 @dataclass(slots=True)
@@ -124,7 +129,8 @@ class Waiting:
                 self.acks[id_] = self.acks.get(id_, 0) | bit
                 continue
             entry.owed &= ~bit
-            if not entry.owed:
+            # an alarm waits on: what it leaves behind is still to be written
+            if not entry.owed and not entry.traced:
                 self.elided += entry.rows
                 self._remove(entry)
 
@@ -187,6 +193,10 @@ class Waiting:
         """Count a loss that is not in the ledger yet."""
         add_loss(self.losses, key, loss)
 
+    def alarms(self) -> list[Stored]:
+        """Alarms that are not on the disk, oldest first."""
+        return [entry.stored for entry in self.entries.values() if entry.traced]
+
     def oldest(self) -> int | None:
         """Agent time the first waiting entry was submitted."""
         first = next(iter(self.entries.values()), None)
@@ -208,6 +218,7 @@ class Waiting:
             if self.size <= self.limit * 9 // 10:
                 break
             self._remove(entry)
-            key = ("rows", entry.kind.name.lower(), "memory full while disk is failing")
+            what = "rows" if entry.owed else "traces"
+            key = (what, entry.kind.name.lower(), "memory full while disk is failing")
             first, last = codec.span_of(entry.stored.record)
             add_loss(self.losses, key, Loss(entry.rows, first, last))

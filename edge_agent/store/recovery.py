@@ -14,6 +14,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -21,7 +22,7 @@ import structlog
 from edge_agent.durable import write_whole
 from edge_agent.errors import StoreDamaged
 from edge_agent.samples import NANOSECONDS
-from edge_agent.store import codec
+from edge_agent.store import codec, traces
 from edge_agent.store.database import Database
 from edge_agent.store.outbox import SEQ_BITS, Loss
 from edge_agent.store.rows import Transaction, read_row
@@ -126,6 +127,9 @@ def carry_over(
         if n in salvage.outputs
     }
     everyone = (1 << len(names)) - 1
+    left = traces.intact(_both_ends(salvage, f"{traces.COLUMNS} FROM alarm"))
+    while some := list(islice(left, _CHUNK)):
+        database.remember(some)
     chunk: list[tuple[Stored, int]] = []
     count = unreadable = 0
     for stored, owed in _outbox_of(salvage):
@@ -256,21 +260,22 @@ def _plausible_boot(number: object) -> int:
 
 
 def _outbox_of(salvage: Salvage) -> Iterator[tuple[Stored | None, int]]:
-    """Read from both ends: a broken page in the middle costs only itself."""
+    for row in _both_ends(salvage, f"{_COLUMNS} FROM outbox"):
+        owed = row[8] if isinstance(row[8], int) else -1
+        yield read_row(row[:8], salvage.infos), owed
+
+
+def _both_ends(salvage: Salvage, what: str) -> Iterator[tuple[Any, ...]]:
+    """Rows from both ends: a broken page in the middle costs only itself."""
     last = -1
     with _reading(salvage.aside) as sql:
         for order in ("ASC", "DESC"):
-            query = f"SELECT {_COLUMNS} FROM outbox ORDER BY id {order}"  # noqa: S608 - constants
             stop = last
-            for row in _rows(sql, query):
+            for row in _rows(sql, f"SELECT {what} ORDER BY id {order}"):
                 if order == "DESC" and row[0] <= stop:
                     break
                 last = row[0]
-                yield read_row(row[:8], salvage.infos), _mask(row[8])
-
-
-def _mask(owed: object) -> int:
-    return owed if isinstance(owed, int) else -1
+                yield row
 
 
 def _rows(sql: sqlite3.Connection, query: str) -> Iterator[tuple[Any, ...]]:

@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from edge_agent.store import codec
 from edge_agent.store.outbox import Loss, Stored
+from edge_agent.store.traces import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edge_agent.records import PipelineInfo
     from edge_agent.store.outbox import Entry, LossKey
+    from edge_agent.store.traces import Origin
 
 _HEAD = struct.Struct("<qqqqqq")
 
@@ -44,6 +46,8 @@ class Transaction:
     """Losses that an entry of this transaction reports."""
     make_room: int = 0
     """Bytes of old records to drop first: the disk takes no more."""
+    origin: Origin = NOWHERE
+    """What the traces of its alarms share."""
 
 
 def read_row(

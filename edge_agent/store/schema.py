@@ -6,6 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import StoreDamaged
+from edge_agent.store import traces
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,6 +37,17 @@ MIGRATIONS: tuple[str, ...] = (
       reason TEXT NOT NULL, at INTEGER NOT NULL, rows INTEGER NOT NULL,
       body BLOB NOT NULL);
     CREATE TABLE output(bit INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE);
+    """,
+    """
+    CREATE TABLE alarm(
+      id INTEGER PRIMARY KEY, occurrence TEXT NOT NULL, gateway TEXT NOT NULL,
+      pipeline TEXT NOT NULL, asset TEXT NOT NULL, state INTEGER NOT NULL,
+      at INTEGER NOT NULL, since INTEGER NOT NULL, wall_offset INTEGER NOT NULL,
+      score REAL, threshold REAL, severity INTEGER NOT NULL,
+      reason TEXT NOT NULL, part TEXT NOT NULL, model TEXT NOT NULL,
+      model_version TEXT NOT NULL, model_digest TEXT NOT NULL,
+      fallback INTEGER NOT NULL, configuration TEXT NOT NULL, crc INTEGER NOT NULL);
+    CREATE INDEX alarm_occurrence ON alarm(occurrence);
     """,
 )
 
@@ -100,7 +112,8 @@ def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> None:
     sql.execute("PRAGMA trusted_schema = OFF")
     (page_size,) = sql.execute("PRAGMA page_size").fetchone()
     # a backstop for the limit on bodies: indices, pages half full, quarantine
-    sql.execute(f"PRAGMA max_page_count = {limit * 5 // 4 // page_size + 8192}")
+    most = limit * 5 // 4 + 2 * traces.share(limit)
+    sql.execute(f"PRAGMA max_page_count = {most // page_size + 8192}")
     verdict = sql.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":
         raise StoreDamaged(f"{path}: {verdict}")

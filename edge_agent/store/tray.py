@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge_agent.clock import Clock
     from edge_agent.records import Record
     from edge_agent.store.rows import Refused
-    from edge_agent.store.work import Read
+    from edge_agent.store.work import Look, Read
 
 #: Rows that are worth a commit before the flush interval is over.
 ROWS_A_COMMIT = 500
@@ -57,7 +57,7 @@ class Tray:
         self._checkpoint_since = 0
         self._written: dict[str, bytes] = {}
         self._refused: list[Refused] = []
-        self._reads: list[Read] = []
+        self._reads: list[Read | Look] = []
         self._wake_at: int | None = None
         self._stopping = False
         self._next = 0
@@ -110,7 +110,7 @@ class Tray:
         with self._lock:
             self._refused.append(refused)
 
-    def ask(self, read: Read) -> None:
+    def ask(self, read: Read | Look) -> None:
         """Queue a read; the writer answers it."""
         with self._lock:
             self._alive()
@@ -129,6 +129,11 @@ class Tray:
             return self._waiting.owed_to(
                 read.bit, read.after, urgent=read.urgent, live=read.live
             )
+
+    def alarms(self) -> list[Stored]:
+        """Alarms that are still in memory."""
+        with self._lock:
+            return self._waiting.alarms()
 
     def stop(self) -> None:
         """Let `next` return everything at once, for the last time."""
@@ -241,7 +246,7 @@ class Tray:
 
     def _add(self, record: Record, now: int, offset: int) -> Stored:
         entry = self._entry(record, now, offset)
-        if entry.owed and entry.rows:
+        if entry.rows and (entry.owed or entry.traced):
             self._waiting.add(entry)
             self.submitted += entry.size
             if entry.kind <= RecordClass.AUDIT:

@@ -8,13 +8,29 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge_agent.records import EventRecord
+    from edge_agent.store.looking import Found, Query
     from edge_agent.store.outbox import Entry, Loss, LossKey, Stored
     from edge_agent.store.rows import Refused
 
 
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What the start found, for those who start.
+
+    Attributes:
+        boot: number of this opening; ids of this run start with it.
+        checkpoint: state of the core by name after the last committed turn.
+        events: what an operator should know; already submitted, do not repeat.
+    """
+
+    boot: int
+    checkpoint: dict[str, bytes]
+    events: list[EventRecord]
+
+
 @dataclass(slots=True)
 class Opened:
-    """What the start found."""
+    """What the start found, for the journal."""
 
     boot: int
     seq: int = 0
@@ -34,11 +50,19 @@ class Read:
     answer: Future[list[Stored]] = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Someone wants to know what alarms have left behind."""
+
+    query: Query
+    answer: Future[Found] = field(default_factory=Future)
+
+
 @dataclass(slots=True)
 class Work:
     """What the writer does next: reads to answer, or one transaction."""
 
-    reads: list[Read] = field(default_factory=list)
+    reads: list[Read | Look] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     acks: dict[int, int] = field(default_factory=dict)
     checkpoint: dict[str, bytes] = field(default_factory=dict)

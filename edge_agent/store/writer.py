@@ -14,7 +14,7 @@ import structlog
 from edge_agent.errors import StoreInUse
 from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
-from edge_agent.store import recovery
+from edge_agent.store import answers, recovery
 from edge_agent.store.disk import Disk
 from edge_agent.store.losses import Losses
 from edge_agent.store.rows import Transaction
@@ -28,17 +28,18 @@ if TYPE_CHECKING:
     from edge_agent.clock import Clock
     from edge_agent.instruments import Instruments
     from edge_agent.store.database import Database
-    from edge_agent.store.outbox import Entry, Loss, LossKey, Stored
+    from edge_agent.store.outbox import Entry, Loss, LossKey
     from edge_agent.store.recovery import Salvage
+    from edge_agent.store.traces import Origin
     from edge_agent.store.tray import Tray
-    from edge_agent.store.work import Read, Work
+    from edge_agent.store.work import Look, Read, Work
 
 log = structlog.get_logger()
 
 #: Attempts to open a file that cannot be read before it is put aside.
 PATIENCE = 4
 _EPOCH_2020 = 1_577_836_800  # a start without a disk numbers rows from its second
-_DAMAGED_ROW = "record damaged on disk"
+_FORGOTTEN = "store_alarms_forgotten_total"
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
 _CHECKPOINT = "this part of the saved state was unreadable and begins anew"
 
@@ -54,6 +55,7 @@ class Writer:
         hand_out: tells those who wait for commits; called in this thread.
         clock: agent time.
         instruments: counters.
+        origin: what the traces of this run's alarms share.
     """
 
     def __init__(
@@ -65,6 +67,7 @@ class Writer:
         hand_out: Callable[[list[Entry]], None],
         clock: Clock,
         instruments: Instruments,
+        origin: Origin,
     ) -> None:
         self._path = path
         self._limit = limit
@@ -73,6 +76,7 @@ class Writer:
         self._hand_out = hand_out
         self._clock = clock
         self._instruments = instruments
+        self._origin = origin
         self._database: Database | None = None
         self._salvage: Salvage | None = None
         self._boot = 0
@@ -156,7 +160,7 @@ class Writer:
         if recovery.read_boot(self._path) < self._boot:
             recovery.write_boot(self._path, self._boot)
         self._database.note_boot(self._boot)
-        self._database.sweep(_DAMAGED_ROW)
+        self._database.sweep(answers.DAMAGED_ROW)
         self._losses.known = self._database.ledger()
         self._quarantined = self._database.quarantined()
         return [self._event("output removed", ", ".join(gone), _GONE)] if gone else []
@@ -206,7 +210,7 @@ class Writer:
     def _write(self, work: Work) -> list[Entry]:
         """One transaction; returns the loss reports it holds beside the work."""
         assert self._database is not None  # noqa: S101 - _commit has opened it
-        now = self._clock.now()
+        now, forgotten = self._clock.now(), self._database.ring.forgotten
         due = self._losses.due(now, last=work.last) if self._outputs else {}
         reports = self._tray.number(self._losses.records(due, now))
         entries = [*work.entries, *reports]
@@ -219,8 +223,11 @@ class Writer:
                 work.losses,
                 due,
                 self._room_to_make(),
+                self._origin,
             )
         )
+        forgotten = self._database.ring.forgotten - forgotten
+        self._instruments.count(_FORGOTTEN, forgotten)
         if work.refused:
             self._quarantined = self._database.quarantined()
         if due:
@@ -241,37 +248,17 @@ class Writer:
             self._losses.add((what, subject, cause), loss)
             count("store_lost_total", loss.count, what=what, kind=subject, cause=cause)
 
-    def _answer(self, read: Read) -> None:
-        """Records still owed: those on disk first, then those still in memory."""
+    def _answer(self, read: Read | Look) -> None:
         if not read.answer.set_running_or_notify_cancel():
             return
-        found: list[Stored] = []
-        exhausted = True
-        try:
-            found, exhausted = self._read_disk(read)
-        except sqlite3.Error as error:
+        error = answers.give(
+            read, self._database, self._tray, self._origin, self._unread
+        )
+        if error is not None:
             self._disk_failed(error)
-        if exhausted:
-            found += self._tray.waiting(read)[: read.limit - len(found)]
-        read.answer.set_result(found)
 
-    def _read_disk(self, read: Read) -> tuple[list[Stored], bool]:
-        """Some of what the file has, and whether that was the last of it."""
-        if self._database is None:
-            return [], True
-        after = read.after
-        while True:
-            good, bad = self._database.owed_to(
-                read.bit, after, read.limit, urgent=read.urgent
-            )
-            if bad:
-                losses = self._database.discard(bad, _DAMAGED_ROW)
-                self._count([], losses)
-            owed = self._tray.unsettled(read, good)
-            exhausted = len(good) + len(bad) < read.limit
-            if owed or exhausted:
-                return owed, exhausted
-            after = max([*bad, *(stored.id for stored in good)])
+    def _unread(self, losses: dict[LossKey, Loss]) -> None:
+        self._count([], losses)
 
     def _disk_failed(self, error: BaseException) -> None:
         self._instruments.count("store_failures_total")
@@ -297,4 +284,6 @@ class Writer:
             "disk_bytes": database.bytes if database else 0,
             "oldest": database.oldest() if database else None,
             "quarantined": self._quarantined,
+            "alarms_kept": database.ring.rows if database else 0,
+            "alarms_forgotten": self._instruments.counter(_FORGOTTEN),
         }

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from edge_agent.assembly import core, shortest_hold
 from edge_agent.config import loading
 from edge_agent.features.triggers import Every
+from edge_agent.rehearsal import manned
 from edge_agent.samples import NANOSECONDS, SampleBatch
 from tests.config.plants import written
 
@@ -22,9 +23,9 @@ def test_the_shortest_hold_is_that_of_a_sources_own_tags(tmp_path: Path) -> None
     spare = "sources:\n  spare: { type: opcua, endpoint: 'opc.tcp://192.0.2.6:4840' }\n"
     edit = ("unit: bar\n", "unit: bar\n        max_age: 5s\n")
     loaded = loading.read(written(tmp_path, edit, spare_yaml=spare))
-    made, tags = core(loaded, START), loaded.plant.tags
+    made, tags = manned(loaded), loaded.plant.tags
     holds = {
-        name: shortest_hold(made, tags, index)
+        name: shortest_hold(made.values(), tags, index)
         for index, name in enumerate(tags.sources)
     }
 
@@ -36,7 +37,7 @@ def test_only_a_live_agent_gives_ticks_up(tmp_path: Path) -> None:
     loaded = loading.read(written(tmp_path))
     skipped = []
     for catch_up in (60 * NANOSECONDS, None):
-        line = core(loaded, START, catch_up).lines[0]
+        line = core(loaded, manned(loaded), START, catch_up).lines[0]
         ((_, every),) = line.builder.pipelines
         assert isinstance(every, Every)
         line.builder.advance(SampleBatch.of([], [], []), START + 100 * NANOSECONDS)

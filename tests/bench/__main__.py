@@ -27,6 +27,7 @@ BENCHMARKS = (
     "opcua_ingest",
     "mqtt_ingest",
     "scoring",
+    "many",
     "store",
 )
 _PACKAGES = ("asyncua", "paho-mqtt", "onnxruntime", "numpy", "msgspec")

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime as ort
 import yaml
 
-from edge_agent.bundle.reference import profile
+from edge_agent.bundle.reference import profiled
 from tests.bench.model import autoencoder
 from tests.bench.plant import FEATURES, POOL, ROLES, SLOPES, SLOTS, features, pool
 
@@ -44,8 +44,8 @@ def write_bundle(registry: Path, period_ms: int) -> Path:
     (folder / "model.onnx").write_bytes(model)
     _write_json(folder / "golden.json", _golden(rows, model))
     names = [entry["name"] for entry in _features(rows, period_ms)]
-    profiles = {name: profile(rows[:, i]).model_dump() for i, name in enumerate(names)}
-    _write_json(folder / "reference.json", {"rows": len(rows), "features": profiles})
+    reference = profiled(names, rows).model_dump(mode="json")
+    _write_json(folder / "reference.json", reference)
     files = ("model.onnx", "golden.json", "reference.json")
     sums = {f: hashlib.sha256((folder / f).read_bytes()).hexdigest() for f in files}
     passport = _passport(rows, period_ms, sums)

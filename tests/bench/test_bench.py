@@ -15,7 +15,7 @@ from edge_agent.bundle.contents import open_bundle
 from edge_agent.config.plant import resolve
 from edge_agent.config.schema import AgentConfig
 from edge_agent.scoring import OnnxScorer
-from tests.bench import agent, wire
+from tests.bench import agent, many, small_models, wire
 from tests.bench.bundle import training_rows, write_bundle
 from tests.bench.flood import ITEMS, Notifications, types_of
 from tests.bench.measure import Table
@@ -56,6 +56,12 @@ def test_agent_and_naive_run_the_same_model(tmp_path: Path) -> None:
     (expected,) = session.run(["score"], {"features": rows})
     assert rows.shape[1] == FEATURES
     np.testing.assert_allclose(OnnxScorer(bundle).score(rows).score, expected, 1e-5)
+
+
+def test_small_models_are_proven_and_scored(tmp_path: Path) -> None:
+    """Each kind passes the agent's checks, and every asset of its plant is scored."""
+    figures = many.measured(many.plant(tmp_path, len(small_models.KINDS)), 2)
+    assert figures["scored_turn"] == many.ASSETS
 
 
 def test_configuration_binds_every_tag() -> None:

@@ -159,7 +159,7 @@ def test_a_missing_model_shows_in_scada_and_stops_nothing_else(
     refused = [
         one.payload
         for one in dashboard.messages("events")
-        if one.payload["event"] == "model refused"
+        if one.payload["event"] == "model missing"
     ]
     assert [event["subject"] for event in refused] == ["orphan"]
     dashboard.against_the_schema()

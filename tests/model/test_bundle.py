@@ -15,7 +15,7 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from onnx import AttributeProto, TensorProto, helper
+from onnx import TensorProto, helper
 
 from edge_agent.bundle import graph
 from edge_agent.bundle.contents import open_bundle
@@ -178,7 +178,7 @@ BAD: list[tuple[str, Callable[[Path], None], str]] = [
     (
         "no passport",
         missing("passport.yaml"),
-        "cannot read passport.yaml (No such",
+        "cannot read passport.yaml: No such",
     ),
     ("no model", missing("model.onnx"), "cannot read model.onnx: No such file"),
     ("bit flipped", flipped, "model.onnx is not the file the passport was made for"),
@@ -196,7 +196,7 @@ BAD: list[tuple[str, Callable[[Path], None], str]] = [
     (
         "NaN weights",
         proto(nan_weights()),
-        "golden row 1 of 16: score should be",
+        "model.onnx: tensor ones holds NaN",
     ),
     (
         "another training",
@@ -450,32 +450,6 @@ def test_no_text_crashes_the_reading_of_a_passport(
 
     with contextlib.suppress(ModelRejected):
         assert parse(body, Path("somewhere")).specs()
-
-
-@given(
-    ints=st.lists(st.integers(-(2**63), 2**63 - 1), max_size=9),
-    floats=st.lists(st.floats(width=32), max_size=9),
-    words=st.lists(st.binary(max_size=40), max_size=9),
-)
-def test_long_lists_of_numbers_hide_nothing(
-    ints: list[int], floats: list[float], words: list[bytes]
-) -> None:
-    """What is skipped at once in an attribute is what one by one would be skipped."""
-    attribute = AttributeProto(name="many", ints=ints, floats=floats, strings=words)
-    outside = attribute.tensors.add(name="outside", data_location=1)
-    attribute.tensors.add(name="inside", raw_data=b"".join(words))
-    made = bundles.graph(WIDTH)
-    made.graph.node[0].attribute.append(attribute)
-    body = made.SerializeToString()
-
-    with pytest.MonkeyPatch.context() as patch:
-        found = graph.inspect(body)
-        patch.setattr(graph, "_LISTED", None)
-        assert found == graph.inspect(body)
-    assert found.external == [outside.name]
-    for end in range(len(body) - 60, len(body)):
-        with contextlib.suppress(ModelRejected):
-            graph.inspect(body[:end])
 
 
 def test_the_look_into_a_graph_sees_what_onnx_sees() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,18 @@ if TYPE_CHECKING:
     import onnx
     from numpy.typing import NDArray
 
+    from edge_agent.bundle.contents import Bundle
     from edge_agent.scoring.deadline import Ticket
 
 WIDTH = 4
 LIMIT = 50.0
-"""The endless model ends only for rows below this."""
+"""The endless model ends at once only for rows below this."""
+ROUNDS = 20_000_000
+"""As good as endless, but a watch that sleeps must not hold up the tests for ever."""
 
 
 def endless(limit: float = LIMIT) -> onnx.ModelProto:
-    """The small model behind a Loop that never ends once a number is above a limit."""
+    """The small model behind a Loop of half a minute once a number is above a limit."""
     rounds = helper.make_graph(
         [
             helper.make_node("Identity", ["going"], ["goes_on"]),
@@ -52,12 +56,13 @@ def endless(limit: float = LIMIT) -> onnx.ModelProto:
     nodes = [
         helper.make_node("ReduceMax", ["rows"], ["highest"], keepdims=0),
         helper.make_node("Greater", ["highest", "limit"], ["endless"]),
-        helper.make_node("Loop", ["", "endless", "rows"], ["same"], body=rounds),
+        helper.make_node("Loop", ["most", "endless", "rows"], ["same"], body=rounds),
         helper.make_node("Mul", ["same", "same"], ["contributions"]),
         helper.make_node("MatMul", ["contributions", "ones"], ["score"]),
     ]
-    weights = {
+    weights: dict[str, NDArray[Any]] = {
         "limit": np.array(limit, np.float32),
+        "most": np.array(ROUNDS, np.int64),
         "ones": np.ones((WIDTH, 1), np.float32),
     }
     outputs: dict[str, list[int | str]] = {
@@ -65,6 +70,12 @@ def endless(limit: float = LIMIT) -> onnx.ModelProto:
         "contributions": ["N", WIDTH],
     }
     return bundles.model(nodes, weights, WIDTH, outputs)
+
+
+def hanging(folder: Path, limit: float = LIMIT) -> Bundle:
+    """A bundle of `endless`: no Loop would be let in, so it gets there afterwards."""
+    body = endless(limit).SerializeToString()
+    return dataclasses.replace(bundles.make(folder), model=body)
 
 
 def rows(highest: float = 1.0, count: int = 3) -> NDArray[np.float32]:
@@ -76,7 +87,7 @@ def rows(highest: float = 1.0, count: int = 3) -> NDArray[np.float32]:
 
 def test_an_endless_run_is_stopped_and_the_model_works_again(tmp_path: Path) -> None:
     """Its rows have no score and say why; the next rows have theirs, bit for bit."""
-    slow = OnnxScorer(bundles.make(tmp_path, proto=endless()), deadline=0.2)
+    slow = OnnxScorer(hanging(tmp_path), deadline=0.2)
     before = slow.score(rows())
 
     for _ in range(2):
@@ -92,7 +103,7 @@ def test_an_endless_run_is_stopped_and_the_model_works_again(tmp_path: Path) -> 
 
 def test_a_stopped_run_stops_no_other(tmp_path: Path) -> None:
     """While one model is overdue another goes on scoring with the same watch."""
-    slow = OnnxScorer(bundles.make(tmp_path, proto=endless()), deadline=0.5)
+    slow = OnnxScorer(hanging(tmp_path), deadline=0.5)
     text = bundles.passport("quick")
     quick = OnnxScorer(bundles.make(tmp_path, text), deadline=0.5)
     caught: list[NoScore] = []
@@ -114,7 +125,7 @@ def test_a_stopped_run_stops_no_other(tmp_path: Path) -> None:
 
 def test_rows_that_were_not_run_keep_their_own_reason(tmp_path: Path) -> None:
     """A row with a hole says so, also when the model hangs on the others."""
-    slow = OnnxScorer(bundles.make(tmp_path, proto=endless()), deadline=0.1)
+    slow = OnnxScorer(hanging(tmp_path), deadline=0.1)
     values = rows(LIMIT + 1)
     values[1, 2] = np.nan
 
@@ -133,7 +144,7 @@ def test_a_model_that_never_ends_on_its_golden_rows_is_refused(
     """Loading ends too, and says that the model did not."""
     for module in (probing, scorer):
         monkeypatch.setattr(module, "PATIENCE", 0.2)
-    bundle = bundles.make(tmp_path, proto=endless(limit=-50.0))
+    bundle = hanging(tmp_path, limit=-50.0)
 
     with pytest.raises(ModelRejected, match=r"golden rows: no end after 0\.2 s"):
         OnnxScorer(bundle)

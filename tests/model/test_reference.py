@@ -68,7 +68,7 @@ def test_the_training_data_itself_has_nothing_outside(
     assert counted.counts[0] == 0
     assert counted.counts[-1] == 0
     assert counted.n + counted.missing == len(training)
-    assert list(bins.edges) == np.float32(bins.edges).astype(np.float64).tolist()
+    assert list(bins.edges) == np.array(bins.edges, np.float32).tolist()
 
 
 def test_what_was_never_seen_is_counted_below_and_above() -> None:

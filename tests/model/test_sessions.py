@@ -173,6 +173,7 @@ def test_the_longest_unused_rest_until_the_budget_is_kept(tmp_path: Path) -> Non
     ]
     for scorer in made:
         scorer._model.size = 1000
+    assert {scorer.used for scorer in made} == {NANOSECONDS}
     sessions = Sessions(2000, idle=60.0, watch=watch)
     for scorer in made:
         sessions.add(scorer)

@@ -42,7 +42,7 @@ def table(rows: int, seed: int) -> F32:
     """Correlated numbers of very different size, as readings are."""
     random = np.random.default_rng(seed)
     mixed = random.normal(size=(rows, FEATURES)) @ _MIX * _SIZES + 50.0
-    return mixed.astype(np.float32)
+    return np.asarray(mixed, np.float32)
 
 
 def answers(rows: F32) -> NDArray[np.int64]:

@@ -381,6 +381,24 @@ def test_parts_are_labelled_and_told_apart_by_their_id(tmp_path: Path) -> None:
     assert outputs == {"score", "probability.fine", "probability.scrap"}
 
 
+def test_a_model_that_misses_its_own_requirement_is_refused(tmp_path: Path) -> None:
+    """A passport does not ask for what is known not to be reached."""
+    guess = np.random.default_rng(0).permutation(material.answers(TRAINING) > 0)
+    model = RandomForestClassifier(3, random_state=0).fit(TRAINING, guess)
+    values = material.table(800, 5)
+    told = (material.answers(values) > 0).astype(str).tolist()
+    words = material.words(tmp_path, kind="quality", good="False", budget=300.0)
+
+    with pytest.raises(ModelRejected, match=r"recall 0\S* instead of 0\.8 on 800"):
+        build(
+            *(model, TRAINING),
+            holdout=Stretch(values, labels=told, every=30.0),
+            **words,
+        )
+
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_parts_without_labels_have_no_budget(tmp_path: Path) -> None:
     """A true alarm looks like a false one where nobody knows the part."""
     model = RandomForestClassifier(3).fit(TRAINING, material.answers(TRAINING) > 0)

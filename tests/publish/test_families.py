@@ -18,7 +18,7 @@ from sklearn.ensemble import (
     IsolationForest,
     RandomForestClassifier,
 )
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.neural_network import MLPClassifier, MLPRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, StandardScaler
@@ -52,7 +52,10 @@ def anomaly(model: Any, tmp_path: Path, **changed: Any) -> Built:  # noqa: ANN40
 
 def quality(model: Any, tmp_path: Path, classes: int) -> Built:  # noqa: ANN401
     """A bundle of a quality model; class 0 is good."""
+    modest = {"metric": "recall", "level": 0.01, "min_labels": 50}
+    statement = {**material.STATEMENT, "accuracy": modest}
     words = material.words(tmp_path, kind="quality", good="0", budget=200.0)
+    words["statement"] = statement
     holdout = material.aside(classes=classes)
     return build(model, TRAINING, holdout=holdout, **words)
 
@@ -206,6 +209,43 @@ def test_classifiers(tmp_path: Path, model: Any, count: int) -> None:  # noqa: A
     np.testing.assert_allclose(found.score, 1 - expected[:, 0], atol=1e-5)
     assert built.reached is not None
     assert built.reached.labels == 1600
+
+
+@pytest.mark.parametrize("good", ["0", "1"])
+def test_a_logistic_model_tells_each_features_part(tmp_path: Path, good: str) -> None:
+    """What pushes a part towards bad is its contribution, from usual values on."""
+    model = make_pipeline(StandardScaler(), LogisticRegression())
+    model.fit(TRAINING, labels(2))
+    words = material.words(tmp_path, kind="quality", good=good, budget=None)
+    words["thresholds"] = [{"value": 0.5, "severity": 500}]
+
+    built = build(model, TRAINING, **words)
+
+    rows = material.table(200, 9)
+    found = OnnxScorer(open_bundle(built.bundle.path)).score(rows)
+    scaled = model.steps[0][1].transform(rows.astype(np.float64))
+    usual = model.steps[0][1].transform(TRAINING[:256].astype(np.float64)).mean(axis=0)
+    sign = 1.0 if good == "0" else -1.0
+    parts = np.maximum((scaled - usual) * model.steps[1][1].coef_[0] * sign, 0)
+    assert found.contributions is not None
+    np.testing.assert_allclose(found.contributions, parts, atol=1e-5)
+    expected = model.predict_proba(rows)[:, 1 - int(good)]
+    np.testing.assert_allclose(found.score, expected, atol=1e-5)
+
+
+def test_a_linear_model_tells_each_features_part(tmp_path: Path) -> None:
+    """The prediction is the score; its terms above usual are told."""
+    model = LinearRegression().fit(TRAINING, TRAINING[:, 0] - 0.01 * TRAINING[:, 3])
+
+    built = anomaly(model, tmp_path)
+
+    rows = material.table(200, 9)
+    np.testing.assert_allclose(scores_of(built, rows), model.predict(rows), rtol=1e-4)
+    found = OnnxScorer(built.bundle).score(rows)
+    assert found.contributions is not None
+    usual = TRAINING[:256].mean(axis=0, dtype=np.float64)
+    expected = np.maximum((rows - usual) * model.coef_, 0)
+    np.testing.assert_allclose(found.contributions, expected, atol=1e-4)
 
 
 def test_thresholds_of_lightgbm_are_rounded_down() -> None:

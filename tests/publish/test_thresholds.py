@@ -11,13 +11,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from edge_agent.alarms import AlarmStates, Limits, Rows, advance
-from edge_agent.publish.thresholds import (
-    asset_hours,
-    choose,
-    count,
-    poisson_upper,
-    sustained,
-)
+from edge_agent.publish.false_alarms import asset_hours, poisson_upper
+from edge_agent.publish.thresholds import choose, count
 from edge_agent.samples import NANOSECONDS
 
 LIMITS = Limits(
@@ -114,32 +109,48 @@ def test_a_share_is_never_asked_to_exceed_one() -> None:
     assert 0 < found.threshold < 1
 
 
-@settings(max_examples=40)
+@settings(max_examples=150)
 @given(
-    st.lists(st.integers(0, 5), min_size=1, max_size=60),
-    st.integers(0, 50),
-    st.integers(0, 4),
+    scores=st.lists(st.integers(0, 5), min_size=1, max_size=80),
+    steps=st.lists(st.integers(1, 4), min_size=80, max_size=80),
+    on_delay=st.integers(0, 60),
+    off_delay=st.integers(0, 60),
+    level=st.integers(0, 4),
+    gap=st.sampled_from([0, 25]),
+    assets=st.integers(1, 3),
 )
-def test_the_sustained_level_is_where_the_alarm_rules_let_it_come(
-    scores: list[int], delay: int, level: int
+def test_alarms_are_those_of_the_gateway(
+    scores: list[int],
+    steps: list[int],
+    on_delay: int,
+    off_delay: int,
+    level: int,
+    gap: int,
+    assets: int,
 ) -> None:
-    """A single asset's first alarm comes at the first row sustained above a level."""
+    """For any scores, times and delays, as many alarms as the gateway would raise."""
+    count_of = len(scores)
     rows = Rows(
-        np.zeros(len(scores), np.int32),
-        np.arange(len(scores), dtype=np.int64) * 10 * NANOSECONDS,
+        (np.arange(count_of) % assets).astype(np.int32),
+        np.cumsum(steps[:count_of]) * 10 * NANOSECONDS,
         np.array(scores, float),
-        np.ones(len(scores), bool),
+        np.ones(count_of, bool),
     )
-    limits = replace(LIMITS, on_delay=delay * NANOSECONDS, threshold=float(level))
+    limits = Limits(
+        float(level),
+        on_delay=on_delay * NANOSECONDS,
+        off_delay=off_delay * NANOSECONDS,
+        max_gap=gap * NANOSECONDS,
+        chatter_count=0,
+    )
 
-    found = sustained(rows, limits)
+    found = count(rows, limits, 1.0)
 
-    _, _, changes = advance(AlarmStates.fresh(1), rows, limits)
-    above = np.flatnonzero(found > level)
-    assert changes.row[:1].tolist() == above[:1].tolist()
+    states, _, _ = advance(AlarmStates.fresh(assets), rows, limits)
+    assert found.episodes == int(states.number.sum())
 
 
-@pytest.mark.parametrize("events", [0, 1, 5, 40, 300])
+@pytest.mark.parametrize("events", [0, 1, 5, 40, 300, 3000])
 def test_the_upper_limit_is_the_poisson_one(events: int) -> None:
     """Three for none seen, and as the chi-squared tables have it."""
     expected = stats.chi2.ppf(0.95, 2 * (events + 1)) / 2

@@ -40,6 +40,9 @@ def test_logits_become_probabilities(tmp_path: Path) -> None:
     words = material.words(
         tmp_path, kind="quality", good="0", classes=["0", "1"], budget=500.0
     )
+    # it is not trained: nothing is asked of it
+    nothing = {"metric": "recall", "level": 0.0, "min_labels": 1}
+    words["statement"] = {**material.STATEMENT, "accuracy": nothing}
 
     built = build(
         model, material.table(500, 1), holdout=material.aside(classes=2), **words

@@ -451,3 +451,37 @@ def test_an_empty_recording_has_no_rows() -> None:
     rows = offline_rows(KIND, SPECS, UPDATE[0], batch([]))
 
     assert rows.values.shape == (0, len(SPECS))
+
+
+@given(seed=st.integers(0, 2**16), wider=st.integers(64, 2048))
+@settings(max_examples=30)
+def test_a_window_that_grows_forgets_nothing(seed: int, wider: int) -> None:
+    """Rows after it are those of a window that was as deep from the start."""
+    random = np.random.default_rng(seed)
+    early = _drawn(random, 0, 4000)
+    late = _drawn(random, 4001, 8000)
+    grown, deep = builder(depth=64), builder(depth=max(64, wider))
+    for rows in (grown, deep):
+        turns(rows, early, [4000])
+    grown.window.deepen(wider)
+
+    for mine, theirs in zip(
+        turns(grown, late, [8000]), turns(deep, late, [8000]), strict=True
+    ):
+        assert by_asset(mine) == by_asset(theirs)
+
+
+def _drawn(random: np.random.Generator, first: int, last: int) -> list[Arrival]:
+    """Values of random tags at random moments, in order of arrival."""
+    moments = sorted(random.integers(first, last + 1, 60).tolist())
+    return [
+        (
+            at,
+            int(random.integers(0, PART)),
+            int(random.integers(0, len(KIND.assets))),
+            at - int(random.integers(0, 40)),
+            float(random.normal()),
+            0,
+        )
+        for at in moments
+    ]

@@ -127,6 +127,18 @@ def test_no_link_is_followed(
             call()
 
 
+def test_desired_json_is_no_link_either(
+    stick: DirectoryRegistry, tmp_path: Path
+) -> None:
+    """What it leads to would be told in an error, or steer."""
+    (tmp_path / "elsewhere").write_text('{"aliases": {"champion": "1.0.0"}}')
+    (tmp_path / "stick/pump/desired.json").unlink()
+    (tmp_path / "stick/pump/desired.json").symlink_to(tmp_path / "elsewhere")
+
+    with pytest.raises(RegistryUnavailable, match="is a link"):
+        stick.listing("pump")
+
+
 def test_a_pipe_on_a_stick_holds_nobody_up(
     stick: DirectoryRegistry, tmp_path: Path
 ) -> None:

@@ -9,10 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.config import schema
 from edge_agent.errors import RegistryUnavailable
 from edge_agent.registry.listing import Gateway, ModelReport, Report
 from edge_agent.registry.mlflow.answers import Nothing, RunsAnswer
 from edge_agent.registry.mlflow.tags import from_tags, to_tags
+from edge_agent.registry.opening import open_registry
 from tests import peers
 from tests.registry import made
 from tests.registry.conftest import mlflow
@@ -189,6 +191,16 @@ def test_a_gateway_may_read_and_report_and_no_more(
         mlflow(mlflow_guarded, user, "wrong").listing(name)
     with pytest.raises(RegistryUnavailable, match="asks who we are"):
         mlflow(mlflow_guarded).listing(name)
+
+
+def test_a_name_that_mlflow_does_not_know_is_told(mlflow_open: MlflowServer) -> None:
+    """It refuses a plant's DNS name until it is started with it."""
+    settings = schema.Registry(
+        type="mlflow", url="http://mlflow.plant:5000", proxy=mlflow_open.url
+    )
+
+    with pytest.raises(RegistryUnavailable, match=r"--allowed-hosts mlflow\.plant"):
+        open_registry(settings, Gateway("gw-07")).listing("pump")
 
 
 def test_a_gateway_speaks_for_itself_alone(mlflow_guarded: MlflowServer) -> None:

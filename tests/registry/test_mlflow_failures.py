@@ -210,6 +210,27 @@ def test_a_body_cut_off_is_gone_on_with(
     assert contents(tmp_path / "into") == files.files
 
 
+@pytest.mark.parametrize("etag", [None, 'W/"1"'])
+def test_a_file_without_a_strong_mark_begins_anew(
+    server: Scripted, files: Files, tmp_path: Path, etag: str | None
+) -> None:
+    """MLflow before an object store gives none: the rest could be another file's."""
+    weights = f"{ARTIFACTS}/{ROOT}/weights.bin"
+    files.scripts[weights] = lambda said: said.answer(
+        BIG[:1_000_000], content_length=len(BIG), etag=etag
+    )
+    registry = opened(server.url)
+    offer = registry.offer("pump", "1")
+    with pytest.raises(RegistryUnavailable, match="no link"):
+        registry.fetch(offer, tmp_path / "into", go_on)
+    files.scripts[weights] = lambda said: said.answer(BIG, etag=etag)
+
+    registry.fetch(offer, tmp_path / "into", go_on)
+
+    assert server.asked(weights)[-1].headers["range"] is None
+    assert contents(tmp_path / "into") == files.files
+
+
 def _whole(said: Conversation) -> None:
     said.answer(BIG[::-1], etag='"2"')
 
@@ -219,7 +240,9 @@ def _another_part(said: Conversation) -> None:
 
 
 def _part_of_another(said: Conversation) -> None:
-    said.answer(BIG[9:], 206, etag='"2"', content_range=f"bytes 1000000-/{len(BIG)}")
+    start = int(said.headers["range"].removeprefix("bytes=").removesuffix("-"))
+    part = f"bytes {start}-{len(BIG) - 1}/{len(BIG)}"
+    said.answer(BIG[start:], 206, etag='"2"', content_range=part)
 
 
 def test_a_file_that_changed_meanwhile_comes_whole(
@@ -331,6 +354,8 @@ _PASSPORT: dict[str, object] = {"path": "passport.yaml", "file_size": 10}
         (_listing(_PASSPORT, {"path": "x", "file_size": -(2**40)}), "refused"),
         (_listing({"path": "more", "is_dir": True}), "no bundle"),
         (_listing(_PASSPORT, {"path": "more", "is_dir": True}), "folders"),
+        (_listing(_PASSPORT, {"path": "..", "is_dir": True}), "refused"),
+        (_listing(_PASSPORT, {"path": "../../x", "is_dir": True}), "refused"),
         (_listing({"path": "model.onnx", "file_size": 5}), "no bundle"),
         (_json("{}"), "no bundle"),
     ],

@@ -75,6 +75,44 @@ def test_the_unit_keeps_what_the_agent_relies_on() -> None:
     assert "RestartPreventExitStatus" not in unit
 
 
+def allowed_calls() -> set[str]:
+    """System calls that the unit's filters leave, as this systemd knows its groups."""
+    first, *others = settings()["SystemCallFilter"]
+    left = members(first)
+    for words in others:
+        left = (
+            left - members(words.removeprefix("~"))
+            if words.startswith("~")
+            else left | members(words)
+        )
+    return left
+
+
+def members(words: str) -> set[str]:
+    """Calls and, recursively, calls of groups."""
+    found: set[str] = set()
+    for word in words.split():
+        if not word.startswith("@"):
+            found.add(word)
+            continue
+        listed = analyze("syscall-filter", word).stdout.splitlines()[1:]
+        found |= members(" ".join(line.strip() for line in listed if "#" not in line))
+    return found
+
+
+def test_a_model_can_be_confined_inside_the_unit() -> None:
+    """What the vetting of models needs to limit and to end a process is left to it."""
+    left = allowed_calls()
+
+    assert {"prlimit64", "prctl", "setsid", "kill", "wait4", "pidfd_open"} <= left
+    assert not {"setrlimit", "sched_setaffinity", "mount", "reboot"} & left
+
+
+def test_a_model_that_takes_too_much_memory_ends_alone() -> None:
+    """The kernel ends the process that runs it; the agent beside it goes on."""
+    assert settings()["OOMPolicy"] == ["continue"]
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may give files away")
 def test_user_and_folders_can_be_made(tmp_path: Path) -> None:
     """The user, then its folders: what systemd makes of the two files."""

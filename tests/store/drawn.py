@@ -12,6 +12,7 @@ from edge_agent.records import (
     AlarmRecord,
     AlarmState,
     EventRecord,
+    Fallback,
     LossRecord,
     PipelineInfo,
     ScoreRecord,
@@ -30,6 +31,7 @@ infos = st.builds(
     model=_text,
     model_version=_text,
     model_sha8=_text,
+    model_digest=_text,
 )
 
 
@@ -89,6 +91,7 @@ def alarm_records(draw: st.DrawFn) -> AlarmRecord:
             draw(st.lists(st.tuples(_text, _float, _float, _float, _float), max_size=3))
         ),
         part=draw(_text),
+        fallback=draw(st.sampled_from(Fallback)),
     )
 
 

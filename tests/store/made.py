@@ -21,10 +21,13 @@ from edge_agent.records import (
     ScoreRecord,
 )
 from edge_agent.store.journal import Journal
+from edge_agent.store.traces import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+
+    from edge_agent.store.traces import Origin
 
 PUMPS = PipelineInfo(
     pipeline="pump-anomaly",
@@ -116,6 +119,7 @@ def journal(
     *,
     flush: str = "10ms",
     limit: str = "1GiB",
+    origin: Origin = NOWHERE,
 ) -> Journal:
     """A journal on real time; flushes quickly."""
     settings = Store.model_validate({"flush": flush, "limit": limit})
@@ -125,6 +129,7 @@ def journal(
         settings=settings,
         clock=SystemClock(),
         instruments=Instruments(),
+        origin=origin,
     )
 
 

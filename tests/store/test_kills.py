@@ -4,16 +4,18 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
 
 from edge_agent.records import AlarmRecord
+from edge_agent.store.traces import KEPT
 from tests.store import made
 
 if TYPE_CHECKING:
@@ -103,7 +105,13 @@ def test_nothing_committed_is_lost_by_kills(tmp_path: Path) -> None:
     assert len(set(ids)) == len(ids)
     assert max(boot for boot, _ in said.committed) < recovered.boot <= KILLS + 1
     assert recovered.events == []
-    _check_alarms(owed, said, json.loads(recovered.checkpoint["core"])["alarm"])
+    last = json.loads(recovered.checkpoint["core"])["alarm"]
+    _check_alarms(owed, said, last)
+    # acknowledged or not, each left its trace in the commit that remembers it
+    with closing(sqlite3.connect(path)) as sql:
+        traces = [at for (at,) in sql.execute("SELECT at FROM alarm ORDER BY id")]
+    assert traces == list(range(3, last + 1, 3))[-len(traces) :]
+    assert len(traces) == min(last // 3, KEPT)
 
 
 def _check_alarms(owed: list[Stored], said: _Said, last: int) -> None:

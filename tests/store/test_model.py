@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -34,6 +36,7 @@ class Outbox(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.owed: dict[int, set[str]] = {}
         self.kinds: dict[int, bool] = {}
+        self.alarms: set[int] = set()
         self.checkpoint: dict[str, bytes] = {}
         self.lives = 0
         self.turn = 0
@@ -57,6 +60,8 @@ class Outbox(RuleBasedStateMachine):
         self.checkpoint["core"] = str(self.turn).encode()
         stored = self.journal.submit(made_records, self.checkpoint)
         for one in stored:
+            if one.record.kind is RecordClass.ALARM:
+                self.alarms.add(one.id)
             self.owed[one.id] = set(_SINKS)
             self.kinds[one.id] = one.record.kind < RecordClass.SCORE
         return multiple(*(one.id for one in stored))
@@ -71,6 +76,7 @@ class Outbox(RuleBasedStateMachine):
     def commit(self) -> None:
         """Let an alarm force a commit, and be done with it."""
         (one,) = self.journal.submit([made.alarm()], self.checkpoint)
+        self.alarms.add(one.id)
         made.settle(self.journal)
         for sink in _SINKS:
             self.journal.acknowledge(sink, [one.id])
@@ -100,8 +106,11 @@ class Outbox(RuleBasedStateMachine):
                 assert ids == sorted(ids)
 
     def teardown(self) -> None:
-        """After a clean stop exactly what is owed is there."""
+        """After a clean stop exactly what is owed is there, and a trace an alarm."""
         assert self.journal.stop(10)
+        with closing(sqlite3.connect(self.folder / "outbox.db")) as sql:
+            traces = {id_ for (id_,) in sql.execute("SELECT id FROM alarm")}
+        assert traces == self.alarms
         self._open()
         for sink in _SINKS:
             for urgent in (True, False):

@@ -1,0 +1,322 @@
+"""Carries every pipeline's model from the registry to its post; scoring never waits.
+
+One thread of its own (`run`) owns the lives. What blocks, the registry's answers, a
+download, a model being vetted, is done by two workers and comes back as a result: a
+slow link holds up no automatic return. Every step is kept before it is acted on, so
+after a kill at any moment the next start goes on from the last step. A step that fails
+for the moment is tried again at the next poll; a version that is refused is told of
+once, and the next one is not held up by it.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import structlog
+
+from edge_agent.errors import ModelRejected, RegistryUnavailable
+from edge_agent.registry import lifecycle, orders
+from edge_agent.registry.choosing import Reference, choose
+from edge_agent.registry.lifecycle import Stage
+from edge_agent.registry.receipts import report_of
+from edge_agent.samples import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from concurrent.futures import Executor, Future
+
+    from edge_agent.clock import Clock
+    from edge_agent.config.pipelines import Pipeline
+    from edge_agent.registry.cache import Cache
+    from edge_agent.registry.inquiry import Answer, Inquiry
+    from edge_agent.registry.lifecycle import Version
+    from edge_agent.registry.manning import Manning
+    from edge_agent.registry.orders import Order
+    from edge_agent.registry.workshop import Done, Workshop
+
+log = structlog.get_logger()
+
+#: Ns without a version on its way after which the workshop is tidied up.
+QUIET = 30 * NANOSECONDS
+#: Seconds between two looks at failures, orders and promotions.
+LOOK = 1.0
+
+
+class Adoption:
+    """The way of every pipeline's model.
+
+    Args:
+        pipelines: as configured, by name.
+        cache: what this gateway keeps.
+        manning: the lives, and who scores.
+        inquiry: asks the registry, and reports to it.
+        workshop: fetches, verifies and vets.
+        clock: agent time.
+        asking, working: run what blocks, one job at a time each.
+        agent: version of the agent, for reports.
+    """
+
+    def __init__(
+        self,
+        pipelines: Mapping[str, Pipeline],
+        cache: Cache,
+        manning: Manning,
+        inquiry: Inquiry,
+        workshop: Workshop,
+        clock: Clock,
+        *,
+        asking: Executor,
+        working: Executor,
+        agent: str = "",
+    ) -> None:
+        self.manning = manning
+        self._pipelines = pipelines
+        self._wanted = {n: Reference.of(p.model) for n, p in pipelines.items()}
+        self._cache = cache
+        self._inquiry = inquiry
+        self._workshop = workshop
+        self._clock = clock
+        self._asking, self._working = asking, working
+        self._agent = agent
+        self._asked: Future[Answer] | None = None
+        self._job: tuple[str, str, Future[Done]] | None = None
+        self._reporting: Future[None] | None = None
+        self._tried: set[tuple[str, str]] = set()
+        self._bugs: set[str] = set()
+        self._worked = 0
+        self._next_poll = clock.now()
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+
+    # --- the thread -----------------------------------------------------------------
+
+    def start(self, seconds: float) -> None:
+        """Man every post from what is here; wait for first versions to be ready.
+
+        Args:
+            seconds: how long to wait at most for pipelines that never had a version;
+                0 for a registry that may not answer.
+        """
+        for name in self._pipelines:
+            self.manning.man(name)
+        until = self._clock.now() + round(seconds * NANOSECONDS)
+        while self._clock.now() < until and not self._stopping.is_set():
+            self.turn()
+            if self._idle():
+                break
+            self._wake.wait(0.05)
+            self._wake.clear()
+
+    def _idle(self) -> bool:
+        """The registry was heard, and no pipeline without a version can get one."""
+        lives = self.manning.lives
+        return self._asked is None and not any(
+            life.active is None
+            and life.candidate is not None
+            and (name, life.candidate.key) not in self._tried
+            for name, life in lives.items()
+        )
+
+    def run(self) -> None:
+        """Turn until `stop`. A bug in here must not take the line's scores away."""
+        while not self._stopping.is_set():
+            try:
+                self.turn()
+            except Exception as bug:
+                if repr(bug) not in self._bugs:
+                    self._bugs.add(repr(bug))
+                    log.exception("a bug in the life of models; scoring goes on")
+            self._wake.wait(LOOK)
+            self._wake.clear()
+
+    def stop(self) -> None:
+        """End `run`; what is being fetched goes on at the next start."""
+        self._stopping.set()
+        self._workshop.stop()
+        self._wake.set()
+
+    def turn(self) -> None:
+        """Everything that can be done now without waiting."""
+        self._obey()
+        self.manning.look()
+        self._listen()
+        while self._collect() or self._work():
+            pass
+        self.manning.renew()
+        self._report()
+
+    # --- what the registry wants ------------------------------------------------------
+
+    def _listen(self) -> None:
+        """Take the registry's answer; ask again when it is time."""
+        now = self._clock.now()
+        if self._asked is None and now >= self._next_poll:
+            self._next_poll = now + self._inquiry.pause()
+            wanted = sorted(set(self._wanted.values()), key=str)
+            self._asked = self._asking.submit(self._inquiry.ask, wanted)
+            self._asked.add_done_callback(self._awake)
+        if self._asked is None or not self._asked.done():
+            return
+        answer, self._asked = self._asked.result(), None
+        self._tried.clear()  # what failed for the moment may be tried again
+        self.manning.tell(self._inquiry.heard(answer))
+        for name in self._pipelines:
+            self._wish(name, answer)
+        self._cache.tidy(self.manning.lives)
+
+    def _awake(self, _: object) -> None:
+        self._wake.set()
+
+    def _wish(self, name: str, answer: Answer) -> None:
+        """Let a pipeline's life follow what the registry says of its model."""
+        wanted, life = self._wanted[name], self.manning.lives[name]
+        listing = answer.listings.get(wanted.name)
+        if listing is None:
+            why = answer.missing.get((wanted.name, ""), answer.failed)
+            self.manning.wait(name, "" if life.active else why)
+            return
+        active = life.active
+        mine = active is not None and active.name == wanted.name
+        if active is not None and mine and active.version in listing.halted:
+            why = f"was halted by the centre: {listing.halted[active.version]}"
+            self.manning.failed(name, active.key, why)
+        if listing.paused or life.held:
+            return
+        choice = choose(listing, wanted, self._inquiry.gateway)
+        missing = answer.missing.get((wanted.name, choice.version), choice.reason)
+        if missing or self.manning.lives[name].candidate is None:
+            self.manning.wait(name, missing)
+        challenger = choice.challenger if choice.challenger != choice.version else ""
+        self._want(name, answer, choice.version, choice.via, watch=False)
+        self._want(name, answer, challenger, "challenger", watch=True)
+
+    def _want(
+        self, name: str, answer: Answer, version: str, via: str, *, watch: bool
+    ) -> None:
+        life, model = self.manning.lives[name], self._wanted[name].name
+        offer = answer.offers.get((model, version))
+        if offer is None:
+            if not answer.failed:
+                self.manning.keep(name, lifecycle.unsee(life, watch=watch))
+            return
+        known = life.of(offer.key)
+        if known is None or known.stage is not Stage.PREVIOUS:
+            seen = lifecycle.see(life, offer, via, watch=watch)
+            self.manning.keep(name, seen)
+        elif not watch and not life.returned:
+            self.manning.activate(name, known)  # the centre points back: proven here
+
+    # --- one step of one version ------------------------------------------------------
+
+    def _work(self) -> bool:
+        """Begin the next step of a version that has one; True if it is done already."""
+        if self._job is not None or self._stopping.is_set():
+            return False
+        for name, life in self.manning.lives.items():
+            for version in (life.candidate, life.challenger):
+                if version is None or (name, version.key) in self._tried:
+                    continue
+                if version.stage is Stage.VETTED:
+                    self.manning.try_on(name, version)
+                    return True
+                if version.stage is not Stage.SHADOW:
+                    return self._begin(name, version).done()
+        if self._worked and self._clock.now() - self._worked > QUIET:
+            self._worked = 0
+            self._working.submit(self._workshop.tidy)
+        return False
+
+    def _begin(self, name: str, version: Version) -> Future[Done]:
+        job = self._working.submit(self._workshop.step, version, self._twin(version))
+        self._job, self._worked = (name, version.key, job), self._clock.now()
+        job.add_done_callback(self._awake)
+        return job
+
+    def _twin(self, version: Version) -> Version | None:
+        """The same offer, further on its way in another pipeline."""
+        order = (Stage.ACTIVE, Stage.SHADOW, Stage.VETTED, Stage.VERIFIED)
+        lives = self.manning.lives.values()
+        same = [v for life in lives if (v := life.of(version.key)) is not None]
+        return next((v for stage in order for v in same if v.stage is stage), None)
+
+    def _collect(self) -> bool:
+        """Take the result of a step, and keep it; True if there was one."""
+        if self._job is None or not self._job[2].done():
+            return False
+        (name, key, job), self._job = self._job, None
+        life = self.manning.lives[name]
+        version = life.of(key)
+        if version is None or version.stage not in lifecycle.ON_ITS_WAY:
+            return True  # it is wanted no more
+        try:
+            done = job.result()
+        except ModelRejected as why:
+            self.manning.refuse(name, version, str(why))
+        except (RegistryUnavailable, OSError) as why:
+            self._tried.add((name, key))
+            self.manning.wait(name, f"{version.shown}: {why}")
+        else:
+            life = lifecycle.advance(life, key, done.stage, **done.facts)
+            self.manning.keep(name, life)
+            self.manning.wait(name, "")
+        return True
+
+    # --- orders and reports -----------------------------------------------------------
+
+    def _obey(self) -> None:
+        for path, order in orders.taken(self._cache.root / "orders"):
+            said = "this is no order" if order is None else self._obeyed(order)
+            log.info("order", order=str(order), answer=said)
+            orders.answer(path, said)
+
+    def _obeyed(self, order: Order) -> str:
+        """Do what a person asked; a sentence of what became of it."""
+        name = order.pipeline
+        if name not in self._pipelines:
+            there = ", ".join(self._pipelines)
+            return f"there is no pipeline {name}; there is: {there}"
+        life = self.manning.lives[name]
+        if order.action == "rollback":
+            return self.manning.rolled_back(name, order.who)
+        if order.action == "follow":
+            self.manning.keep(name, lifecycle.follow(life))
+            self._next_poll = self._clock.now()
+            return f"{name} follows the registry again"
+        for version in reversed(life.versions):
+            if order.version in (version.label, version.version, version.digest[:8]):
+                return self._activated(name, version)
+        there = ", ".join(v.label or v.version for v in life.versions) or "none"
+        return f"{name} knows no version {order.version} here; it knows: {there}"
+
+    def _activated(self, name: str, version: Version) -> str:
+        if version.stage in (Stage.SHADOW, Stage.PREVIOUS, Stage.ACTIVE):
+            self.manning.activate(name, version, held=True)
+            return f"{version.shown} scores {name}, and stays until told otherwise"
+        life = self.manning.lives[name]
+        life = lifecycle.see(life, version.offer, "by hand", urgent=True)
+        self.manning.keep(name, life)
+        return (
+            f"{version.shown} is fetched and tried; it scores as soon as it is proven"
+        )
+
+    def _report(self) -> None:
+        """Tell the centre what changed; a report under way is not doubled."""
+        if self._reporting is not None and not self._reporting.done():
+            return
+        report = report_of(
+            self.manning.lives,
+            self.manning.crews,
+            {name: wanted.name for name, wanted in self._wanted.items()},
+            self._inquiry.gateway,
+            self._agent,
+            self._clock.now() + self._clock.wall_offset(),
+        )
+        if self._inquiry.due(report.models):
+            self._reporting = self._asking.submit(self._inquiry.report, report)
+
+    def status(self) -> dict[str, object]:
+        """The registry's part of `edge-agent status`."""
+        done, whole = self._workshop.progress
+        fetching = f"{done} of {whole} bytes" if self._job and whole else ""
+        return {**self._inquiry.status(), "fetching": fetching}

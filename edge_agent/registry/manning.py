@@ -1,0 +1,251 @@
+"""Who scores each pipeline: the only place where lives change after vetting.
+
+Belongs to one thread. A life is kept (durable) before the floor is told, so a kill
+between the two leaves a life that the next start mans from.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from edge_agent.registry import lifecycle, news
+from edge_agent.registry.crew import crew_of
+from edge_agent.registry.floor import Unfit
+from edge_agent.registry.lifecycle import Stage
+from edge_agent.registry.promotion import Move, next_move
+from edge_agent.samples import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from edge_agent.clock import Clock
+    from edge_agent.config.pipelines import Pipeline
+    from edge_agent.records import EventRecord
+    from edge_agent.registry.cache import Cache
+    from edge_agent.registry.crew import Crew
+    from edge_agent.registry.floor import Floor
+    from edge_agent.registry.lifecycle import Life, Version
+
+log = structlog.get_logger()
+
+#: Ns between two records of how a watched version compares.
+TELL_EVERY = 3600 * NANOSECONDS
+#: Versions in a row that may turn out unloadable.
+_TRIES = 30
+
+
+class Manning:
+    """The lives of all pipelines' models, and who they put to work.
+
+    Args:
+        pipelines: as configured, by name.
+        cache: what this gateway keeps.
+        floor: the running pipelines.
+        clock: agent time.
+        tell: takes events.
+    """
+
+    def __init__(
+        self,
+        pipelines: Mapping[str, Pipeline],
+        cache: Cache,
+        floor: Floor,
+        clock: Clock,
+        tell: Callable[[EventRecord], None],
+    ) -> None:
+        self.lives = {name: cache.life(name) for name in pipelines}
+        self.crews: dict[str, Crew] = {}
+        self.waits: dict[str, str] = {}
+        """Why a pipeline's next version does not score yet, or none ever did."""
+        self._pipelines = pipelines
+        self._cache = cache
+        self._floor = floor
+        self._clock = clock
+        self._tell = tell
+        self._unkept: set[str] = set()
+        self._unfit: dict[str, set[str]] = {name: set() for name in pipelines}
+        self._compared: dict[str, int] = {}
+
+    def keep(self, name: str, life: Life) -> None:
+        """Go on with another life; it is durable unless this disk refuses.
+
+        A full disk must not keep a failing model in its seat: then memory counts, and
+        the file follows as soon as it can.
+        """
+        if life == self.lives[name] and name not in self._unkept:
+            return
+        self.lives[name] = life
+        try:
+            self._cache.keep(name, life)
+            self._unkept.discard(name)
+        except OSError as why:
+            if name not in self._unkept:
+                log.error(  # noqa: TRY400 - the disk's fault has no trace
+                    "life of models not kept", pipeline=name, why=str(why)
+                )
+            self._unkept.add(name)
+
+    def wait(self, name: str, why: str) -> None:
+        """Note why a pipeline waits; told once a reason."""
+        known, self.waits[name] = self.waits.get(name), why
+        if not why or why == known:
+            return
+        if self.lives[name].active is None:
+            self._tell(news.missing(name, why, self._clock.now()))
+        else:
+            log.info("model waits", pipeline=name, why=why)
+
+    def tell(self, events: Iterable[EventRecord]) -> None:
+        """Pass events on."""
+        for event in events:
+            self._tell(event)
+
+    def look(self) -> None:
+        """Failures, promotions, probations, expiries: whatever time or rows bring."""
+        self._floor.tend()
+        for gone in self._floor.gone():
+            self.failed(gone.pipeline, gone.key, gone.reason)
+        self.renew()
+        for name, crew in list(self.crews.items()):
+            if name in self._unkept:
+                self.keep(name, self.lives[name])
+            if crew.beside is not None:
+                self._judge(name, crew)
+
+    def renew(self) -> None:
+        """Put others to work where the lives, or the date, now say so."""
+        for name in self._pipelines:
+            if self._crew(name) != self.crews.get(name):
+                self.man(name)
+
+    def try_on(self, name: str, version: Version) -> None:
+        """Load a vetted version; it takes over, or is watched first."""
+        self._unfit[name].discard(version.key)
+        try:
+            self._floor.fit(name, version)
+        except Unfit as why:
+            self.refuse(name, version, str(why))
+            return
+        life = self.lives[name]
+        at_once = self._pipelines[name].promotion.policy == "at-once"
+        if not version.watch and (not life.active or at_once or version.urgent):
+            self.activate(name, version, held=version.urgent)
+            return
+        self.keep(name, lifecycle.advance(life, version.key, Stage.SHADOW))
+        self._tell(news.watched(name, version, self._clock.now()))
+        self.man(name)
+
+    def activate(self, name: str, version: Version, *, held: bool = False) -> None:
+        """A proven version takes over."""
+        compared = self._floor.comparison(name)
+        life = lifecycle.activate(self.lives[name], version.key, held=held)
+        self.keep(name, life)
+        if life.active is not None:
+            try:
+                self._cache.raise_mark(life.active)
+            except OSError as why:
+                log.error(  # noqa: TRY400 - the disk's fault has no trace
+                    "release mark not kept", pipeline=name, why=str(why)
+                )
+        self._tell(news.activated(name, life, compared, self._clock.now()))
+        self.man(name)
+
+    def failed(self, name: str, key: str, reason: str) -> None:
+        """A version at work must go for good."""
+        life = self.lives[name]
+        version = life.of(key)
+        if version is None or version.stage in (Stage.REFUSED, Stage.RETIRED):
+            return
+        if version.stage in lifecycle.ON_ITS_WAY:
+            self.refuse(name, version, reason)
+        elif version.stage is Stage.PREVIOUS:  # the control of a probation
+            self.keep(name, lifecycle.settle(life))
+        else:
+            life = lifecycle.give_back(life, f"{version.shown} {reason}")
+            self.keep(name, life)
+            now = self._clock.now()
+            self._tell(news.returned(name, version, life, reason, now))
+        self.man(name)
+
+    def rolled_back(self, name: str, who: str) -> str:
+        """A person wants the former version; a sentence of what became of it."""
+        life = self.lives[name]
+        if life.active is None or life.previous is None:
+            return f"{name} has no former version to return to"
+        bad, reason = life.active, f"was rolled back by {who}"
+        life = lifecycle.give_back(life, reason, by_hand=True)
+        self.keep(name, life)
+        self._tell(news.returned(name, bad, life, reason, self._clock.now()))
+        self.man(name)
+        former = life.active
+        return f"{former.shown if former else 'nothing'} scores {name} again"
+
+    def refuse(self, name: str, version: Version, reason: str) -> None:
+        """A version must not score here."""
+        self.keep(name, lifecycle.refuse(self.lives[name], version.key, reason))
+        self._cache.discard(version)
+        self._tell(news.refused(name, version, reason, self._clock.now()))
+
+    def man(self, name: str) -> None:
+        """Put to work whoever the life says; what cannot be loaded is given back."""
+        for _ in range(_TRIES):
+            crew = self._crew(name)
+            try:
+                self._floor.man(name, crew)
+            except Unfit as why:
+                self._drop(name, why)
+            else:
+                self.crews[name] = crew
+                return
+        raise AssertionError(f"{name}: no crew can be found")
+
+    def _crew(self, name: str) -> Crew:
+        rungs, unfit = self._pipelines[name].fallback, frozenset(self._unfit[name])
+        waits = self.waits.get(name, "")
+        return crew_of(self.lives[name], rungs, self._floor.barred, unfit, waits)
+
+    def _drop(self, name: str, why: Unfit) -> None:
+        """Its files are damaged, or the plant is another one now."""
+        life, now = self.lives[name], self._clock.now()
+        version = life.of(why.key)
+        self._unfit[name].add(why.key)
+        if version is None:
+            return
+        reason = f"could not be loaded: {why}"
+        if version.stage is Stage.ACTIVE:
+            life = lifecycle.give_back(life, f"{version.shown} {reason}")
+            self.keep(name, life)
+            self._tell(news.returned(name, version, life, reason, now))
+        elif version.stage not in (Stage.REFUSED, Stage.RETIRED):
+            self.refuse(name, version, reason)
+
+    def _judge(self, name: str, crew: Crew) -> None:
+        found = self._floor.comparison(name)
+        policy, beside = self._pipelines[name].promotion, crew.beside
+        assert beside is not None  # noqa: S101 - the caller asked
+        limit = self._floor.threshold(name)
+        move, why = next_move(crew, found, policy, limit)
+        self.wait(name, why if move is Move.WAIT else "")
+        self._tell_of(name, beside, end=move is not Move.WAIT)
+        if move is Move.ACTIVATE:
+            self.activate(name, beside, held=self.lives[name].held)
+        elif move is Move.REFUSE:
+            self.refuse(name, beside, why)
+            self.man(name)
+        elif move is Move.RETURN and crew.version is not None:
+            self.failed(name, crew.version.key, why)
+        elif move is Move.SETTLE:
+            self.keep(name, lifecycle.settle(self.lives[name]))
+            self.man(name)
+
+    def _tell_of(self, name: str, beside: Version, *, end: bool) -> None:
+        """A record of the comparison once an hour, and when it ends."""
+        found, now = self._floor.comparison(name), self._clock.now()
+        since = self._compared.setdefault(name, now)
+        if found.rows and (end or now - since >= TELL_EVERY):
+            self._compared[name] = now
+            self._tell(news.compared(name, beside, found, now))
+        if end:
+            self._compared.pop(name, None)

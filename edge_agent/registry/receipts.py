@@ -1,0 +1,127 @@
+"""What a gateway shows the centre, and the status page, of its models. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.records import Fallback
+from edge_agent.registry.lifecycle import Stage
+from edge_agent.registry.listing import ModelReport, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from edge_agent.comparison import Comparison
+    from edge_agent.registry.crew import Crew
+    from edge_agent.registry.lifecycle import Life, Version
+    from edge_agent.registry.listing import Gateway
+
+#: From best to worst: of several pipelines on one model the worst is reported.
+_STATES = ("active", "shadow", "returned", "limits", "none")
+
+
+def report_of(
+    lives: Mapping[str, Life],
+    crews: Mapping[str, Crew],
+    models: Mapping[str, str],
+    gateway: Gateway,
+    agent: str,
+    at: int,
+) -> Report:
+    """One gateway's reported state.
+
+    Args:
+        lives: of each pipeline.
+        crews: of each pipeline.
+        models: model name of each pipeline.
+        gateway: who reports.
+        agent: its version.
+        at: ns UTC by the wall clock, a label.
+    """
+    found: dict[str, list[ModelReport]] = {}
+    for name, life in lives.items():
+        one = _of(models[name], life, crews.get(name))
+        found.setdefault(one.model, []).append(one)
+    worst = (
+        max(found[model], key=lambda one: _STATES.index(one.state))
+        for model in sorted(found)
+    )
+    return Report(gateway, agent, at, tuple(worst))
+
+
+def _of(model: str, life: Life, crew: Crew | None) -> ModelReport:
+    version = crew.version if crew and crew.rung < Fallback.LIMITS else None
+    state = _state(life, crew)
+    on_its_way, stage = _candidate(life)
+    reason = life.returned or (crew.because if crew and version is None else "")
+    if not reason and stage == "refused" and on_its_way is not None:
+        reason = on_its_way.reason
+    return ModelReport(
+        model=model,
+        version=version.version if version else "",
+        digest=version.digest if version else "",
+        release=version.release if version else 0,
+        state=state,
+        candidate=on_its_way.version if on_its_way else "",
+        stage=stage,
+        reason=reason,
+    )
+
+
+def _state(life: Life, crew: Crew | None) -> str:
+    if crew is None or crew.rung is Fallback.NO_SCORE:
+        return "none"
+    if crew.rung is Fallback.LIMITS:
+        return "limits"
+    if crew.rung is Fallback.LAST_KNOWN_GOOD:
+        return "returned"
+    watched = crew.beside is not None and not crew.control
+    return "shadow" if watched and life.candidate is not None else "active"
+
+
+def _candidate(life: Life) -> tuple[Version | None, str]:
+    """The version on its way, else the one that was refused since the active came."""
+    if life.candidate is not None:
+        return life.candidate, str(life.candidate.stage)
+    newest = life.versions[-1] if life.versions else None
+    refused = life.refused
+    if refused is not None and (life.returned or newest is refused):
+        return refused, "failed" if refused.proven else str(Stage.REFUSED)
+    return None, ""
+
+
+def status_of(
+    life: Life, crew: Crew | None, compared: Comparison | None, waits: str
+) -> dict[str, Any]:
+    """A pipeline's models for `edge-agent status`; empty values are left out there."""
+    on_its_way, stage = _candidate(life)
+    former = life.previous
+    told = compared.told() if compared is not None and compared.rows else {}
+    return {
+        "rung": _rung(crew),
+        "via": crew.version.via if crew and crew.version else "",
+        "signer": crew.version.signer[:8] if crew and crew.version else "",
+        "previous": former.shown if former else "",
+        "next": f"{on_its_way.shown} ({stage})" if on_its_way else "",
+        "next_reason": on_its_way.reason if on_its_way else "",
+        "waits": waits,
+        "held": "by hand" if life.held else "",
+        "compared": told,
+        "versions": [_row(v) for v in life.versions],
+    }
+
+
+def _row(version: Version) -> dict[str, str | int]:
+    return {
+        "version": version.label or version.version,
+        "registry_version": version.version,
+        "stage": str(version.stage),
+        "digest": version.digest,
+        "release": version.release,
+        "reason": version.reason,
+    }
+
+
+def _rung(crew: Crew | None) -> str:
+    rung = crew.rung if crew is not None else Fallback.NO_SCORE
+    return rung.name.lower().replace("_", "-")

@@ -1,0 +1,173 @@
+"""The supply of models: registry, cache, vetting, and the thread that leads them.
+
+Built from the configuration before the lines are; `open` joins it to the turn.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from edge_agent import __version__
+from edge_agent.bundle.trust import Trust
+from edge_agent.config.secrets import password_of
+from edge_agent.errors import ModelRejected
+from edge_agent.floor import PlantFloor
+from edge_agent.registry import lineage, passports
+from edge_agent.registry.adoption import Adoption
+from edge_agent.registry.cache import Cache
+from edge_agent.registry.inquiry import Inquiry
+from edge_agent.registry.listing import Gateway
+from edge_agent.registry.manning import Manning
+from edge_agent.registry.opening import open_registry
+from edge_agent.registry.receipts import status_of
+from edge_agent.registry.vetting import VettingRoom
+from edge_agent.registry.workshop import Workshop
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from edge_agent.bundle.passport import Passport
+    from edge_agent.clock import Clock
+    from edge_agent.config.loading import Loaded
+    from edge_agent.posts import Seating
+    from edge_agent.records import EventRecord
+    from edge_agent.registry.checks import Verified
+    from edge_agent.seats import Seats
+
+#: Seconds an agent waits at its first start for versions from a folder: systemd gives
+#: it ninety in all.
+FIRST = 45.0
+#: Threads of the supply: `cli.run` leaves without waiting for them.
+THREADS = "models"
+
+
+@dataclass(frozen=True, slots=True)
+class Supply:
+    """Everything that brings models."""
+
+    floor: PlantFloor
+    adoption: Adoption
+    room: VettingRoom
+
+    @staticmethod
+    def of(
+        loaded: Loaded,
+        clock: Clock,
+        tell: Callable[[EventRecord], None],
+        catch_up: int | None,
+    ) -> Supply:
+        """Build it, and man every pipeline with what is here or in a local folder.
+
+        Args:
+            loaded: the configuration with its plant.
+            clock: agent time.
+            tell: takes events.
+            catch_up: ns of ticks a new trigger makes in one turn at most.
+
+        Raises:
+            ConfigError: a key or password cannot be read.
+        """
+        config = loaded.config
+        settings = config.registry
+        gateway = Gateway(config.gateway, config.site.site or "")
+        cache = Cache(config.state_dir / "models")
+        cache.prepare()
+        archive = lineage.folder_of(config.state_dir)
+        room = VettingRoom()
+        registry = open_registry(
+            settings, gateway, password=password_of("registry", settings)
+        )
+        _trust(loaded)  # a key that cannot be read is an error of the configuration
+        floor = PlantFloor(
+            config.pipelines,
+            loaded.plant.tags,
+            cache,
+            partial(_passport, archive),
+            clock,
+            config.model_memory,
+            catch_up,
+        )
+        inquiry = Inquiry(
+            registry,
+            gateway,
+            clock,
+            poll=settings.poll,
+            stale_after=settings.stale_after,
+        )
+        workshop = Workshop(
+            registry,
+            cache,
+            lambda: _trust(loaded),
+            room,
+            gateway.site,
+            partial(_archive, archive),
+        )
+        adoption = Adoption(
+            config.pipelines,
+            cache,
+            Manning(config.pipelines, cache, floor, clock, tell),
+            inquiry,
+            workshop,
+            clock,
+            asking=ThreadPoolExecutor(1, THREADS),
+            working=ThreadPoolExecutor(1, THREADS),
+            agent=__version__,
+        )
+        adoption.start(FIRST if settings.type == "directory" else 0.0)
+        return Supply(floor, adoption, room)
+
+    @property
+    def manned(self) -> Mapping[str, Seating]:
+        """Who scores each pipeline."""
+        return self.floor.manned
+
+    def open(self, seats: Seats) -> None:
+        """Join the turn."""
+        self.floor.open(seats)
+
+    def pipeline(self, name: str) -> dict[str, Any]:
+        """A pipeline's models for the status."""
+        manning = self.adoption.manning
+        crew = manning.crews.get(name)
+        compared = self.floor.comparison(name) if crew and crew.beside else None
+        waits = manning.waits.get(name, "")
+        told = status_of(manning.lives[name], crew, compared, waits)
+        size, rests = self.floor.memory(name)
+        return told | {
+            "review": self.floor.overdue(name),
+            "model_kb": round(size),
+            "memory": "resting" if rests else "",
+        }
+
+    def close(self) -> None:
+        """Stop, without waiting for what is under way."""
+        self.adoption.stop()
+        self.room.abandon()
+
+
+def _passport(archive: Path, digest: str) -> Passport | None:
+    try:
+        return passports.find(archive, digest)[1]
+    except ModelRejected:
+        return None
+
+
+def _archive(archive: Path, found: Verified) -> None:
+    passports.keep(
+        archive, found.digest, found.body, found.sums, signed_by=found.signer
+    )
+
+
+def _trust(loaded: Loaded) -> Trust | None:
+    """Who may sign, as the files say now; None where no signature is asked for."""
+    settings = loaded.config.registry
+    if not settings.trusted_keys:
+        return None
+    seen = loaded.config.state_dir / "models" / "revoked-keys.json"
+    trust = Trust.load(settings.trusted_keys, settings.revoked, seen)
+    trust.keep(seen)  # a key that was revoked once stays so, whatever a newer list says
+    return trust

@@ -1,0 +1,222 @@
+"""Who scores a pipeline, turn by turn: stand-ins, watchers, and other models' rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_agent.explain import Usual
+from edge_agent.features.plan import FeaturePlan
+from edge_agent.features.spec import FeatureSpec
+from edge_agent.limitrule import LimitRule
+from edge_agent.lines import restore, saved
+from edge_agent.posts import Beside, Seating
+from edge_agent.records import AlarmRecord, EventRecord, Fallback, NoScore, ScoreRecord
+from edge_agent.samples import NANOSECONDS, Quality
+from edge_agent.scores import Scores
+from tests.agent.test_inference import KIND, SPECS, Bench
+from tests.pure.test_pipeline import USUAL, FirstFeature, pipeline
+
+if TYPE_CHECKING:
+    from edge_agent.comparison import Comparison
+    from numpy.typing import NDArray
+
+    from edge_agent.pipeline import Pipeline
+
+PLAN = FeaturePlan(SPECS, KIND)
+RULE = LimitRule.of([(0.0, 5.0), (10.0, 20.0)], ["last"] * 2, [(-np.inf, np.inf)] * 2)
+
+
+def standby() -> Pipeline:
+    """Judges by ranges."""
+    return pipeline(scorer=RULE, fallback=Fallback.LIMITS)
+
+
+class Loading:
+    """A model that rested and is not back yet."""
+
+    def score(self, values: NDArray[np.float32]) -> Scores:
+        """Nothing yet."""
+        rows = len(values)
+        why = np.full(rows, NoScore.MODEL_MISSING, np.uint8)
+        return Scores(np.full(rows, np.nan), why, error="the model is being loaded")
+
+
+def seated(bench: Bench, seating: Seating) -> None:
+    """Let it take the post with the next turn."""
+    bench.inference.seats.seat("pump", seating)
+
+
+def last(bench: Bench) -> ScoreRecord:
+    """The newest score record."""
+    found: list[Any] = bench.of(ScoreRecord)
+    newest: ScoreRecord = found[-1]
+    return newest
+
+
+def test_a_failed_call_goes_to_the_standby_in_the_same_turn() -> None:
+    """No row waits and none is without a score: SCADA sees limits, and why."""
+    bench = Bench()
+    broken = pipeline(scorer=FirstFeature(error="Boom"))
+    seated(bench, Seating(broken, PLAN, standby(), "v2"))
+    bench.second(2.5)
+    record = last(bench)
+
+    assert record.fallback.tolist() == [Fallback.LIMITS] * 2
+    assert record.quality.tolist() == [Quality.UNCERTAIN] * 2
+    assert record.score.tolist() == [0.0, 0.0]
+    assert "by limits: the model Boom" in record.reason[0]
+
+    bench.second(7.0)
+    assert last(bench).score.tolist() == [4.0, 4.0]  # 2.0 outside, margins of 0.5
+    assert len(bench.of(AlarmRecord)) == 2
+
+
+def test_a_model_that_keeps_failing_is_taken_off_and_told_once() -> None:
+    """The third turn in a row is the last; the standby keeps the post."""
+    bench = Bench()
+    broken = pipeline(scorer=FirstFeature(error="Boom"))
+    seated(bench, Seating(broken, PLAN, standby(), "v2"))
+    for _ in range(6):
+        bench.second(2.5)
+
+    (off,) = bench.inference.seats.off
+    assert (off.pipeline, off.key) == ("pump", "v2")
+    assert off.reason == "failed 3 times in a row: Boom"
+    names = [event.name for event in bench.of(EventRecord)]
+    assert names == ["model fails", "model taken off"]
+    assert "taken off" in last(bench).reason[0]
+
+
+def test_without_a_standby_there_is_no_score_and_no_alarm() -> None:
+    """The ladder ends in an explicit no score, with quality BAD."""
+    bench = Bench()
+    seated(bench, Seating(pipeline(scorer=FirstFeature(error="Boom")), PLAN, key="v2"))
+    for _ in range(4):
+        bench.second(9.0)
+    record = last(bench)
+
+    assert record.fallback.tolist() == [Fallback.NO_SCORE] * 2
+    assert record.no_score.tolist() == [NoScore.MODEL_MISSING] * 2
+    assert "the model was taken off: failed 3 times" in record.reason[0]
+    assert bench.of(AlarmRecord) == []
+
+
+def test_a_model_that_is_being_loaded_is_not_at_fault() -> None:
+    """However many turns it takes, it is not taken off, and the limits stand in."""
+    bench = Bench()
+    seated(bench, Seating(pipeline(scorer=Loading()), PLAN, standby(), "v2"))
+    for _ in range(10):
+        bench.second(2.5)
+
+    assert not bench.inference.seats.off
+    assert bench.of(EventRecord) == []
+    assert last(bench).fallback.tolist() == [Fallback.LIMITS] * 2
+
+
+def test_the_last_known_good_says_so_in_every_row() -> None:
+    """A full score, but never GOOD: the wanted version failed."""
+    bench = Bench()
+    rung = pipeline(fallback=Fallback.LAST_KNOWN_GOOD, because="by 1.0.0: 1.1.0 failed")
+    seated(bench, Seating(rung, PLAN, key="v1"))
+    bench.second(1.0)
+    record = last(bench)
+
+    assert record.score.tolist() == [1.0, 1.0]
+    assert record.quality.tolist() == [Quality.UNCERTAIN] * 2
+    assert record.reason == ("by 1.0.0: 1.1.0 failed",) * 2
+
+
+def watcher(bench: Bench, other: Pipeline, plan: FeaturePlan = PLAN) -> None:
+    """Let another model score beside the one there is."""
+    beside = Beside(other, plan, "v2")
+    seated(bench, Seating(pipeline(), PLAN, key="v1", beside=beside))
+
+
+def compared(bench: Bench) -> Comparison:
+    """How the two compare."""
+    return bench.inference.seats.post("pump").comparison
+
+
+def test_a_watcher_scores_every_row_and_changes_nothing() -> None:
+    """Records are those of a bench without one, bit for bit."""
+    alone, watched = Bench(), Bench()
+    watcher(watched, pipeline(scorer=FirstFeature(error="Boom")))
+    for pressure in (1.0, 9.0, 9.0, 1.0):
+        alone.second(pressure)
+        watched.second(pressure)
+
+    for one, other in zip(alone.of(ScoreRecord), watched.of(ScoreRecord), strict=True):
+        assert one.score.tobytes() == other.score.tobytes()
+        assert one.reason == other.reason
+    assert len(alone.of(AlarmRecord)) == len(watched.of(AlarmRecord)) == 4
+    assert compared(watched).lost_new == 6
+    (off,) = watched.inference.seats.off  # taken off after its third failure
+    assert off.key == "v2"
+    assert watched.inference.seats.post("pump").beside is None
+
+
+def test_a_watcher_with_other_features_sees_the_same_moments() -> None:
+    """It looks further back than the window was made for: the window grows."""
+    longer = [FeatureSpec("p", "pressure", "mean", window=300.0, rate=1.0)]
+    bench = Bench()
+    for _ in range(20):
+        bench.second(2.0)
+    depth = bench.line.builder.window.depth
+    watcher(bench, pipeline(), FeaturePlan(longer, KIND))
+    bench.second(4.0)
+
+    assert bench.line.builder.window.depth > depth
+    assert bench.line.builder.window.reach <= depth
+    for _ in range(260):
+        bench.second(2.0)
+    assert compared(bench).rows > 0
+    assert compared(bench).disagreement < 0.2
+
+
+def test_another_model_with_other_tags_takes_the_post() -> None:
+    """The windows keep what they hold: the first row after the swap is whole."""
+    bench = Bench()
+    for _ in range(5):
+        bench.second(2.0)
+    only_flow = FeaturePlan([FeatureSpec("f", "flow", "last", hold=10.0)], KIND)
+    one = slice(1, 2)
+    usual = Usual(
+        USUAL.labels,
+        USUAL.units,
+        USUAL.role[one],
+        ("last",),
+        (None,),
+        USUAL.low[one],
+        USUAL.high[one],
+        USUAL.mean[one],
+        USUAL.std[one],
+    )
+    seated(bench, Seating(pipeline(usual=usual), only_flow, key="v2"))
+    bench.second(2.0)
+
+    assert last(bench).score.tolist() == [15.0, 15.0]
+    assert last(bench).inputs_total == 1
+
+
+def test_a_comparison_goes_on_after_a_restart() -> None:
+    """A day of watching is not lost with the process."""
+    first = Bench()
+    watcher(first, pipeline())
+    for _ in range(30):
+        first.second(2.0)
+    kept = saved([first.line])
+    again = Bench()
+    restore([again.line], kept, first.clock.now())
+    again.clock.time = first.clock.time
+    watcher(again, pipeline())
+    again.second(2.0)
+
+    assert compared(again).rows > compared(first).rows
+    assert compared(again).watched >= 29 * NANOSECONDS
+    other = Bench()
+    restore([other.line], kept, first.clock.now())
+    seated(other, Seating(pipeline(), PLAN, key="v3", beside=None))
+    other.second(2.0)
+    assert compared(other).rows == 0
