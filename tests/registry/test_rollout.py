@@ -209,7 +209,7 @@ def test_a_failure_that_is_borne_is_no_gateway_that_is_well() -> None:
 
 
 def test_a_share_that_can_no_longer_be_well_is_halted() -> None:
-    """Else nothing would ever end the rollout: ninety percent of nine is all of them."""
+    """Else nothing would end the rollout: ninety percent of nine are all of them."""
     rules = Rules(failed=Limit(3))
     some = [*map(well, INSIDE[:8]), refused(INSIDE[8])]
 
