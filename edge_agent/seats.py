@@ -53,6 +53,17 @@ class Seats:
             self._wanted[pipeline] = seating
         self._awake()
 
+    def breach(self, pipeline: str, reason: str) -> None:
+        """A judgement from outside the turn: what scores there must go; any thread.
+
+        Args:
+            pipeline: where.
+            reason: why, as the end of a sentence that begins with the version.
+        """
+        key = self.post(pipeline).key
+        if key:
+            self.off.append(TakenOff(pipeline, key, reason))
+
     def waiting(self, pipeline: str) -> bool:
         """Whether a seating has not been taken yet."""
         return pipeline in self._wanted

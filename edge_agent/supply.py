@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from edge_agent import __version__
 from edge_agent.bundle.trust import Trust
 from edge_agent.config.secrets import password_of
-from edge_agent.errors import ModelRejected
+from edge_agent.errors import ConfigError, ModelRejected
 from edge_agent.floor import PlantFloor
 from edge_agent.registry import lineage, passports
 from edge_agent.registry.adoption import Adoption
@@ -49,6 +49,7 @@ THREADS = "models"
 class Supply:
     """Everything that brings models."""
 
+    loaded: Loaded
     floor: PlantFloor
     adoption: Adoption
     room: VettingRoom
@@ -118,7 +119,7 @@ class Supply:
             agent=__version__,
         )
         adoption.start(FIRST if settings.type == "directory" else 0.0)
-        return Supply(floor, adoption, room)
+        return Supply(loaded, floor, adoption, room)
 
     @property
     def manned(self) -> Mapping[str, Seating]:
@@ -137,8 +138,9 @@ class Supply:
         waits = manning.waits.get(name, "")
         told = status_of(manning.lives[name], crew, compared, waits)
         size, rests = self.floor.memory(name)
+        signer = crew.version.signer if crew and crew.version else ""
         return told | {
-            "review": self.floor.overdue(name),
+            "review": _revoked(self.loaded, signer) or self.floor.overdue(name),
             "model_kb": round(size),
             "memory": "resting" if rests else "",
         }
@@ -160,6 +162,16 @@ def _archive(archive: Path, found: Verified) -> None:
     passports.keep(
         archive, found.digest, found.body, found.sums, signed_by=found.signer
     )
+
+
+def _revoked(loaded: Loaded, signer: str) -> str:
+    """That the key behind what scores was revoked: a person decides what follows."""
+    try:
+        trust = _trust(loaded) if signer else None
+    except (ConfigError, ModelRejected) as why:
+        return f"signatures cannot be checked: {why}"
+    gone = trust.revoked.keys.get(signer) if trust is not None else None
+    return f"what scores is signed by {gone.sentence}" if gone else ""
 
 
 def _trust(loaded: Loaded) -> Trust | None:

@@ -64,17 +64,20 @@ class Gain:
         )
 
 
-def measured(scorer: OnnxScorer, rows: NDArray[np.float32], clock: Clock) -> Cost:
+def measured(
+    size: int, scorer: OnnxScorer, rows: NDArray[np.float32], clock: Clock
+) -> Cost:
     """Median time of some runs, as the gateway makes them.
 
     Args:
+        size: bytes of the ONNX file.
         scorer: of the graph.
         rows: float32[n, features]; repeated to `MANY`.
         clock: to time with.
     """
     whole = np.resize(rows, (MANY, rows.shape[1]))
     return Cost(
-        size=len(scorer.bundle.model),
+        size=size,
         single=_median(scorer, whole[:1], clock),
         many=_median(scorer, whole, clock) / MANY,
     )

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _CHUNK = 4096
 _COMPARED = 20_000
 _PROBED = 40
+_PATIENCE = 60.0  # s a call may take here; a gateway's deadline is its own
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,7 +109,7 @@ def prove(
         golden,
         replace(found, atol=atol),
         near,
-        gain.compiled if gain else measured(scorer, _some(training), clock),
+        gain.compiled if gain else _cost(converted, scorer, training, clock),
         gain,
     )
 
@@ -136,7 +137,8 @@ def draft_scorer(
     reference = read_reference(profile.model_dump_json().encode(), checked)
     where = Path(told.name) / told.version
     return OnnxScorer(
-        Bundle(where, checked, "", converted.model, GoldenRows(some, {}), reference)
+        Bundle(where, checked, "", converted.model, GoldenRows(some, {}), reference),
+        deadline=_PATIENCE,
     )
 
 
@@ -211,14 +213,21 @@ def _gain(
     if converted.plain is None or not compare:
         return None
     step.step("Converting the usual way, to compare (compare=False skips it)")
-    plain = draft_scorer(converted.plain(), training, told, said)
+    usual = converted.plain()
+    plain = draft_scorer(usual, training, told, said)
     some = _some(training)
     apart = np.abs(plain.score(some).score - scorer.score(some).score).max()
     return Gain(
-        measured(plain, some, clock),
-        measured(scorer, some, clock),
+        _cost(usual, plain, training, clock),
+        _cost(converted, scorer, training, clock),
         float(apart),
     )
+
+
+def _cost(
+    converted: Converted, scorer: OnnxScorer, training: Rows, clock: Clock
+) -> Cost:
+    return measured(len(converted.model), scorer, _some(training), clock)
 
 
 def _some(training: Rows) -> F32:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 import structlog
 
 from edge_agent.errors import ModelRejected, RegistryUnavailable
-from edge_agent.registry import lifecycle, orders
+from edge_agent.registry import lifecycle
 from edge_agent.registry.choosing import Reference, choose
 from edge_agent.registry.lifecycle import Stage
+from edge_agent.registry.obeying import obey
 from edge_agent.registry.receipts import report_of
 from edge_agent.samples import NANOSECONDS
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from edge_agent.registry.inquiry import Answer, Inquiry
     from edge_agent.registry.lifecycle import Version
     from edge_agent.registry.manning import Manning
-    from edge_agent.registry.orders import Order
     from edge_agent.registry.workshop import Done, Workshop
 
 log = structlog.get_logger()
@@ -138,7 +138,8 @@ class Adoption:
 
     def turn(self) -> None:
         """Everything that can be done now without waiting."""
-        self._obey()
+        if obey(self.manning, self._cache.root / "orders"):
+            self._next_poll = self._clock.now()  # what was wanted may be another now
         self.manning.look()
         self._listen()
         while self._collect() or self._work():
@@ -262,43 +263,7 @@ class Adoption:
             self.manning.wait(name, "")
         return True
 
-    # --- orders and reports -----------------------------------------------------------
-
-    def _obey(self) -> None:
-        for path, order in orders.taken(self._cache.root / "orders"):
-            said = "this is no order" if order is None else self._obeyed(order)
-            log.info("order", order=str(order), answer=said)
-            orders.answer(path, said)
-
-    def _obeyed(self, order: Order) -> str:
-        """Do what a person asked; a sentence of what became of it."""
-        name = order.pipeline
-        if name not in self._pipelines:
-            there = ", ".join(self._pipelines)
-            return f"there is no pipeline {name}; there is: {there}"
-        life = self.manning.lives[name]
-        if order.action == "rollback":
-            return self.manning.rolled_back(name, order.who)
-        if order.action == "follow":
-            self.manning.keep(name, lifecycle.follow(life))
-            self._next_poll = self._clock.now()
-            return f"{name} follows the registry again"
-        for version in reversed(life.versions):
-            if order.version in (version.label, version.version, version.digest[:8]):
-                return self._activated(name, version)
-        there = ", ".join(v.label or v.version for v in life.versions) or "none"
-        return f"{name} knows no version {order.version} here; it knows: {there}"
-
-    def _activated(self, name: str, version: Version) -> str:
-        if version.stage in (Stage.SHADOW, Stage.PREVIOUS, Stage.ACTIVE):
-            self.manning.activate(name, version, held=True)
-            return f"{version.shown} scores {name}, and stays until told otherwise"
-        life = self.manning.lives[name]
-        life = lifecycle.see(life, version.offer, "by hand", urgent=True)
-        self.manning.keep(name, life)
-        return (
-            f"{version.shown} is fetched and tried; it scores as soon as it is proven"
-        )
+    # --- reports --------------------------------------------------------------------
 
     def _report(self) -> None:
         """Tell the centre what changed; a report under way is not doubled."""

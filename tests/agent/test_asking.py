@@ -163,7 +163,7 @@ async def test_a_slow_answer_keeps_neither_status_nor_stop_waiting(
 ) -> None:
     """While the disk hangs behind a question: status at once, and the agent stops."""
     monkeypatch.setattr(socket, "LONGEST_TALK", 60.0)
-    hang = threading.Event()
+    hang, before = threading.Event(), threading.active_count()
 
     def slow(_: str) -> dict[str, Any]:
         hang.wait(20)
@@ -177,7 +177,7 @@ async def test_a_slow_answer_keeps_neither_status_nor_stop_waiting(
             ]
             await asyncio.sleep(0.1)
             assert await socket.ask(tmp_path) == STATUS
-            assert threading.active_count() < 10
+            assert threading.active_count() < before + 10
         said = await asyncio.gather(*asking, return_exceptions=True)
     finally:
         hang.set()

@@ -19,9 +19,9 @@ from tests.agent.test_inference import KIND, SPECS, Bench
 from tests.pure.test_pipeline import USUAL, FirstFeature, pipeline
 
 if TYPE_CHECKING:
-    from edge_agent.comparison import Comparison
     from numpy.typing import NDArray
 
+    from edge_agent.comparison import Comparison
     from edge_agent.pipeline import Pipeline
 
 PLAN = FeaturePlan(SPECS, KIND)
@@ -113,6 +113,21 @@ def test_a_model_that_is_being_loaded_is_not_at_fault() -> None:
     assert not bench.inference.seats.off
     assert bench.of(EventRecord) == []
     assert last(bench).fallback.tolist() == [Fallback.LIMITS] * 2
+
+
+def test_a_breach_from_outside_takes_the_way_of_a_failure() -> None:
+    """A judgement on accuracy names the version that scores; without one it is moot."""
+    bench = Bench()
+    seated(bench, Seating(pipeline(), PLAN, key="v2"))
+    bench.second(1.0)
+    bench.inference.seats.breach("pump", "reached a recall of 0.4, not 0.8")
+
+    (off,) = bench.inference.seats.off
+    assert (off.pipeline, off.key) == ("pump", "v2")
+    seated(bench, Seating(standby(), PLAN))
+    bench.second(1.0)
+    bench.inference.seats.breach("pump", "again")
+    assert len(bench.inference.seats.off) == 1
 
 
 def test_the_last_known_good_says_so_in_every_row() -> None:

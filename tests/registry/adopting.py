@@ -206,6 +206,10 @@ class Plant:
         """Version of the passport that is active; empty for none."""
         return self.life.active.label if self.life.active else ""
 
+    def watching(self) -> str:
+        """Version of the passport that scores beside; empty for none."""
+        return self.crew.beside.label if self.crew.beside else ""
+
     def stages(self) -> dict[str, str]:
         """Stage of each version by its passport's, or the registry's, version."""
         return {v.label or v.version: str(v.stage) for v in self.life.versions}

@@ -31,7 +31,7 @@ def targets() -> set[str]:
 
 def commands() -> set[str]:
     """Subcommands of `edge-agent`, one file each."""
-    return {path.stem for path in (ROOT / "edge_agent" / "cli").glob("*.py")}
+    return {path.stem for path in (ROOT / "edge_agent" / "cli").iterdir()}
 
 
 def code(document: str) -> str:
