@@ -117,7 +117,7 @@ _OPTIONS: tuple[tuple[str, Callable[[str], object], object, str, str], ...] = (
         seconds,
         _DEFAULT.quiet,
         "TIME",
-        "without a report for so long a gateway does not count as well (1h)",
+        "without a report for so long a gateway does not count as well (2h)",
     ),
     ("--gone", seconds, _DEFAULT.gone, "TIME", "and for so long as lost (1d)"),
 )

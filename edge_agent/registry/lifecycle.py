@@ -58,15 +58,16 @@ def see(
 ) -> Life:
     """A version is wanted here: it begins, and one on its way before it ends.
 
-    Nothing changes for a version that is on its way, active or refused; a person's
-    wish (``urgent``, or named by version in the configuration) begins a refused one
-    anew.
+    Nothing changes for a version that is on its way, active or refused (but what was on
+    its way instead ends); a person's wish (``urgent``, or named by version in the
+    configuration) begins a refused one anew.
     """
     known = life.of(offer.key)
     begins = known is None or _begins_anew(known, via, urgent=urgent)
     promoted = known is not None and known.stage in ON_ITS_WAY and known.watch
     if not begins and not (promoted and not watch):
-        return life
+        ended = known is not None and known.stage not in ON_ITS_WAY
+        return unsee(life, watch=watch) if ended else life
     life = _each(
         life,
         lambda v: v.stage in ON_ITS_WAY and v.watch == watch and v.key != offer.key,

@@ -86,11 +86,12 @@ def judge(
     well = rollout.well if 0 < rollout.well <= now else now
     seconds = (now - well) / NANOSECONDS
     why = f"{len(found.of(Standing.WELL))} of {found.asked} gateways are well"
-    why += _borne(found)
+    why += f"{_borne(found)}, for {words(seconds)}"
     if seconds < rollout.rules.watch:
-        why += f", for {words(seconds)} of {words(rollout.rules.watch)}"
+        why += f" of {words(rollout.rules.watch)}"
         return Decision(Kind.WAIT, why, found, well=well)
-    why += f", for {words(seconds)}"
+    if unheard := _unheard(rollout, found, well):
+        return Decision(Kind.WAIT, why + unheard, found, well=well)
     wider = _wider(rollout, listing, known)
     if wider is None:
         return Decision(Kind.PROMOTE, why, found, well=well)
@@ -111,9 +112,13 @@ def _ended(rollout: Rollout, listing: Listing, found: Stands) -> Decision | None
 def _too_many(rollout: Rollout, found: Stands) -> str:
     rules = rollout.rules
     bad, lost = found.of(Standing.FAILED), found.of(Standing.LOST)
+    said = f"it failed on {len(bad)} of {found.met} gateways ({_names(bad)}): "
+    said += next((one.reason for one in bad if one.reason), "no reason given")
     if len(bad) >= rules.failed.among(found.met):
-        why = next((one.reason for one in bad if one.reason), "no reason given")
-        return f"it failed on {len(bad)} of {found.met} gateways ({_names(bad)}): {why}"
+        return said
+    left, wanted = found.asked - sum(one.inside for one in bad), _share(rules, found)
+    if bad and left < wanted:  # nothing would ever end this rollout
+        return f"{said}; {wanted} of {found.asked} can no longer be well"
     if lost and len(lost) >= rules.lost.among(len(found.of(*COUNTED, Standing.LOST))):
         since = f"{words(rules.gone)} and more"
         return f"{len(lost)} gateways said nothing for {since} ({_names(lost)})"
@@ -132,10 +137,8 @@ def _blocked(rollout: Rollout, listing: Listing) -> str:
 
 
 def _not_well(rollout: Rollout, found: Stands) -> str:
-    rules, counted = rollout.rules, found.asked
+    counted, needed = found.asked, _needed(rollout.rules, found)
     well = len(found.of(Standing.WELL))
-    # without the rounding 0.9 of 10 could be more than 9
-    needed = max(rules.least, math.ceil(round(rules.enough * counted, 9)))
     if well >= needed:
         return ""
     if not counted:
@@ -146,6 +149,27 @@ def _not_well(rollout: Rollout, found: Stands) -> str:
     waits = f"; it waits for {_names(slow)}" if slow else ""
     said = f"{well} of {counted} gateways are well, {needed} are needed"
     return said + _borne(found) + waits
+
+
+def _unheard(rollout: Rollout, found: Stands, well: int) -> str:
+    """Who has not said since the watch began that it still is well.
+
+    A gateway that its new version ended says nothing: its last word is a good one.
+    """
+    silent = [one for one in found.of(Standing.WELL) if one.at < well]
+    again = len(found.of(Standing.WELL)) - len(silent)
+    if again >= _needed(rollout.rules, found):
+        return ""
+    return f"; since then it waits for another report of {_names(silent)}"
+
+
+def _needed(rules: Rules, found: Stands) -> int:
+    return max(rules.least, _share(rules, found))
+
+
+def _share(rules: Rules, found: Stands) -> int:
+    # without the rounding 0.9 of 10 could be more than 9
+    return math.ceil(round(rules.enough * found.asked, 9))
 
 
 def _borne(found: Stands) -> str:

@@ -85,13 +85,15 @@ class Rules:
 
     Attributes:
         steps: shares in percent, growing; behind the last it becomes champion.
-        watch: s that a share must have been well before the next step.
+        watch: s that a share must have been well before the next step; in that time
+            its gateways must have said so again.
         enough: so much of a share must score with the version, 0 to 1.
         least: and so many gateways.
-        failed: so many gateways on which it failed halt it, of those that met it.
+        failed: so many gateways on which it failed halt it, of those that met it; so
+            do fewer when ``enough`` cannot be reached without them.
         lost: so many gateways that fell silent halt it, of its share.
-        quiet: s without a report after which a gateway does not count as well. More
-            than gateways leave between two reports.
+        quiet: s without a report after which a gateway does not count as well; an
+            agent leaves an hour between two reports at most.
         gone: s without a report after which a gateway is lost.
     """
 
@@ -103,7 +105,7 @@ class Rules:
     least: _Count = 1
     failed: Limit = Limit(1)
     lost: Limit = Limit(2, 0.2)
-    quiet: _Seconds = HOUR
+    quiet: _Seconds = 2 * HOUR
     gone: _Seconds = DAY
 
     def write(self) -> str:

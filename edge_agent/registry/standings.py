@@ -71,6 +71,7 @@ class Stand:
         standing: how it stands to the version.
         met: whether its report names the version.
         inside: whether it is in the share.
+        at: ns UTC of its report, by its own clock.
         reason: what it says, where something is wrong.
     """
 
@@ -78,6 +79,7 @@ class Stand:
     standing: Standing
     met: bool = False
     inside: bool = False
+    at: int = 0
     reason: str = ""
 
 
@@ -176,7 +178,7 @@ def _stand(
         late = _late(rollout, report.at, now, met=met)
         standing = late or _progress(version, model)
     name, reason = report.gateway.name, legible(model.reason)
-    return Stand(name, standing, met, via == CANARY, reason)
+    return Stand(name, standing, met, via == CANARY, report.at, reason)
 
 
 def failed(model: ModelReport, version: str) -> bool:

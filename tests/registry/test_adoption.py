@@ -331,6 +331,30 @@ def test_a_halt_takes_a_version_off_everywhere(
     assert "too many alarms at site 3" in plant.life.versions[-1].reason
 
 
+def test_a_version_on_its_way_ends_when_it_is_halted(
+    desk: DirectoryRegistry, tmp_path: Path
+) -> None:
+    """It is not watched to its end and does not score for a single row."""
+    plant = Plant(
+        tmp_path / "state", desk, MODEL, promotion=Promotion(policy="after", after=3600)
+    )
+    plant.pass_time()
+    push(desk, tmp_path, "1.1.0")
+    desk.point(MODEL, "canary", "1.1.0")
+    desk.set_tag(MODEL, "edge.canary.percent", "100")
+    plant.pass_time()
+    watched = plant.stages()
+    desk.set_tag(MODEL, "edge.halted.1.1.0", "bad on other gateways")
+    plant.pass_time()
+    halted = plant.stages()
+    plant.floor.compared = Comparison(rows=1000, watched=7200 * SECOND)
+    plant.pass_time()
+
+    assert watched == {"1.0.0": "active", "1.1.0": "shadow"}
+    assert halted == {"1.0.0": "active", "1.1.0": "retired"}
+    assert plant.told().count("model activated") == 1
+
+
 def test_paused_means_nothing_new(desk: DirectoryRegistry, tmp_path: Path) -> None:
     """While a model is paused its gateways keep what they run."""
     plant = Plant(tmp_path / "state", desk, MODEL)

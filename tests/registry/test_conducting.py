@@ -67,10 +67,10 @@ def test_a_version_goes_step_by_step_to_everybody(
     old, new = versions
     tell(stage, NOW, old)
     begun = conducting.start(stage.desk, stage.name, "1.1.0", RULES, NOW)
-    tell(stage, NOW + MINUTE, new)
     kinds, shares = [], [begun.percent]
 
     for minutes in range(1, 30):
+        tell(stage, NOW + minutes * MINUTE, new)
         done = conducting.check(stage.desk, stage.name, NOW + minutes * MINUTE)
         if done is None:
             break
@@ -258,6 +258,6 @@ def _begun(folder: Path) -> _Hurried:
     memory.point("pump", CHAMPION, "1.0.0")
     conducting.start(memory, "pump", "1.1.0", Rules((100.0,), watch=30.0), NOW)
     model = ModelReport("pump", "1.1.0", state="active")
-    memory.report(Report(Gateway("gw-1"), "0.2.0", NOW, (model,)))
+    memory.report(Report(Gateway("gw-1"), "0.2.0", NOW + MINUTE, (model,)))
     conducting.check(memory, "pump", NOW)
     return memory

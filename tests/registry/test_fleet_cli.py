@@ -18,6 +18,7 @@ from edge_agent.registry.choosing import CHAMPION
 from edge_agent.registry.directory import DirectoryRegistry
 from edge_agent.registry.listing import CANARY_PERCENT, Gateway, ModelReport, Report
 from edge_agent.registry.rules import Limit, rollout_of
+from edge_agent.samples import NANOSECONDS
 from tests.registry import made
 
 if TYPE_CHECKING:
@@ -49,7 +50,11 @@ class Centre:
         return main(["fleet", *words, "--registry", str(self.path)])
 
     def tell(self, version: str, count: int = 20, *, bad: str = "") -> None:
-        """So many gateways report a version now, or that another was refused."""
+        """So many gateways report a version, or that another was refused.
+
+        Their clocks are a minute ahead: so they speak while the share is watched.
+        """
+        at = time.time_ns() + 60 * NANOSECONDS
         for number in range(count):
             model = ModelReport("pump", version, state="active")
             if bad:
@@ -57,7 +62,7 @@ class Centre:
                     "pump", version, "", 0, "returned", bad, "refused", "NaN"
                 )
             gateway = Gateway(f"gw-{number:02}", "hamburg")
-            self.desk.report(Report(gateway, "0.2.0", time.time_ns(), (model,)))
+            self.desk.report(Report(gateway, "0.2.0", at, (model,)))
 
 
 @pytest.fixture

@@ -198,14 +198,25 @@ def test_a_share_of_failures_can_be_allowed() -> None:
 
 
 def test_a_failure_that_is_borne_is_no_gateway_that_is_well() -> None:
-    """Five of ten failed and that is allowed; nine are needed, so it waits."""
-    rules = Rules(failed=Limit.of("60%"))
-    some = [*map(well, INSIDE[:5]), *map(refused, INSIDE[5:10])]
+    """It is told beside those that are waited for."""
+    rules = Rules(failed=Limit(3))
+    some = [*map(well, INSIDE[:7]), *map(said, INSIDE[7:9]), refused(INSIDE[9])]
 
     decision = judged(listing(well=BEGAN, rules=rules), some)
 
     assert decision.kind is Kind.WAIT
-    assert "5 of 10 gateways are well, 9 are needed, it failed on 5" in decision.reason
+    assert "7 of 10 gateways are well, 9 are needed, it failed on 1" in decision.reason
+
+
+def test_a_share_that_can_no_longer_be_well_is_halted() -> None:
+    """Else nothing would end the rollout: ninety percent of nine are all of them."""
+    rules = Rules(failed=Limit(3))
+    some = [*map(well, INSIDE[:8]), refused(INSIDE[8])]
+
+    decision = judged(listing(well=BEGAN, rules=rules), some)
+
+    assert decision.kind is Kind.HALT
+    assert decision.reason.endswith("; 9 of 9 can no longer be well")
 
 
 def test_enough_gateways_must_score_with_it() -> None:
@@ -242,8 +253,8 @@ HOURS = 3600 * NANOSECONDS
         (said(INSIDE[0]), Standing.WAITING),
         (said(INSIDE[0], stage="held"), Standing.HELD),
         (said(OUTSIDE[0]), Standing.OUTSIDE),
-        (well(INSIDE[0], NOW - 2 * HOURS), Standing.QUIET),
-        (said(INSIDE[0], NOW - 2 * HOURS), Standing.QUIET),
+        (well(INSIDE[0], NOW - 3 * HOURS), Standing.QUIET),
+        (said(INSIDE[0], NOW - 3 * HOURS), Standing.QUIET),
         (said(INSIDE[0], NOW - 20 * HOURS), Standing.SILENT),
         (said(INSIDE[0], 5), Standing.CLOCK),
         (well(INSIDE[0], 5), Standing.CLOCK),
@@ -281,18 +292,32 @@ def test_a_clock_that_is_wrong_carries_nothing_on(at: int) -> None:
 
 
 def test_gateways_that_fall_silent_stop_it_and_halt_it() -> None:
-    """After an hour they are waited for, after a day they are a reason to halt."""
-    day, hours = int(30 * HOUR) * NANOSECONDS, 2 * HOURS
+    """After two hours they are waited for, after a day they are a reason to halt."""
     gone = [well(name, NOW) for name in INSIDE[:4]]
 
-    def after(passed: int) -> Decision:
-        alive = [well(name, NOW + passed) for name in INSIDE[4:]]
-        return judged(listing(well=BEGAN), [*gone, *alive], NOW + passed)
+    def after(hours: int) -> Decision:
+        now = NOW + hours * HOURS
+        alive = [well(name, now) for name in INSIDE[4:]]
+        return judged(listing(well=BEGAN), [*gone, *alive], now)
 
-    assert after(HOURS).kind is Kind.PROMOTE
-    assert after(hours).kind is Kind.WAIT
-    assert after(day).kind is Kind.HALT
-    assert "4 gateways said nothing" in after(day).reason
+    assert after(2).kind is Kind.PROMOTE
+    assert after(3).kind is Kind.WAIT
+    assert after(30).kind is Kind.HALT
+    assert "4 gateways said nothing" in after(30).reason
+
+
+def test_a_last_good_word_is_no_proof() -> None:
+    """Who has said nothing since the watch began may have been ended by the version."""
+    began = NOW - int(1.5 * HOURS)
+    before = [well(name, began - 1) for name in INSIDE[:3]]
+    since = [well(name, began) for name in INSIDE[3:]]
+
+    waits = judged(listing(well=began), [*before, *since])
+    enough = judged(listing(well=began), [*before[1:], well(INSIDE[0]), *since])
+
+    assert (waits.kind, waits.well) == (Kind.WAIT, began)
+    assert f"another report of {INSIDE[0]}, {INSIDE[1]}" in waits.reason
+    assert enough.kind is Kind.PROMOTE
 
 
 def test_a_gateway_that_was_off_before_holds_nothing_up() -> None:
@@ -489,7 +514,7 @@ def test_a_rollout_that_cannot_be_read_is_begun_anew() -> None:
 _REPORTS = st.builds(
     lambda name, at, how: told(how, name, at),
     st.sampled_from([*INSIDE[:6], *OUTSIDE[:3]]),
-    st.sampled_from([0, BEGAN - 30 * HOURS, NOW - 26 * HOURS, NOW - 2 * HOURS, NOW]),
+    st.sampled_from([0, BEGAN - 30 * HOURS, NOW - 26 * HOURS, NOW - 3 * HOURS, NOW]),
     st.sampled_from(
         [
             {},
