@@ -20,9 +20,12 @@ from edge_agent.registry.listing import CANARY_PERCENT, Gateway, ModelReport, Re
 from edge_agent.registry.rules import Limit, rollout_of
 from edge_agent.samples import NANOSECONDS
 from tests.registry import made
+from tests.registry.conftest import mlflow
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.registry.mlflow_server import MlflowServer
 
 OLD, NEW = "1.0.0", "1.1.0"
 QUICK = ("--watch", "1ms", "--every", "1ms")
@@ -271,6 +274,32 @@ def test_a_model_is_paused_and_resumed(centre: Centre) -> None:
     assert centre.desk.listing("pump").paused
     assert centre.fleet("resume", "pump") == 0
     assert centre.desk.listing("pump").tags == {}
+
+
+@pytest.mark.timeout(120)
+def test_the_same_at_an_mlflow_server(
+    mlflow_open: MlflowServer, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Versions are called by their passports, with MLflow's number beside."""
+    name, where = made.unused_name(), ("--registry", mlflow_open.url)
+    desk = mlflow(mlflow_open)
+    for version in (OLD, NEW):
+        desk.push(made.bundle(tmp_path, name, version), {})
+    assert main(["fleet", "promote", name, OLD, *where]) == 0
+    assert main(["fleet", "rollout", name, NEW, *where]) == 0
+    bad = ModelReport(name, "1", "", 0, "returned", "2", "failed", "scores are NaN")
+    desk.report(Report(Gateway(f"gw-{name}"), "0.2.0", time.time_ns(), (bad,)))
+
+    assert main(["fleet", "status", name, *where]) == 0
+    page = capsys.readouterr().out
+    assert main(["fleet", "rollout", name, "--check", *where]) == 4
+
+    assert f"{name} 1.0.0 (version 1) is the champion now" in page
+    assert f"gw-{name}  -     1.0.0    returned" in page
+    assert "1.1.0 failed  failed   scores are NaN" in page
+    said = capsys.readouterr().out
+    assert f"{name} 1.1.0 (version 2) is halted: it failed on 1 of 1" in said
+    assert desk.listing(name).aliases == {CHAMPION: "1"}
 
 
 _COMMANDS: list[tuple[str, ...]] = [

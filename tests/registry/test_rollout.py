@@ -467,6 +467,21 @@ def test_a_rollout_leaves_nothing_behind() -> None:
     )
 
 
+def test_a_wider_share_is_watched_anew() -> None:
+    """The time that the smaller one was well is not its own."""
+    of = listing(well=BEGAN)
+    reports = [*map(well, INSIDE), *map(well, OUTSIDE)]
+    rollout = rollout_of(of)
+    assert rollout is not None
+
+    some = steering.carry_out(judged(of, reports), rollout, of)
+    wider = applied(of, some)
+
+    assert wider.tags[CANARY_PERCENT] == "50"
+    assert judged(wider, reports).well == NOW
+    assert some[0] == steering.Write(ROLLOUT_WELL, None)
+
+
 def test_halting_a_champion_gives_back_the_one_before() -> None:
     """Unless that is halted too: then there is none to give."""
     champion = Listing("pump", {CHAMPION: NEW}, {FORMER: OLD})
