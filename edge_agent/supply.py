@@ -165,7 +165,7 @@ def _archive(archive: Path, found: Verified) -> None:
 
 
 def _revoked(loaded: Loaded, signer: str) -> str:
-    """That the key behind what scores was revoked: a person decides, scoring goes on."""
+    """That the key behind what scores was revoked: a person decides what follows."""
     try:
         trust = _trust(loaded) if signer else None
     except (ConfigError, ModelRejected) as why:

@@ -159,12 +159,18 @@ class Adoption:
             self._asked.add_done_callback(self._awake)
         if self._asked is None or not self._asked.done():
             return
-        answer, self._asked = self._asked.result(), None
+        asked, self._asked = self._asked, None
+        answer = asked.result()
         self._tried.clear()  # what failed for the moment may be tried again
         self.manning.tell(self._inquiry.heard(answer))
+        if answer.failed:  # a server that is down is not asked as often
+            self._postpone(self._inquiry.pause())
         for name in self._pipelines:
             self._wish(name, answer)
         self._cache.tidy(self.manning.lives)
+
+    def _postpone(self, pause: int) -> None:
+        self._next_poll = max(self._next_poll, self._clock.now() + pause)
 
     def _awake(self, _: object) -> None:
         self._wake.set()
@@ -257,6 +263,11 @@ class Adoption:
         except (RegistryUnavailable, OSError) as why:
             self._tried.add((name, key))
             self.manning.wait(name, f"{version.shown}: {why}")
+            asked = why.retry_after if isinstance(why, RegistryUnavailable) else None
+            self._postpone(round((asked or 0.0) * NANOSECONDS))
+        except Exception:
+            self._tried.add((name, key))  # a bug is not met every second either
+            raise
         else:
             life = lifecycle.advance(life, key, done.stage, **done.facts)
             self.manning.keep(name, life)
