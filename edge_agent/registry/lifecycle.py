@@ -132,16 +132,7 @@ def activate(life: Life, key: str, *, held: bool = False) -> Life:
     was = life.active
     if was is not None and was.key == key:
         return replace(life, held=held, returned="")
-    life = _each(
-        life,
-        lambda v: v.stage is Stage.PREVIOUS and v.key != key,
-        lambda v: _moved(v, Stage.RETIRED, reason="two newer versions were active"),
-    )
-    life = _each(
-        life,
-        lambda v: v.stage is Stage.ACTIVE,
-        lambda v: _moved(v, Stage.PREVIOUS),
-    )
+    life = _make_room(life, key)
     life = _each(
         life,
         lambda v: v.key == key,
@@ -150,6 +141,28 @@ def activate(life: Life, key: str, *, held: bool = False) -> Life:
         ),
     )
     return replace(life, held=held, returned="")
+
+
+def _make_room(life: Life, key: str) -> Life:
+    """The active version makes room for another one."""
+    was, coming = life.active, life.of(key)
+    if was is not None and coming is not None and was.digest == coming.digest != "":
+        # the same bundle, signed anew: the one to return to is still the former
+        return _each(
+            life,
+            lambda v: v.key == was.key,
+            lambda v: _moved(v, Stage.RETIRED, reason="it was signed anew"),
+        )
+    life = _each(
+        life,
+        lambda v: v.stage is Stage.PREVIOUS and v.key != key,
+        lambda v: _moved(v, Stage.RETIRED, reason="two newer versions were active"),
+    )
+    return _each(
+        life,
+        lambda v: v.stage is Stage.ACTIVE,
+        lambda v: _moved(v, Stage.PREVIOUS),
+    )
 
 
 def give_back(life: Life, reason: str, *, by_hand: bool = False) -> Life:
