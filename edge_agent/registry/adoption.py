@@ -114,6 +114,7 @@ class Adoption:
         return self._asked is None and not any(
             life.active is None
             and life.candidate is not None
+            and name not in self.manning.paused
             and (name, life.candidate.key) not in self._tried
             for name, life in lives.items()
         )
@@ -183,11 +184,8 @@ class Adoption:
             why = answer.missing.get((wanted.name, ""), answer.failed)
             self.manning.wait(name, "" if life.active else why)
             return
-        active = life.active
-        mine = active is not None and active.name == wanted.name
-        if active is not None and mine and active.version in listing.halted:
-            why = f"was halted by the centre: {listing.halted[active.version]}"
-            self.manning.failed(name, active.key, why)
+        self.manning.halt(name, wanted.name, listing.halted)
+        self.manning.pause(name, wanted.name if listing.paused else "")
         if listing.paused or life.held:
             return
         choice = choose(listing, wanted, self._inquiry.gateway)
@@ -213,6 +211,8 @@ class Adoption:
             self.manning.keep(name, seen)
         elif not watch and not life.returned:
             self.manning.activate(name, known)  # the centre points back: proven here
+        if known is not None and known.stage is Stage.ACTIVE and not watch:
+            self.manning.keep(name, lifecycle.confirm(self.manning.lives[name]))
 
     # --- one step of one version ------------------------------------------------------
 
@@ -223,6 +223,8 @@ class Adoption:
         for name, life in self.manning.lives.items():
             for version in (life.candidate, life.challenger):
                 if version is None or (name, version.key) in self._tried:
+                    continue
+                if name in self.manning.paused and not version.urgent:
                     continue
                 if version.stage is Stage.VETTED:
                     self.manning.try_on(name, version)

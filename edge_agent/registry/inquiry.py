@@ -141,9 +141,16 @@ class Inquiry:
         for version in (choice.version, choice.challenger):
             if version and (name, version) not in offers:
                 try:
-                    offers[name, version] = self._offer(listings[name], version)
+                    offer = self._offer(listings[name], version)
                 except ModelRejected as why:
                     missing[name, version] = str(why)
+                    continue
+                # a version named by its passport's number is known only now
+                halt = listings[name].halted.get(offer.version)
+                if halt is None:
+                    offers[name, version] = offer
+                else:
+                    missing[name, version] = f"{name}@{version} is halted: {halt}"
 
     def _offer(self, listing: Listing, version: str) -> Offer:
         """The offer; asked for again only when the model's listing has changed."""

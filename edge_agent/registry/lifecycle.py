@@ -41,6 +41,7 @@ __all__ = [
     "Version",
     "activate",
     "advance",
+    "confirm",
     "follow",
     "give_back",
     "refuse",
@@ -181,6 +182,11 @@ def give_back(life: Life, reason: str, *, by_hand: bool = False) -> Life:
     if former is not None:
         life = advance(life, former.key, Stage.ACTIVE, settled=True)
     return replace(life, returned="" if by_hand else reason, held=by_hand)
+
+
+def confirm(life: Life) -> Life:
+    """What scores is what the registry wants: nobody has fallen back any more."""
+    return replace(life, returned="")
 
 
 def settle(life: Life) -> Life:
