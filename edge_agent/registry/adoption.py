@@ -114,6 +114,7 @@ class Adoption:
         return self._asked is None and not any(
             life.active is None
             and life.candidate is not None
+            and name not in self.manning.paused
             and (name, life.candidate.key) not in self._tried
             for name, life in lives.items()
         )
@@ -159,12 +160,18 @@ class Adoption:
             self._asked.add_done_callback(self._awake)
         if self._asked is None or not self._asked.done():
             return
-        answer, self._asked = self._asked.result(), None
+        asked, self._asked = self._asked, None
+        answer = asked.result()
         self._tried.clear()  # what failed for the moment may be tried again
         self.manning.tell(self._inquiry.heard(answer))
+        if answer.failed:  # a server that is down is not asked as often
+            self._postpone(self._inquiry.pause())
         for name in self._pipelines:
             self._wish(name, answer)
         self._cache.tidy(self.manning.lives)
+
+    def _postpone(self, pause: int) -> None:
+        self._next_poll = max(self._next_poll, self._clock.now() + pause)
 
     def _awake(self, _: object) -> None:
         self._wake.set()
@@ -177,11 +184,8 @@ class Adoption:
             why = answer.missing.get((wanted.name, ""), answer.failed)
             self.manning.wait(name, "" if life.active else why)
             return
-        active = life.active
-        mine = active is not None and active.name == wanted.name
-        if active is not None and mine and active.version in listing.halted:
-            why = f"was halted by the centre: {listing.halted[active.version]}"
-            self.manning.failed(name, active.key, why)
+        self.manning.halt(name, wanted.name, listing.halted)
+        self.manning.pause(name, wanted.name if listing.paused else "")
         if listing.paused or life.held:
             return
         choice = choose(listing, wanted, self._inquiry.gateway)
@@ -207,6 +211,8 @@ class Adoption:
             self.manning.keep(name, seen)
         elif not watch and not life.returned:
             self.manning.activate(name, known)  # the centre points back: proven here
+        if known is not None and known.stage is Stage.ACTIVE and not watch:
+            self.manning.keep(name, lifecycle.confirm(self.manning.lives[name]))
 
     # --- one step of one version ------------------------------------------------------
 
@@ -217,6 +223,8 @@ class Adoption:
         for name, life in self.manning.lives.items():
             for version in (life.candidate, life.challenger):
                 if version is None or (name, version.key) in self._tried:
+                    continue
+                if name in self.manning.paused and not version.urgent:
                     continue
                 if version.stage is Stage.VETTED:
                     self.manning.try_on(name, version)
@@ -257,6 +265,11 @@ class Adoption:
         except (RegistryUnavailable, OSError) as why:
             self._tried.add((name, key))
             self.manning.wait(name, f"{version.shown}: {why}")
+            asked = why.retry_after if isinstance(why, RegistryUnavailable) else None
+            self._postpone(round((asked or 0.0) * NANOSECONDS))
+        except Exception:
+            self._tried.add((name, key))  # a bug is not met every second either
+            raise
         else:
             life = lifecycle.advance(life, key, done.stage, **done.facts)
             self.manning.keep(name, life)

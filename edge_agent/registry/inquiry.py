@@ -1,7 +1,7 @@
 """Asks a registry what it wants here, and reports what is here. Blocks: a worker's.
 
 One call a model and poll while nothing changes. When the registry does not answer, what
-is known stays: silence is a status, never a reason to stop.
+is known stays: silence is a status, never a reason to stop; it is asked ever less.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import structlog
 from edge_agent.errors import ModelRejected, RegistryUnavailable
 from edge_agent.records import EventRecord
 from edge_agent.registry.choosing import Reference, choose
+from edge_agent.registry.patience import LONGEST, Patience
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -26,11 +27,11 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Share by which the pause between two polls varies: a plant that gets its power back
-#: must not ask all at once.
-JITTER = 0.1
 #: Ns after which an unchanged state is reported again: silence must mean something.
 REPORT_EVERY = 3600 * NANOSECONDS
+#: Models in a row that fail before the rest is left for the next poll: one alone may be
+#: its own fault, as where the user may not read it.
+_FAILURES = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +43,16 @@ class Answer:
         offers: the versions chosen, by model and id.
         missing: why a model, or a version of it, cannot be had, by model and id (empty
             id for the model itself).
-        failed: why the registry did not answer; empty when it did.
+        failed: why the registry did not answer, for one model at least; empty when it
+            did.
+        retry_after: seconds that it asks to be left alone for, where it says so.
     """
 
     listings: Mapping[str, Listing] = field(default_factory=dict)
     offers: Mapping[tuple[str, str], Offer] = field(default_factory=dict)
     missing: Mapping[tuple[str, str], str] = field(default_factory=dict)
     failed: str = ""
+    retry_after: float | None = None
 
 
 class Inquiry:
@@ -82,12 +86,18 @@ class Inquiry:
         self._stale = False
         self._reported: tuple[object, int] | None = None
         self._report_failed = ""
+        self._polls, self._reports = Patience(), Patience()
+        self._report_from = clock.now()
 
     def pause(self) -> int:
         """Ns until the next poll."""
+        return self._pause(self._polls)
+
+    def _pause(self, patience: Patience) -> int:
         # nothing secret: gateways must only not all come at once
-        share = 1 + random.uniform(-JITTER, JITTER)  # noqa: S311
-        return round(self._poll * share * NANOSECONDS)
+        share = random.uniform(-1, 1)  # noqa: S311
+        # a stick that is put back must not be waited for
+        return patience.pause(self._poll, share, LONGEST if self._remote else 1.0)
 
     def ask(self, wanted: Iterable[Reference]) -> Answer:
         """What the registry says of the models, and the versions chosen for us.
@@ -98,12 +108,19 @@ class Inquiry:
         listings: dict[str, Listing] = {}
         offers: dict[tuple[str, str], Offer] = {}
         missing: dict[tuple[str, str], str] = {}
-        try:
-            for reference in wanted:
+        first: RegistryUnavailable | None = None
+        failures = 0
+        for reference in wanted:
+            try:
                 self._ask_one(reference, listings, offers, missing)
-        except RegistryUnavailable as why:
-            return Answer(listings, offers, missing, str(why))
-        return Answer(listings, offers, missing)
+                failures = 0
+            except RegistryUnavailable as why:
+                first, failures = first or why, failures + 1
+                if failures == _FAILURES or why.retry_after:
+                    break
+        if first is None:
+            return Answer(listings, offers, missing)
+        return Answer(listings, offers, missing, str(first), first.retry_after)
 
     def _ask_one(
         self,
@@ -124,9 +141,16 @@ class Inquiry:
         for version in (choice.version, choice.challenger):
             if version and (name, version) not in offers:
                 try:
-                    offers[name, version] = self._offer(listings[name], version)
+                    offer = self._offer(listings[name], version)
                 except ModelRejected as why:
                     missing[name, version] = str(why)
+                    continue
+                # a version named by its passport's number is known only now
+                halt = listings[name].halted.get(offer.version)
+                if halt is None:
+                    offers[name, version] = offer
+                else:
+                    missing[name, version] = f"{name}@{version} is halted: {halt}"
 
     def _offer(self, listing: Listing, version: str) -> Offer:
         """The offer; asked for again only when the model's listing has changed."""
@@ -146,6 +170,8 @@ class Inquiry:
     def heard(self, answer: Answer) -> list[EventRecord]:
         """Note an answer; events where the link's state changed."""
         now, where = self._clock.now(), str(self._registry.status().get("where", ""))
+        before = Patience() if answer.listings or answer.missing else self._polls
+        self._polls = before.failed(answer.retry_after) if answer.failed else Patience()
         events = []
         if answer.failed and not self._failed:
             log.warning("registry lost", where=where, why=answer.failed)
@@ -178,11 +204,17 @@ class Inquiry:
             if str(why) != self._report_failed:
                 log.warning("state not reported", why=str(why))
             self._report_failed = str(why)
+            asked = why.retry_after if isinstance(why, RegistryUnavailable) else None
+            self._reports = self._reports.failed(asked)
+            self._report_from = self._clock.now() + self._pause(self._reports)
             return
         self._reported, self._report_failed = (state, now), ""
+        self._reports = Patience()
 
     def due(self, state: object) -> bool:
-        """Whether a report would say something new."""
+        """Whether a report would say something new, and may be tried now."""
+        if self._clock.now() < self._report_from:
+            return False
         if self._reported is None:
             return True
         before, at = self._reported

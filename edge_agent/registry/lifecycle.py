@@ -41,6 +41,7 @@ __all__ = [
     "Version",
     "activate",
     "advance",
+    "confirm",
     "follow",
     "give_back",
     "refuse",
@@ -133,16 +134,7 @@ def activate(life: Life, key: str, *, held: bool = False) -> Life:
     was = life.active
     if was is not None and was.key == key:
         return replace(life, held=held, returned="")
-    life = _each(
-        life,
-        lambda v: v.stage is Stage.PREVIOUS and v.key != key,
-        lambda v: _moved(v, Stage.RETIRED, reason="two newer versions were active"),
-    )
-    life = _each(
-        life,
-        lambda v: v.stage is Stage.ACTIVE,
-        lambda v: _moved(v, Stage.PREVIOUS),
-    )
+    life = _make_room(life, key)
     life = _each(
         life,
         lambda v: v.key == key,
@@ -151,6 +143,28 @@ def activate(life: Life, key: str, *, held: bool = False) -> Life:
         ),
     )
     return replace(life, held=held, returned="")
+
+
+def _make_room(life: Life, key: str) -> Life:
+    """The active version makes room for another one."""
+    was, coming = life.active, life.of(key)
+    if was is not None and coming is not None and was.digest == coming.digest != "":
+        # the same bundle, signed anew: the one to return to is still the former
+        return _each(
+            life,
+            lambda v: v.key == was.key,
+            lambda v: _moved(v, Stage.RETIRED, reason="it was signed anew"),
+        )
+    life = _each(
+        life,
+        lambda v: v.stage is Stage.PREVIOUS and v.key != key,
+        lambda v: _moved(v, Stage.RETIRED, reason="two newer versions were active"),
+    )
+    return _each(
+        life,
+        lambda v: v.stage is Stage.ACTIVE,
+        lambda v: _moved(v, Stage.PREVIOUS),
+    )
 
 
 def give_back(life: Life, reason: str, *, by_hand: bool = False) -> Life:
@@ -169,6 +183,11 @@ def give_back(life: Life, reason: str, *, by_hand: bool = False) -> Life:
     if former is not None:
         life = advance(life, former.key, Stage.ACTIVE, settled=True)
     return replace(life, returned="" if by_hand else reason, held=by_hand)
+
+
+def confirm(life: Life) -> Life:
+    """What scores is what the registry wants: nobody has fallen back any more."""
+    return replace(life, returned="")
 
 
 def settle(life: Life) -> Life:

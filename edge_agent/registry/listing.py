@@ -19,6 +19,9 @@ HALTED = "edge.halted."
 #: counter, the bundle's digest, and one SHA-256 over all files with the signature.
 VERSION, RELEASE, DIGEST = "edge.version", "edge.release", "edge.digest"
 FILES = "edge.files"
+#: A tag of the *model* that changes when the files of a version there is do: where
+#: gateways look at nothing else they would not notice that one was signed anew.
+CHANGED = "edge.changed"
 #: A tag of a version: who approved it.
 APPROVED = "edge.approved_by"
 

@@ -59,6 +59,8 @@ class Manning:
         self.crews: dict[str, Crew] = {}
         self.waits: dict[str, str] = {}
         """Why a pipeline's next version does not score yet, or none ever did."""
+        self.paused: dict[str, str] = {}
+        """That a pipeline's model is paused: nothing new goes on or takes over."""
         self._pipelines = pipelines
         self._cache = cache
         self._floor = floor
@@ -89,6 +91,7 @@ class Manning:
 
     def wait(self, name: str, why: str) -> None:
         """Note why a pipeline waits; told once a reason."""
+        why = why or self.paused.get(name, "")
         known, self.waits[name] = self.waits.get(name), why
         if not why or why == known:
             return
@@ -96,6 +99,13 @@ class Manning:
             self._tell(news.missing(name, why, self._clock.now()))
         else:
             log.info("model waits", pipeline=name, why=why)
+
+    def pause(self, name: str, model: str) -> None:
+        """Let nothing new of a model go on; an empty name lets it."""
+        self.paused.pop(name, None)
+        if model:
+            self.paused[name] = f"{model} is paused by the centre"
+            self.wait(name, "")
 
     def tell(self, events: Iterable[EventRecord]) -> None:
         """Pass events on."""
@@ -169,6 +179,25 @@ class Manning:
             self._tell(news.returned(name, version, life, reason, now))
         self.man(name)
 
+    def halt(self, name: str, model: str, halted: Mapping[str, str]) -> None:
+        """Take off what the centre halted; the former first: nobody returns to it.
+
+        Args:
+            name: the pipeline.
+            model: whose versions.
+            halted: why, by the registry's id.
+        """
+        life = self.lives[name]
+        for version in (life.previous, life.active):
+            if version is None or version.name != model:
+                continue
+            if version.version in halted:
+                reason = f"was halted by the centre: {halted[version.version]}"
+                if version.stage is Stage.PREVIOUS:
+                    self.refuse(name, version, reason)
+                else:
+                    self.failed(name, version.key, reason)
+
     def rolled_back(self, name: str, who: str) -> str:
         """A person wants the former version; a sentence of what became of it."""
         life = self.lives[name]
@@ -227,6 +256,8 @@ class Manning:
         assert beside is not None  # noqa: S101 - the caller asked
         limit = self._floor.threshold(name)
         move, why = next_move(crew, found, policy, limit)
+        if move is Move.ACTIVATE and name in self.paused:
+            move, why = Move.WAIT, ""
         self.wait(name, why if move is Move.WAIT else "")
         self._tell_of(name, beside, end=move is not Move.WAIT)
         if move is Move.ACTIVATE:

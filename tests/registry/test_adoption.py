@@ -355,6 +355,59 @@ def test_a_version_on_its_way_ends_when_it_is_halted(
     assert plant.told().count("model activated") == 1
 
 
+def test_nobody_returns_to_a_halted_version(
+    desk: DirectoryRegistry, tmp_path: Path
+) -> None:
+    """The former one is halted while a newer one scores; then that one fails."""
+    plant = upgraded(desk, tmp_path)
+    desk.set_tag(MODEL, "edge.halted.1.0.0", "blind to cavitation")
+    plant.pass_time()
+    assert plant.stages() == {"1.0.0": "refused", "1.1.0": "active"}
+
+    active = plant.life.active
+    assert active is not None
+    plant.floor.failing = [Gone("pumps", active.key, "failed 3 times in a row")]
+    plant.pass_time(1.0)
+
+    assert plant.crew.rung.name == "LIMITS"
+
+
+def test_a_halted_version_is_not_taken_by_its_name_either(
+    desk: DirectoryRegistry, tmp_path: Path
+) -> None:
+    """Named in the configuration, or as challenger: it is not even watched."""
+    push(desk, tmp_path, "1.1.0")
+    desk.set_tag(MODEL, "edge.halted.1.1.0", "blind to cavitation")
+    desk.point(MODEL, "challenger", "1.1.0")
+    pinned = Plant(tmp_path / "pinned", desk, f"{MODEL}@1.1.0")
+    plant = Plant(tmp_path / "state", desk, MODEL)
+    for one in (pinned, plant):
+        one.pass_time()
+        one.pass_time()
+
+    assert "1.1.0 is halted: blind to cavitation" in pinned.crew.because
+    assert pinned.stages() == {}
+    assert (plant.stages(), plant.watching()) == ({"1.0.0": "active"}, "")
+
+
+def test_what_scores_is_wanted_again(desk: DirectoryRegistry, tmp_path: Path) -> None:
+    """The centre agrees with an automatic return: nobody has fallen back any more."""
+    plant = upgraded(desk, tmp_path)
+    active = plant.life.active
+    assert active is not None
+    plant.floor.failing = [Gone("pumps", active.key, "failed 3 times in a row")]
+    plant.pass_time(1.0)
+    assert plant.crew.rung.name == "LAST_KNOWN_GOOD"
+
+    desk.point(MODEL, "champion", "1.0.0")
+    plant.pass_time()
+    plant.pass_time(1.0)
+
+    assert (plant.crew.rung.name, plant.crew.because) == ("MODEL", "")
+    (report,) = desk.reports(MODEL)
+    assert (report.models[0].state, report.models[0].stage) == ("active", "failed")
+
+
 def test_paused_means_nothing_new(desk: DirectoryRegistry, tmp_path: Path) -> None:
     """While a model is paused its gateways keep what they run."""
     plant = Plant(tmp_path / "state", desk, MODEL)
@@ -368,6 +421,52 @@ def test_paused_means_nothing_new(desk: DirectoryRegistry, tmp_path: Path) -> No
     desk.set_tag(MODEL, "edge.paused", None)
     plant.pass_time()
     assert plant.active == "1.1.0"
+
+
+def test_paused_means_that_nothing_takes_over(
+    desk: DirectoryRegistry, tmp_path: Path
+) -> None:
+    """What is watched already is watched on, and the reason is said."""
+    promotion = Promotion(policy="after", after=60.0, rows=1)
+    plant = Plant(tmp_path / "state", desk, MODEL, promotion=promotion)
+    plant.pass_time()
+    push(desk, tmp_path, "1.1.0")
+    desk.point(MODEL, "champion", "1.1.0")
+    plant.pass_time()
+    assert plant.watching() == "1.1.0"
+
+    desk.set_tag(MODEL, "edge.paused", "true")
+    plant.pass_time()
+    plant.floor.compared = Comparison(rows=500, watched=3600 * SECOND, xx=1.0)
+    plant.pass_time()
+    assert (plant.active, plant.watching()) == ("1.0.0", "1.1.0")
+    assert plant.adoption.manning.waits["pumps"] == "pump is paused by the centre"
+
+    desk.set_tag(MODEL, "edge.paused", None)
+    plant.pass_time()
+    plant.pass_time()
+    assert plant.active == "1.1.0"
+
+
+def test_a_version_on_its_way_stops_where_it_is_while_paused(
+    desk: DirectoryRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its download failed; while the model is paused it is not tried again."""
+    plant = Plant(tmp_path / "state", desk, MODEL)
+
+    def fails(*_: object) -> None:
+        raise RegistryUnavailable("no room")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk, "fetch", fails)
+        plant.pass_time()
+    desk.set_tag(MODEL, "edge.paused", "true")
+    plant.pass_time()
+    assert plant.stages() == {"1.0.0": "seen"}
+
+    desk.set_tag(MODEL, "edge.paused", None)
+    plant.pass_time()
+    assert plant.active == "1.0.0"
 
 
 def test_damaged_files_are_noticed_at_start(

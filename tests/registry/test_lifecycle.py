@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -51,6 +52,16 @@ def test_versions_follow_each_other() -> None:
         "2": "previous",
         "3": "active",
     }
+
+
+def test_a_bundle_signed_anew_leaves_the_former_to_return_to() -> None:
+    """The same files under another signature are no former version."""
+    life = through(running("1", "2"), "2 signed anew")
+    digests = tuple(replace(v, digest=v.version.split()[0]) for v in life.versions)
+    life = replace(life, versions=digests)
+    life = lifecycle.activate(life, offer("2 signed anew").key)
+
+    assert stages(life) == {"1": "previous", "2": "retired", "2 signed anew": "active"}
 
 
 def test_a_failing_version_is_given_back_and_not_tried_again() -> None:

@@ -102,6 +102,22 @@ def test_a_poll_is_one_call_and_an_adoption_few(
     assert gateway.calls - 3 == 3 + files  # version, list, one try for a store, files
 
 
+def test_a_bundle_signed_anew_is_noticed_by_a_poll(
+    registry: MlflowRegistry, tmp_path: Path
+) -> None:
+    """Gateways look at nothing but the listing; pushed again as it is it stays so."""
+    name = made.unused_name()
+    registry.push(made.bundle(tmp_path, name), {})
+    unsigned = registry.listing(name).fingerprint
+    signed = made.bundle(tmp_path, name, signature="signed")
+
+    registry.push(signed, {})
+    noticed = registry.listing(name).fingerprint
+    registry.push(signed, {})
+
+    assert unsigned != noticed == registry.listing(name).fingerprint
+
+
 def test_a_report_sends_what_changed(
     mlflow_open: MlflowServer, registry: MlflowRegistry
 ) -> None:

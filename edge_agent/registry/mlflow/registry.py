@@ -13,7 +13,15 @@ from typing import TYPE_CHECKING
 
 from edge_agent.bundle.folders import version_order
 from edge_agent.errors import ModelRejected, RegistryUnavailable
-from edge_agent.registry.listing import DIGEST, FILES, HALTED, VERSION, Listing, Offer
+from edge_agent.registry.listing import (
+    CHANGED,
+    DIGEST,
+    FILES,
+    HALTED,
+    VERSION,
+    Listing,
+    Offer,
+)
 from edge_agent.registry.mlflow import answers, artifacts, twin
 from edge_agent.registry.mlflow.answers import words
 from edge_agent.registry.mlflow.refusals import ABSENT, EXISTS, Refused
@@ -130,7 +138,8 @@ class MlflowRegistry:
         found = there[-1]
         known = words(found.tags)
         refuse_other(parcel, self._client.url, known.get(DIGEST, ""))
-        if known.get(FILES) != parcel.files:
+        changed = known.get(FILES) != parcel.files
+        if changed:
             root = artifacts.locate(
                 self._client, parcel.name, found.version, found.source
             )
@@ -138,6 +147,9 @@ class MlflowRegistry:
         for key, value in {**tags, **parcel.tags}.items():
             if known.get(key) != value:
                 self._tag_version(parcel.name, found.version, key, value)
+        if changed:
+            what = f"{found.version} {parcel.files[:16]}"
+            self.set_tag(parcel.name, CHANGED, what)
         return self.offer(parcel.name, found.version)
 
     def point(self, name: str, alias: str, version: str | None) -> None:
