@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from edge_agent.errors import ModelRejected, RegistryUnavailable
-from edge_agent.registry import lifecycle
-from edge_agent.registry.choosing import Reference, choose
+from edge_agent.registry import lifecycle, wishes
+from edge_agent.registry.choosing import Reference
 from edge_agent.registry.lifecycle import Stage
 from edge_agent.registry.obeying import obey
 from edge_agent.registry.receipts import report_of
@@ -163,50 +163,13 @@ class Adoption:
         self._tried.clear()  # what failed for the moment may be tried again
         self.manning.tell(self._inquiry.heard(answer))
         for name in self._pipelines:
-            self._wish(name, answer)
+            wishes.heed(
+                self.manning, name, self._wanted[name], answer, self._inquiry.gateway
+            )
         self._cache.tidy(self.manning.lives)
 
     def _awake(self, _: object) -> None:
         self._wake.set()
-
-    def _wish(self, name: str, answer: Answer) -> None:
-        """Let a pipeline's life follow what the registry says of its model."""
-        wanted, life = self._wanted[name], self.manning.lives[name]
-        listing = answer.listings.get(wanted.name)
-        if listing is None:
-            why = answer.missing.get((wanted.name, ""), answer.failed)
-            self.manning.wait(name, "" if life.active else why)
-            return
-        active = life.active
-        mine = active is not None and active.name == wanted.name
-        if active is not None and mine and active.version in listing.halted:
-            why = f"was halted by the centre: {listing.halted[active.version]}"
-            self.manning.failed(name, active.key, why)
-        if listing.paused or life.held:
-            return
-        choice = choose(listing, wanted, self._inquiry.gateway)
-        missing = answer.missing.get((wanted.name, choice.version), choice.reason)
-        if missing or self.manning.lives[name].candidate is None:
-            self.manning.wait(name, missing)
-        challenger = choice.challenger if choice.challenger != choice.version else ""
-        self._want(name, answer, choice.version, choice.via, watch=False)
-        self._want(name, answer, challenger, "challenger", watch=True)
-
-    def _want(
-        self, name: str, answer: Answer, version: str, via: str, *, watch: bool
-    ) -> None:
-        life, model = self.manning.lives[name], self._wanted[name].name
-        offer = answer.offers.get((model, version))
-        if offer is None:
-            if not answer.failed:
-                self.manning.keep(name, lifecycle.unsee(life, watch=watch))
-            return
-        known = life.of(offer.key)
-        if known is None or known.stage is not Stage.PREVIOUS:
-            seen = lifecycle.see(life, offer, via, watch=watch)
-            self.manning.keep(name, seen)
-        elif not watch and not life.returned:
-            self.manning.activate(name, known)  # the centre points back: proven here
 
     # --- one step of one version ------------------------------------------------------
 
@@ -219,8 +182,10 @@ class Adoption:
                 if version is None or (name, version.key) in self._tried:
                     continue
                 if version.stage is Stage.VETTED:
-                    self.manning.try_on(name, version)
-                    return True
+                    if self.manning.try_on(name, version):
+                        return True
+                    self._tried.add((name, version.key))
+                    continue
                 if version.stage is not Stage.SHADOW:
                     return self._begin(name, version).done()
         if self._worked and self._clock.now() - self._worked > QUIET:

@@ -15,6 +15,7 @@ from edge_agent.registry.crew import crew_of
 from edge_agent.registry.floor import Unfit
 from edge_agent.registry.lifecycle import Stage
 from edge_agent.registry.promotion import Move, next_move
+from edge_agent.registry.succession import alone, not_now
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -59,6 +60,8 @@ class Manning:
         self.crews: dict[str, Crew] = {}
         self.waits: dict[str, str] = {}
         """Why a pipeline's next version does not score yet, or none ever did."""
+        self.paused: set[str] = set()
+        """Pipelines whose model the centre has paused."""
         self._pipelines = pipelines
         self._cache = cache
         self._floor = floor
@@ -108,6 +111,8 @@ class Manning:
         for gone in self._floor.gone():
             self.failed(gone.pipeline, gone.key, gone.reason)
         self.renew()
+        for name in self._pipelines:
+            self._succeed(name)
         for name, crew in list(self.crews.items()):
             if name in self._unkept:
                 self.keep(name, self.lives[name])
@@ -120,22 +125,50 @@ class Manning:
             if self._crew(name) != self.crews.get(name):
                 self.man(name)
 
-    def try_on(self, name: str, version: Version) -> None:
-        """Load a vetted version; it takes over, or is watched first."""
+    def try_on(self, name: str, version: Version) -> bool:
+        """Load a vetted version; it takes over, or is watched first.
+
+        Returns:
+            False where it waits for now.
+        """
+        at_once = self._pipelines[name].promotion.policy == "at-once"
+        takes_over = at_once or version.urgent or self._alone(name)
+        if takes_over and not version.watch and (why := self._not_now(name, version)):
+            self.wait(name, why)
+            return False
         self._unfit[name].discard(version.key)
         try:
             self._floor.fit(name, version)
         except Unfit as why:
             self.refuse(name, version, str(why))
-            return
-        life = self.lives[name]
-        at_once = self._pipelines[name].promotion.policy == "at-once"
-        if not version.watch and (not life.active or at_once or version.urgent):
+            return True
+        if takes_over and not version.watch:
             self.activate(name, version, held=version.urgent)
-            return
-        self.keep(name, lifecycle.advance(life, version.key, Stage.SHADOW))
+            return True
+        life = lifecycle.advance(self.lives[name], version.key, Stage.SHADOW)
+        self.keep(name, life)
         self._tell(news.watched(name, version, self._clock.now()))
         self.man(name)
+        return True
+
+    def _alone(self, name: str) -> bool:
+        policy = self._pipelines[name].promotion.policy
+        return alone(self.lives[name], self._crew(name).rung, policy)
+
+    def _not_now(self, name: str, version: Version) -> str:
+        barred, paused = self._floor.barred(version), name in self.paused
+        return not_now(self.lives[name], version, barred, paused=paused)
+
+    def _succeed(self, name: str) -> None:
+        """A version that is being watched where nothing scores any more takes over."""
+        candidate = self.lives[name].candidate
+        if candidate is None or candidate.stage is not Stage.SHADOW:
+            return
+        if self._alone(name):
+            why = self._not_now(name, candidate)
+            self.wait(name, why)
+            if not why:
+                self.activate(name, candidate, held=candidate.urgent)
 
     def activate(self, name: str, version: Version, *, held: bool = False) -> None:
         """A proven version takes over."""
@@ -168,6 +201,15 @@ class Manning:
             now = self._clock.now()
             self._tell(news.returned(name, version, life, reason, now))
         self.man(name)
+
+    def halted(self, name: str, key: str, reason: str) -> None:
+        """Nobody may run this version any more."""
+        version = self.lives[name].of(key)
+        if version is not None and version.stage is Stage.PREVIOUS:
+            self.refuse(name, version, reason)
+            self.man(name)
+        else:
+            self.failed(name, key, reason)
 
     def rolled_back(self, name: str, who: str) -> str:
         """A person wants the former version; a sentence of what became of it."""
@@ -227,7 +269,10 @@ class Manning:
         assert beside is not None  # noqa: S101 - the caller asked
         limit = self._floor.threshold(name)
         move, why = next_move(crew, found, policy, limit)
-        self.wait(name, why if move is Move.WAIT else "")
+        if move is Move.ACTIVATE and (stays := self._not_now(name, beside)):
+            move, why = Move.WAIT, stays
+        if not crew.control and not beside.watch:
+            self.wait(name, why if move is Move.WAIT else "")
         self._tell_of(name, beside, end=move is not Move.WAIT)
         if move is Move.ACTIVATE:
             self.activate(name, beside, held=self.lives[name].held)
