@@ -41,6 +41,8 @@ log = structlog.get_logger()
 QUIET = 30 * NANOSECONDS
 #: Seconds between two looks at failures, orders and promotions.
 LOOK = 1.0
+#: Different bugs that are logged.
+_BUGS = 50
 
 
 class Adoption:
@@ -99,10 +101,10 @@ class Adoption:
                 0 for a registry that may not answer.
         """
         for name in self._pipelines:
-            self.manning.man(name)
+            self.manning.begin(name)
         until = self._clock.now() + round(seconds * NANOSECONDS)
         while self._clock.now() < until and not self._stopping.is_set():
-            self.turn()
+            self.turn_guarded()
             if self._idle():
                 break
             self._wake.wait(0.05)
@@ -119,14 +121,9 @@ class Adoption:
         )
 
     def run(self) -> None:
-        """Turn until `stop`. A bug in here must not take the line's scores away."""
+        """Turn until `stop`."""
         while not self._stopping.is_set():
-            try:
-                self.turn()
-            except Exception as bug:
-                if repr(bug) not in self._bugs:
-                    self._bugs.add(repr(bug))
-                    log.exception("a bug in the life of models; scoring goes on")
+            self.turn_guarded()
             self._wake.wait(LOOK)
             self._wake.clear()
 
@@ -135,6 +132,15 @@ class Adoption:
         self._stopping.set()
         self._workshop.stop()
         self._wake.set()
+
+    def turn_guarded(self) -> None:
+        """Turn; a bug in here must not take the line's scores away."""
+        try:
+            self.turn()
+        except Exception as bug:
+            if repr(bug) not in self._bugs and len(self._bugs) < _BUGS:
+                self._bugs.add(repr(bug))
+                log.exception("a bug in the life of models; scoring goes on")
 
     def turn(self) -> None:
         """Everything that can be done now without waiting."""
@@ -159,14 +165,18 @@ class Adoption:
             self._asked.add_done_callback(self._awake)
         if self._asked is None or not self._asked.done():
             return
-        answer, self._asked = self._asked.result(), None
+        asked, self._asked = self._asked, None
+        answer = asked.result()
         self._tried.clear()  # what failed for the moment may be tried again
         self.manning.tell(self._inquiry.heard(answer))
         for name in self._pipelines:
             wishes.heed(
                 self.manning, name, self._wanted[name], answer, self._inquiry.gateway
             )
-        self._cache.tidy(self.manning.lives)
+        if self._job is None and not answer.failed:
+            # what a job makes ready no life knows yet; what a pipeline needs that the
+            # configuration lost for a day can be fetched again only from who answers
+            self._cache.tidy(self.manning.lives)
 
     def _awake(self, _: object) -> None:
         self._wake.set()
@@ -222,6 +232,9 @@ class Adoption:
         except (RegistryUnavailable, OSError) as why:
             self._tried.add((name, key))
             self.manning.wait(name, f"{version.shown}: {why}")
+        except Exception:
+            self._tried.add((name, key))  # the others go on
+            raise
         else:
             life = lifecycle.advance(life, key, done.stage, **done.facts)
             self.manning.keep(name, life)

@@ -82,6 +82,7 @@ class Inquiry:
         self._stale = False
         self._reported: tuple[object, int] | None = None
         self._report_failed = ""
+        self._report_next = clock.now()
 
     def pause(self) -> int:
         """Ns until the next poll."""
@@ -178,11 +179,14 @@ class Inquiry:
             if str(why) != self._report_failed:
                 log.warning("state not reported", why=str(why))
             self._report_failed = str(why)
+            self._report_next = now + self.pause()
             return
         self._reported, self._report_failed = (state, now), ""
 
     def due(self, state: object) -> bool:
-        """Whether a report would say something new."""
+        """Whether a report would say something new, and may be tried."""
+        if self._clock.now() < self._report_next:
+            return False
         if self._reported is None:
             return True
         before, at = self._reported

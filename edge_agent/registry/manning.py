@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from edge_agent.errors import EdgeAgentError
+from edge_agent.records import Fallback
 from edge_agent.registry import lifecycle, news
-from edge_agent.registry.crew import crew_of
+from edge_agent.registry.crew import Crew, crew_of
 from edge_agent.registry.floor import Unfit
+from edge_agent.registry.ledger import Ledger
 from edge_agent.registry.lifecycle import Stage
 from edge_agent.registry.promotion import Move, next_move
 from edge_agent.registry.succession import alone, not_now
@@ -25,7 +28,6 @@ if TYPE_CHECKING:
     from edge_agent.config.pipelines import Pipeline
     from edge_agent.records import EventRecord
     from edge_agent.registry.cache import Cache
-    from edge_agent.registry.crew import Crew
     from edge_agent.registry.floor import Floor
     from edge_agent.registry.lifecycle import Life, Version
 
@@ -56,7 +58,8 @@ class Manning:
         clock: Clock,
         tell: Callable[[EventRecord], None],
     ) -> None:
-        self.lives = {name: cache.life(name) for name in pipelines}
+        self._ledger = Ledger(cache, pipelines)
+        self.lives = self._ledger.lives
         self.crews: dict[str, Crew] = {}
         self.waits: dict[str, str] = {}
         """Why a pipeline's next version does not score yet, or none ever did."""
@@ -67,28 +70,14 @@ class Manning:
         self._floor = floor
         self._clock = clock
         self._tell = tell
-        self._unkept: set[str] = set()
         self._unfit: dict[str, set[str]] = {name: set() for name in pipelines}
         self._compared: dict[str, int] = {}
+        self.obeyed: set[str] = set()
+        """Orders whose files could not be removed."""
 
     def keep(self, name: str, life: Life) -> None:
-        """Go on with another life; it is durable unless this disk refuses.
-
-        A full disk must not keep a failing model in its seat: then memory counts, and
-        the file follows as soon as it can.
-        """
-        if life == self.lives[name] and name not in self._unkept:
-            return
-        self.lives[name] = life
-        try:
-            self._cache.keep(name, life)
-            self._unkept.discard(name)
-        except OSError as why:
-            if name not in self._unkept:
-                log.error(  # noqa: TRY400 - the disk's fault has no trace
-                    "life of models not kept", pipeline=name, why=str(why)
-                )
-            self._unkept.add(name)
+        """Go on with another life; it is durable unless this disk refuses."""
+        self._ledger.keep(name, life)
 
     def wait(self, name: str, why: str) -> None:
         """Note why a pipeline waits; told once a reason."""
@@ -108,14 +97,13 @@ class Manning:
     def look(self) -> None:
         """Failures, promotions, probations, expiries: whatever time or rows bring."""
         self._floor.tend()
+        self._ledger.retry()
         for gone in self._floor.gone():
             self.failed(gone.pipeline, gone.key, gone.reason)
         self.renew()
         for name in self._pipelines:
             self._succeed(name)
         for name, crew in list(self.crews.items()):
-            if name in self._unkept:
-                self.keep(name, self.lives[name])
             if crew.beside is not None:
                 self._judge(name, crew)
 
@@ -176,12 +164,7 @@ class Manning:
         life = lifecycle.activate(self.lives[name], version.key, held=held)
         self.keep(name, life)
         if life.active is not None:
-            try:
-                self._cache.raise_mark(life.active)
-            except OSError as why:
-                log.error(  # noqa: TRY400 - the disk's fault has no trace
-                    "release mark not kept", pipeline=name, why=str(why)
-                )
+            self._ledger.mark(name, life.active)
         self._tell(news.activated(name, life, compared, self._clock.now()))
         self.man(name)
 
@@ -242,6 +225,22 @@ class Manning:
                 self.crews[name] = crew
                 return
         raise AssertionError(f"{name}: no crew can be found")
+
+    def begin(self, name: str) -> None:
+        """Man a post at the start, whatever is wrong with its models.
+
+        Raises:
+            ConfigError: the asset type has nothing that could be scored.
+        """
+        try:
+            self.man(name)
+        except EdgeAgentError:
+            raise
+        except Exception as bug:
+            log.exception("a bug in the life of models", pipeline=name)
+            why = f"its models cannot be put to work: {bug!r}"
+            self.crews[name] = Crew(Fallback.NO_SCORE, None, why)
+            self._floor.man(name, self.crews[name])
 
     def _crew(self, name: str) -> Crew:
         rungs, unfit = self._pipelines[name].fallback, frozenset(self._unfit[name])
