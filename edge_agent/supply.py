@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import structlog
+
 from edge_agent import __version__
 from edge_agent.bundle.trust import Trust
 from edge_agent.config.secrets import password_of
@@ -37,6 +39,8 @@ if TYPE_CHECKING:
     from edge_agent.records import EventRecord
     from edge_agent.registry.checks import Verified
     from edge_agent.seats import Seats
+
+log = structlog.get_logger()
 
 #: Seconds an agent waits at its first start for versions from a folder: systemd gives
 #: it ninety in all.
@@ -70,7 +74,7 @@ class Supply:
             catch_up: ns of ticks a new trigger makes in one turn at most.
 
         Raises:
-            ConfigError: a key or password cannot be read.
+            ConfigError: a password cannot be read.
         """
         config = loaded.config
         settings = config.registry
@@ -82,7 +86,11 @@ class Supply:
         registry = open_registry(
             settings, gateway, password=password_of("registry", settings)
         )
-        _trust(loaded)  # a key that cannot be read is an error of the configuration
+        try:
+            _trust(loaded, keep=True)
+        except (ConfigError, ModelRejected, OSError) as why:
+            # what is here scores all the same
+            log.error("no new model can be accepted", why=str(why))  # noqa: TRY400
         floor = PlantFloor(
             config.pipelines,
             loaded.plant.tags,
@@ -102,7 +110,7 @@ class Supply:
         workshop = Workshop(
             registry,
             cache,
-            lambda: _trust(loaded),
+            lambda: _trust(loaded, keep=True),
             room,
             gateway.site,
             partial(_archive, archive),
@@ -165,21 +173,35 @@ def _archive(archive: Path, found: Verified) -> None:
 
 
 def _revoked(loaded: Loaded, signer: str) -> str:
-    """That the key behind what scores was revoked: a person decides what follows."""
+    """That what scores was signed by a revoked key, or that nobody can tell.
+
+    Nothing is kept here: the status must not depend on a disk.
+    """
     try:
-        trust = _trust(loaded) if signer else None
+        trust = _trust(loaded)
     except (ConfigError, ModelRejected) as why:
         return f"signatures cannot be checked: {why}"
     gone = trust.revoked.keys.get(signer) if trust is not None else None
     return f"what scores is signed by {gone.sentence}" if gone else ""
 
 
-def _trust(loaded: Loaded) -> Trust | None:
-    """Who may sign, as the files say now; None where no signature is asked for."""
+def _trust(loaded: Loaded, *, keep: bool = False) -> Trust | None:
+    """Who may sign, as the files say now; None where no signature is asked for.
+
+    Args:
+        loaded: the configuration.
+        keep: a key that was revoked once stays so, whatever a newer list says.
+
+    Raises:
+        ConfigError: a key or the list cannot be read.
+        ModelRejected: the list does not count.
+        OSError: it cannot be kept.
+    """
     settings = loaded.config.registry
     if not settings.trusted_keys:
         return None
     seen = loaded.config.state_dir / "models" / "revoked-keys.json"
     trust = Trust.load(settings.trusted_keys, settings.revoked, seen)
-    trust.keep(seen)  # a key that was revoked once stays so, whatever a newer list says
+    if keep:
+        trust.keep(seen)
     return trust

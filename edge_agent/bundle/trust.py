@@ -110,7 +110,7 @@ class Trust:
         Raises:
             OSError: the disk or its permissions.
         """
-        if self._list:
+        if self._list and _list_text(path) != self._list:
             write_whole(path, self._list)
 
     def opened(

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import structlog
 
 from edge_agent.errors import ModelRejected, RegistryUnavailable
-from edge_agent.registry import lifecycle
-from edge_agent.registry.choosing import Reference, choose
+from edge_agent.registry import lifecycle, wishes
+from edge_agent.registry.choosing import Reference
 from edge_agent.registry.lifecycle import Stage
 from edge_agent.registry.obeying import obey
 from edge_agent.registry.receipts import report_of
@@ -41,6 +41,8 @@ log = structlog.get_logger()
 QUIET = 30 * NANOSECONDS
 #: Seconds between two looks at failures, orders and promotions.
 LOOK = 1.0
+#: Different bugs that are logged.
+_BUGS = 50
 
 
 class Adoption:
@@ -99,10 +101,10 @@ class Adoption:
                 0 for a registry that may not answer.
         """
         for name in self._pipelines:
-            self.manning.man(name)
+            self.manning.begin(name)
         until = self._clock.now() + round(seconds * NANOSECONDS)
         while self._clock.now() < until and not self._stopping.is_set():
-            self.turn()
+            self.turn_guarded()
             if self._idle():
                 break
             self._wake.wait(0.05)
@@ -120,14 +122,9 @@ class Adoption:
         )
 
     def run(self) -> None:
-        """Turn until `stop`. A bug in here must not take the line's scores away."""
+        """Turn until `stop`."""
         while not self._stopping.is_set():
-            try:
-                self.turn()
-            except Exception as bug:
-                if repr(bug) not in self._bugs:
-                    self._bugs.add(repr(bug))
-                    log.exception("a bug in the life of models; scoring goes on")
+            self.turn_guarded()
             self._wake.wait(LOOK)
             self._wake.clear()
 
@@ -136,6 +133,15 @@ class Adoption:
         self._stopping.set()
         self._workshop.stop()
         self._wake.set()
+
+    def turn_guarded(self) -> None:
+        """Turn; a bug in here must not take the line's scores away."""
+        try:
+            self.turn()
+        except Exception as bug:
+            if repr(bug) not in self._bugs and len(self._bugs) < _BUGS:
+                self._bugs.add(repr(bug))
+                log.exception("a bug in the life of models; scoring goes on")
 
     def turn(self) -> None:
         """Everything that can be done now without waiting."""
@@ -163,56 +169,24 @@ class Adoption:
         asked, self._asked = self._asked, None
         answer = asked.result()
         self._tried.clear()  # what failed for the moment may be tried again
-        self.manning.tell(self._inquiry.heard(answer))
+        for event in self._inquiry.heard(answer):
+            self.manning.tell(event)
         if answer.failed:  # a server that is down is not asked as often
             self._postpone(self._inquiry.pause())
         for name in self._pipelines:
-            self._wish(name, answer)
-        self._cache.tidy(self.manning.lives)
+            wishes.heed(
+                self.manning, name, self._wanted[name], answer, self._inquiry.gateway
+            )
+        if self._job is None and not answer.failed:
+            # what a job makes ready no life knows yet; what a pipeline needs that the
+            # configuration lost for a day can be fetched again only from who answers
+            self._cache.tidy(self.manning.lives)
 
     def _postpone(self, pause: int) -> None:
         self._next_poll = max(self._next_poll, self._clock.now() + pause)
 
     def _awake(self, _: object) -> None:
         self._wake.set()
-
-    def _wish(self, name: str, answer: Answer) -> None:
-        """Let a pipeline's life follow what the registry says of its model."""
-        wanted, life = self._wanted[name], self.manning.lives[name]
-        listing = answer.listings.get(wanted.name)
-        if listing is None:
-            why = answer.missing.get((wanted.name, ""), answer.failed)
-            self.manning.wait(name, "" if life.active else why)
-            return
-        self.manning.halt(name, wanted.name, listing.halted)
-        self.manning.pause(name, wanted.name if listing.paused else "")
-        if listing.paused or life.held:
-            return
-        choice = choose(listing, wanted, self._inquiry.gateway)
-        missing = answer.missing.get((wanted.name, choice.version), choice.reason)
-        if missing or self.manning.lives[name].candidate is None:
-            self.manning.wait(name, missing)
-        challenger = choice.challenger if choice.challenger != choice.version else ""
-        self._want(name, answer, choice.version, choice.via, watch=False)
-        self._want(name, answer, challenger, "challenger", watch=True)
-
-    def _want(
-        self, name: str, answer: Answer, version: str, via: str, *, watch: bool
-    ) -> None:
-        life, model = self.manning.lives[name], self._wanted[name].name
-        offer = answer.offers.get((model, version))
-        if offer is None:
-            if not answer.failed:
-                self.manning.keep(name, lifecycle.unsee(life, watch=watch))
-            return
-        known = life.of(offer.key)
-        if known is None or known.stage is not Stage.PREVIOUS:
-            seen = lifecycle.see(life, offer, via, watch=watch)
-            self.manning.keep(name, seen)
-        elif not watch and not life.returned:
-            self.manning.activate(name, known)  # the centre points back: proven here
-        if known is not None and known.stage is Stage.ACTIVE and not watch:
-            self.manning.keep(name, lifecycle.confirm(self.manning.lives[name]))
 
     # --- one step of one version ------------------------------------------------------
 
@@ -227,8 +201,10 @@ class Adoption:
                 if name in self.manning.paused and not version.urgent:
                     continue
                 if version.stage is Stage.VETTED:
-                    self.manning.try_on(name, version)
-                    return True
+                    if self.manning.try_on(name, version):
+                        return True
+                    self._tried.add((name, version.key))
+                    continue
                 if version.stage is not Stage.SHADOW:
                     return self._begin(name, version).done()
         if self._worked and self._clock.now() - self._worked > QUIET:
@@ -268,7 +244,7 @@ class Adoption:
             asked = why.retry_after if isinstance(why, RegistryUnavailable) else None
             self._postpone(round((asked or 0.0) * NANOSECONDS))
         except Exception:
-            self._tried.add((name, key))  # a bug is not met every second either
+            self._tried.add((name, key))  # the others go on
             raise
         else:
             life = lifecycle.advance(life, key, done.stage, **done.facts)

@@ -65,6 +65,11 @@ def choose(listing: Listing, wanted: Reference, gateway: Gateway) -> Choice:
         gateway: who asks.
     """
     challenger = listing.aliases.get(CHALLENGER, "")
+    if challenger in listing.halted:
+        challenger = ""
+    if why := listing.halted.get(wanted.pinned):
+        said = f"{listing.name}@{wanted.pinned} is halted: {why}"
+        return Choice(challenger=challenger, reason=said)
     if wanted.pinned:
         return Choice(wanted.pinned, PINNED, challenger)
     if wanted.alias and wanted.alias != CHAMPION:

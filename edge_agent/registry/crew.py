@@ -61,10 +61,10 @@ def crew_of(
     if active is not None:
         why = barred(active)
         if not why and not life.returned:
-            return Crew(Fallback.MODEL, active, "", *_beside(life))
+            return Crew(Fallback.MODEL, active, "", *_beside(life, barred))
         if not why and "last-known-good" in rungs:
             said = f"by {active.shown}, the last known good: {life.returned}"
-            return Crew(Fallback.LAST_KNOWN_GOOD, active, said, *_beside(life))
+            return Crew(Fallback.LAST_KNOWN_GOOD, active, said, *_beside(life, barred))
     former = life.previous
     why = why or life.returned or _why_none(life, waits)
     if former is not None and not barred(former) and "last-known-good" in rungs:
@@ -79,13 +79,13 @@ def crew_of(
     return Crew(Fallback.NO_SCORE, None, why)
 
 
-def _beside(life: Life) -> tuple[Version | None, bool]:
-    watched = _watched(life)
-    if watched is not None:
-        return watched, False
+def _beside(life: Life, barred: Barred) -> tuple[Version | None, bool]:
+    """A probation comes first: it ends by itself, and a challenger's watch does not."""
     active, former = life.active, life.previous
     on_probation = active is not None and not active.settled
-    return (former, True) if on_probation and former is not None else (None, False)
+    if on_probation and former is not None and not barred(former):
+        return former, True
+    return _watched(life), False
 
 
 def _watched(life: Life) -> Version | None:

@@ -57,23 +57,25 @@ _REMEMBERED = 20
 def see(
     life: Life, offer: Offer, via: str, *, watch: bool = False, urgent: bool = False
 ) -> Life:
-    """A version is wanted here: it begins, and one on its way before it ends.
+    """A version is wanted here: it begins, and another one on its way ends.
 
-    Nothing changes for a version that is on its way, active or refused (but what was on
-    its way instead ends); a person's wish (``urgent``, or named by version in the
-    configuration) begins a refused one anew.
+    One that is active, was active before, or was refused does not begin again, but
+    what is on its way besides is wanted no more. A person's wish (``urgent``, or named
+    by version in the configuration) begins a refused one anew; what a person asked for
+    is not ended by what the registry wants.
     """
+    asked = life.candidate
+    if not watch and not urgent and asked is not None and asked.urgent:
+        return life
     known = life.of(offer.key)
-    begins = known is None or _begins_anew(known, via, urgent=urgent)
-    promoted = known is not None and known.stage in ON_ITS_WAY and known.watch
-    if not begins and not (promoted and not watch):
-        ended = known is not None and known.stage not in ON_ITS_WAY
-        return unsee(life, watch=watch) if ended else life
     life = _each(
         life,
         lambda v: v.stage in ON_ITS_WAY and v.watch == watch and v.key != offer.key,
         lambda v: _moved(v, Stage.RETIRED, reason="another version is wanted"),
     )
+    begins = known is None or _begins_anew(known, via, urgent=urgent)
+    if not begins and not _raised(known, watch=watch, urgent=urgent):
+        return life
     fresh = Version(
         offer.key,
         offer.name,
@@ -85,7 +87,7 @@ def see(
         urgent=urgent,
         proven=known is not None and known.proven,
     )
-    if known is not None and not begins:  # the challenger is wanted: it goes on
+    if known is not None and not begins:  # it goes on from where it is
         fresh = replace(known, via=via, watch=False, urgent=urgent)
     others = tuple(v for v in life.versions if v.key != offer.key)
     return _pruned(replace(life, versions=(*others, fresh)))
@@ -96,6 +98,13 @@ def _begins_anew(known: Version, via: str, *, urgent: bool) -> bool:
         return known.stage is Stage.RETIRED
     # a person's word, in an order or in the operator's file, is worth another try
     return urgent or (via == PINNED and known.via != PINNED)
+
+
+def _raised(known: Version | None, *, watch: bool, urgent: bool) -> bool:
+    """The challenger is wanted, or a person wants what is on its way at once."""
+    if known is None or watch or known.stage not in ON_ITS_WAY:
+        return False
+    return known.watch or (urgent and not known.urgent)
 
 
 def unsee(life: Life, *, watch: bool) -> Life:
@@ -132,6 +141,8 @@ def refuse(life: Life, key: str, reason: str) -> Life:
 def activate(life: Life, key: str, *, held: bool = False) -> Life:
     """A version takes over; the former is kept as previous, the one before ends."""
     was = life.active
+    if held:  # the newest word of a person counts
+        life = _calmed(life)
     if was is not None and was.key == key:
         return replace(life, held=held, returned="")
     life = _make_room(life, key)
@@ -148,7 +159,9 @@ def activate(life: Life, key: str, *, held: bool = False) -> Life:
 def _make_room(life: Life, key: str) -> Life:
     """The active version makes room for another one."""
     was, coming = life.active, life.of(key)
-    if was is not None and coming is not None and was.digest == coming.digest != "":
+    if was is None:
+        return life
+    if coming is not None and was.digest == coming.digest != "":
         # the same bundle, signed anew: the one to return to is still the former
         return _each(
             life,
@@ -178,6 +191,8 @@ def give_back(life: Life, reason: str, *, by_hand: bool = False) -> Life:
     bad = life.active
     if bad is None:
         return life
+    if by_hand:
+        life = _calmed(life)
     life = refuse(life, bad.key, reason)
     former = life.previous
     if former is not None:
@@ -190,6 +205,11 @@ def confirm(life: Life) -> Life:
     return replace(life, returned="")
 
 
+def _calmed(life: Life) -> Life:
+    """What a person asked for before is not urgent any more."""
+    return _each(life, lambda v: v.urgent, lambda v: replace(v, urgent=False))
+
+
 def settle(life: Life) -> Life:
     """The active version's probation is over."""
     return _each(
@@ -198,8 +218,8 @@ def settle(life: Life) -> Life:
 
 
 def follow(life: Life) -> Life:
-    """The registry's wish counts again."""
-    return replace(life, held=False)
+    """The registry's wish counts again, and no order that was given before."""
+    return replace(_calmed(life), held=False)
 
 
 def _moved(version: Version, stage: Stage, reason: str = "") -> Version:

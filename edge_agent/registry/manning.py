@@ -10,21 +10,24 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from edge_agent.errors import EdgeAgentError
+from edge_agent.records import Fallback
 from edge_agent.registry import lifecycle, news
-from edge_agent.registry.crew import crew_of
+from edge_agent.registry.crew import Crew, crew_of
 from edge_agent.registry.floor import Unfit
+from edge_agent.registry.ledger import Ledger
 from edge_agent.registry.lifecycle import Stage
 from edge_agent.registry.promotion import Move, next_move
+from edge_agent.registry.succession import alone, not_now
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping
 
     from edge_agent.clock import Clock
     from edge_agent.config.pipelines import Pipeline
     from edge_agent.records import EventRecord
     from edge_agent.registry.cache import Cache
-    from edge_agent.registry.crew import Crew
     from edge_agent.registry.floor import Floor
     from edge_agent.registry.lifecycle import Life, Version
 
@@ -55,7 +58,8 @@ class Manning:
         clock: Clock,
         tell: Callable[[EventRecord], None],
     ) -> None:
-        self.lives = {name: cache.life(name) for name in pipelines}
+        self._ledger = Ledger(cache, pipelines)
+        self.lives = self._ledger.lives
         self.crews: dict[str, Crew] = {}
         self.waits: dict[str, str] = {}
         """Why a pipeline's next version does not score yet, or none ever did."""
@@ -65,29 +69,15 @@ class Manning:
         self._cache = cache
         self._floor = floor
         self._clock = clock
-        self._tell = tell
-        self._unkept: set[str] = set()
+        self.tell = tell
         self._unfit: dict[str, set[str]] = {name: set() for name in pipelines}
         self._compared: dict[str, int] = {}
+        self.obeyed: set[str] = set()
+        """Orders whose files could not be removed."""
 
     def keep(self, name: str, life: Life) -> None:
-        """Go on with another life; it is durable unless this disk refuses.
-
-        A full disk must not keep a failing model in its seat: then memory counts, and
-        the file follows as soon as it can.
-        """
-        if life == self.lives[name] and name not in self._unkept:
-            return
-        self.lives[name] = life
-        try:
-            self._cache.keep(name, life)
-            self._unkept.discard(name)
-        except OSError as why:
-            if name not in self._unkept:
-                log.error(  # noqa: TRY400 - the disk's fault has no trace
-                    "life of models not kept", pipeline=name, why=str(why)
-                )
-            self._unkept.add(name)
+        """Go on with another life; it is durable unless this disk refuses."""
+        self._ledger.keep(name, life)
 
     def wait(self, name: str, why: str) -> None:
         """Note why a pipeline waits; told once a reason."""
@@ -96,31 +86,28 @@ class Manning:
         if not why or why == known:
             return
         if self.lives[name].active is None:
-            self._tell(news.missing(name, why, self._clock.now()))
+            self.tell(news.missing(name, why, self._clock.now()))
         else:
             log.info("model waits", pipeline=name, why=why)
 
     def pause(self, name: str, model: str) -> None:
         """Let nothing new of a model go on; an empty name lets it."""
-        self.paused.pop(name, None)
-        if model:
-            self.paused[name] = f"{model} is paused by the centre"
-            self.wait(name, "")
-
-    def tell(self, events: Iterable[EventRecord]) -> None:
-        """Pass events on."""
-        for event in events:
-            self._tell(event)
+        if not model:
+            self.paused.pop(name, None)
+            return
+        self.paused[name] = f"{model} is paused by the centre"
+        self.wait(name, "")
 
     def look(self) -> None:
         """Failures, promotions, probations, expiries: whatever time or rows bring."""
         self._floor.tend()
+        self._ledger.retry()
         for gone in self._floor.gone():
             self.failed(gone.pipeline, gone.key, gone.reason)
         self.renew()
+        for name in self._pipelines:
+            self._succeed(name)
         for name, crew in list(self.crews.items()):
-            if name in self._unkept:
-                self.keep(name, self.lives[name])
             if crew.beside is not None:
                 self._judge(name, crew)
 
@@ -130,22 +117,50 @@ class Manning:
             if self._crew(name) != self.crews.get(name):
                 self.man(name)
 
-    def try_on(self, name: str, version: Version) -> None:
-        """Load a vetted version; it takes over, or is watched first."""
+    def try_on(self, name: str, version: Version) -> bool:
+        """Load a vetted version; it takes over, or is watched first.
+
+        Returns:
+            False where it waits for now.
+        """
+        at_once = self._pipelines[name].promotion.policy == "at-once"
+        takes_over = at_once or version.urgent or self._alone(name)
+        if takes_over and not version.watch and (why := self._not_now(name, version)):
+            self.wait(name, why)
+            return False
         self._unfit[name].discard(version.key)
         try:
             self._floor.fit(name, version)
         except Unfit as why:
             self.refuse(name, version, str(why))
-            return
-        life = self.lives[name]
-        at_once = self._pipelines[name].promotion.policy == "at-once"
-        if not version.watch and (not life.active or at_once or version.urgent):
+            return True
+        if takes_over and not version.watch:
             self.activate(name, version, held=version.urgent)
-            return
-        self.keep(name, lifecycle.advance(life, version.key, Stage.SHADOW))
-        self._tell(news.watched(name, version, self._clock.now()))
+            return True
+        life = lifecycle.advance(self.lives[name], version.key, Stage.SHADOW)
+        self.keep(name, life)
+        self.tell(news.watched(name, version, self._clock.now()))
         self.man(name)
+        return True
+
+    def _alone(self, name: str) -> bool:
+        policy = self._pipelines[name].promotion.policy
+        return alone(self.lives[name], self._crew(name).rung, policy)
+
+    def _not_now(self, name: str, version: Version) -> str:
+        barred, paused = self._floor.barred(version), name in self.paused
+        return not_now(self.lives[name], version, barred, paused=paused)
+
+    def _succeed(self, name: str) -> None:
+        """A version that is being watched where nothing scores any more takes over."""
+        candidate = self.lives[name].candidate
+        if candidate is None or candidate.stage is not Stage.SHADOW:
+            return
+        if self._alone(name):
+            why = self._not_now(name, candidate)
+            self.wait(name, why)
+            if not why:
+                self.activate(name, candidate, held=candidate.urgent)
 
     def activate(self, name: str, version: Version, *, held: bool = False) -> None:
         """A proven version takes over."""
@@ -153,13 +168,8 @@ class Manning:
         life = lifecycle.activate(self.lives[name], version.key, held=held)
         self.keep(name, life)
         if life.active is not None:
-            try:
-                self._cache.raise_mark(life.active)
-            except OSError as why:
-                log.error(  # noqa: TRY400 - the disk's fault has no trace
-                    "release mark not kept", pipeline=name, why=str(why)
-                )
-        self._tell(news.activated(name, life, compared, self._clock.now()))
+            self._ledger.mark(name, life.active)
+        self.tell(news.activated(name, life, compared, self._clock.now()))
         self.man(name)
 
     def failed(self, name: str, key: str, reason: str) -> None:
@@ -176,27 +186,17 @@ class Manning:
             life = lifecycle.give_back(life, f"{version.shown} {reason}")
             self.keep(name, life)
             now = self._clock.now()
-            self._tell(news.returned(name, version, life, reason, now))
+            self.tell(news.returned(name, version, life, reason, now))
         self.man(name)
 
-    def halt(self, name: str, model: str, halted: Mapping[str, str]) -> None:
-        """Take off what the centre halted; the former first: nobody returns to it.
-
-        Args:
-            name: the pipeline.
-            model: whose versions.
-            halted: why, by the registry's id.
-        """
-        life = self.lives[name]
-        for version in (life.previous, life.active):
-            if version is None or version.name != model:
-                continue
-            if version.version in halted:
-                reason = f"was halted by the centre: {halted[version.version]}"
-                if version.stage is Stage.PREVIOUS:
-                    self.refuse(name, version, reason)
-                else:
-                    self.failed(name, version.key, reason)
+    def halted(self, name: str, key: str, reason: str) -> None:
+        """Nobody may run this version any more."""
+        version = self.lives[name].of(key)
+        if version is not None and version.stage is Stage.PREVIOUS:
+            self.refuse(name, version, reason)
+            self.man(name)
+        else:
+            self.failed(name, key, reason)
 
     def rolled_back(self, name: str, who: str) -> str:
         """A person wants the former version; a sentence of what became of it."""
@@ -206,7 +206,7 @@ class Manning:
         bad, reason = life.active, f"was rolled back by {who}"
         life = lifecycle.give_back(life, reason, by_hand=True)
         self.keep(name, life)
-        self._tell(news.returned(name, bad, life, reason, self._clock.now()))
+        self.tell(news.returned(name, bad, life, reason, self._clock.now()))
         self.man(name)
         former = life.active
         return f"{former.shown if former else 'nothing'} scores {name} again"
@@ -215,7 +215,7 @@ class Manning:
         """A version must not score here."""
         self.keep(name, lifecycle.refuse(self.lives[name], version.key, reason))
         self._cache.discard(version)
-        self._tell(news.refused(name, version, reason, self._clock.now()))
+        self.tell(news.refused(name, version, reason, self._clock.now()))
 
     def man(self, name: str) -> None:
         """Put to work whoever the life says; what cannot be loaded is given back."""
@@ -229,6 +229,22 @@ class Manning:
                 self.crews[name] = crew
                 return
         raise AssertionError(f"{name}: no crew can be found")
+
+    def begin(self, name: str) -> None:
+        """Man a post at the start, whatever is wrong with its models.
+
+        Raises:
+            ConfigError: the asset type has nothing that could be scored.
+        """
+        try:
+            self.man(name)
+        except EdgeAgentError:
+            raise
+        except Exception as bug:
+            log.exception("a bug in the life of models", pipeline=name)
+            why = f"its models cannot be put to work: {bug!r}"
+            self.crews[name] = Crew(Fallback.NO_SCORE, None, why)
+            self._floor.man(name, self.crews[name])
 
     def _crew(self, name: str) -> Crew:
         rungs, unfit = self._pipelines[name].fallback, frozenset(self._unfit[name])
@@ -246,7 +262,7 @@ class Manning:
         if version.stage is Stage.ACTIVE:
             life = lifecycle.give_back(life, f"{version.shown} {reason}")
             self.keep(name, life)
-            self._tell(news.returned(name, version, life, reason, now))
+            self.tell(news.returned(name, version, life, reason, now))
         elif version.stage not in (Stage.REFUSED, Stage.RETIRED):
             self.refuse(name, version, reason)
 
@@ -256,9 +272,10 @@ class Manning:
         assert beside is not None  # noqa: S101 - the caller asked
         limit = self._floor.threshold(name)
         move, why = next_move(crew, found, policy, limit)
-        if move is Move.ACTIVATE and name in self.paused:
-            move, why = Move.WAIT, ""
-        self.wait(name, why if move is Move.WAIT else "")
+        if move is Move.ACTIVATE and (stays := self._not_now(name, beside)):
+            move, why = Move.WAIT, stays
+        if not crew.control and not beside.watch:
+            self.wait(name, why if move is Move.WAIT else "")
         self._tell_of(name, beside, end=move is not Move.WAIT)
         if move is Move.ACTIVATE:
             self.activate(name, beside, held=self.lives[name].held)
@@ -277,6 +294,6 @@ class Manning:
         since = self._compared.setdefault(name, now)
         if found.rows and (end or now - since >= TELL_EVERY):
             self._compared[name] = now
-            self._tell(news.compared(name, beside, found, now))
+            self.tell(news.compared(name, beside, found, now))
         if end:
             self._compared.pop(name, None)

@@ -26,11 +26,17 @@ def obey(manning: Manning, folder: Path) -> bool:
         manning: the lives, and who scores.
         folder: where orders lie.
     """
-    waiting = list(orders.taken(folder))
+    waiting = [
+        (path, order)
+        for path, order in orders.taken(folder)
+        if path.name not in manning.obeyed
+    ]
     for path, order in waiting:
         said = "this is no order" if order is None else _obeyed(manning, order)
         log.info("order", order=str(order), answer=said)
         orders.answer(path, said)
+        if path.exists():  # a disk that is read-only by now: once is enough
+            manning.obeyed.add(path.name)
     return bool(waiting)
 
 

@@ -56,7 +56,7 @@ def give(folder: Path, order: Order) -> Path:
 def taken(folder: Path) -> Iterator[tuple[Path, Order | None]]:
     """Orders that wait, oldest first; None for a file that is none."""
     try:
-        waiting = sorted(folder.glob("*.json"), key=lambda p: p.stat().st_mtime_ns)
+        waiting = sorted(folder.glob("*.json"), key=lambda p: p.lstat().st_mtime_ns)
     except OSError:
         return
     for path in waiting[:_MAX_ORDERS]:

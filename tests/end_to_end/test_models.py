@@ -235,3 +235,40 @@ def test_kills_while_versions_come_lose_no_model(
         f"{len(seconds)} SIGKILLs while versions came: scoring with a whole model "
         f"{max(seconds):.1f} s after the start at most"
     )
+
+
+def test_signatures_that_cannot_be_checked_stop_no_line(
+    tmp_path: Path, broker: peers.Mosquitto
+) -> None:
+    """Keys gone, a damaged list, a disk that takes none: what scored scores on."""
+    key, listed = tmp_path / "plant", tmp_path / "revoked.json"
+    lost = tmp_path / "lost"
+    for made in (key, lost):
+        assert command("model", "key", "--out", str(made)).returncode == 0
+    words = ("--key", f"{key}.key", "--list", str(listed), "--reason", "lost")
+    done = command("model", "revoke", f"{lost}.pub", *words)
+    assert done.returncode == 0, done.stderr
+    config = plant(tmp_path, broker)
+    config["registry"] |= {"trusted_keys": [f"{key}.pub"], "revoked": str(listed)}
+    sign(tmp_path / "models" / "small" / "1.0.0", load_private(key.with_suffix(".key")))
+    models = tmp_path / "agent" / "state" / "models"
+    with Agent(tmp_path / "agent", config) as agent:
+        until(lambda: pipeline(agent)["state"] == "scoring", "the signed one")
+        (models / "revoked-keys.json").unlink()
+        (models / ".revoked-keys.json.new" / "x").mkdir(parents=True)
+        agent.kill()
+        agent.start()
+        assert pipeline(agent)["state"] == "scoring"
+
+        listed.write_text("{}")
+        agent.kill()
+        agent.start()
+        assert pipeline(agent)["state"] == "scoring"
+        assert "signatures cannot be checked" in agent.status()["summary"]
+
+        key.with_suffix(".pub").unlink()
+        agent.kill()
+        agent.start()
+        assert pipeline(agent)["state"] == "scoring"
+        assert "signatures cannot be checked" in agent.status()["summary"]
+        agent.stop()

@@ -20,7 +20,7 @@ from edge_agent.registry.verdict import Verdict
 from edge_agent.registry.workshop import Workshop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from edge_agent.bundle.trust import Trust
@@ -134,7 +134,16 @@ class HandRoom:
 
 
 class Plant:
-    """One gateway with one pipeline, ``pumps``, and time that a test moves."""
+    """One gateway with a pipeline, ``pumps``, and time that a test moves.
+
+    Args:
+        folder: of the gateway's state.
+        registry: real.
+        model: of the pipeline.
+        trust, promotion, fallback, gateway: its settings.
+        pipelines: models of more pipelines, by name.
+        first: whether there is the pipeline ``pumps``.
+    """
 
     def __init__(
         self,
@@ -146,6 +155,8 @@ class Plant:
         promotion: Promotion | None = None,
         fallback: tuple[str, ...] = ("last-known-good", "limits", "none"),
         gateway: str = "gw-07",
+        pipelines: Mapping[str, str] | None = None,
+        first: bool = True,
     ) -> None:
         self.clock = ManualClock(START)
         self.cache = Cache(folder / "models")
@@ -153,16 +164,19 @@ class Plant:
         self.floor = HandFloor(self.cache)
         self.room = HandRoom()
         self.events: list[EventRecord] = []
-        settings = Pipeline.model_validate(
-            {
-                "assets": "pump",
-                "model": model,
-                "score": Score(every=1.0),
-                "promotion": promotion or Promotion(policy="at-once"),
-                "fallback": fallback,
-            }
-        )
-        pipelines = {"pumps": settings}
+        models = ({"pumps": model} if first else {}) | dict(pipelines or {})
+        settings = {
+            name: Pipeline.model_validate(
+                {
+                    "assets": "pump",
+                    "model": of,
+                    "score": Score(every=1.0),
+                    "promotion": promotion or Promotion(policy="at-once"),
+                    "fallback": fallback,
+                }
+            )
+            for name, of in models.items()
+        }
         self.inquiry = Inquiry(
             registry,
             Gateway(gateway, "hamburg"),
@@ -172,9 +186,9 @@ class Plant:
         )
         self.archived: list[checks.Verified] = []
         self.adoption = Adoption(
-            pipelines,
+            settings,
             self.cache,
-            Manning(pipelines, self.cache, self.floor, self.clock, self.events.append),
+            Manning(settings, self.cache, self.floor, self.clock, self.events.append),
             self.inquiry,
             Workshop(
                 registry,
