@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Played = tuple[SimulatedFleet, Story]
 
 #: Half an hour of two hundred gateways takes ten seconds, and a server needs to start.
-pytestmark = pytest.mark.timeout(240)
+pytestmark = pytest.mark.timeout(600)
 
 #: Minutes instead of hours: a report every two, a watch of five.
 REPORT, WATCH = 120 * NANOSECONDS, 300.0
