@@ -221,8 +221,11 @@ class PlantFloor:
 
 @contextlib.contextmanager
 def _unfit(version: Version) -> Iterator[None]:
-    """A version that cannot be loaded is named in the error."""
+    """A version that cannot be loaded is named in the error, whatever it is."""
     try:
         yield
     except ModelRejected as why:
         raise Unfit(version.key, str(why)) from why
+    except Exception as bug:
+        # a disk that fails, a file nobody thought of: it must not end the agent
+        raise Unfit(version.key, f"{type(bug).__name__}: {bug}") from bug
