@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from edge_agent.samples import F64
 
-#: Ns between two turns that count as watching; a stop of the agent does not.
+#: Ns between two turns that count as watching at most: a stop of the agent, or of the
+#: machine, is not watched; but parts that come twice an hour must count as something.
 LONGEST_PAUSE = 600_000_000_000
 
 
@@ -51,7 +52,7 @@ class Comparison:
         took_new, took_old: ns of all calls; ``slowest_new`` of the longest.
         calls: how many.
         since, until: agent time of the first and the last turn.
-        watched: ns between turns, without long pauses.
+        watched: ns between turns; of a long pause only its beginning.
     """
 
     rows: int = 0
@@ -112,7 +113,7 @@ class Comparison:
             calls=self.calls + 1,
             since=self.since if self.calls else now,
             until=now,
-            watched=self.watched + (pause if 0 < pause <= LONGEST_PAUSE else 0),
+            watched=self.watched + min(max(pause, 0), LONGEST_PAUSE),
         )
 
     @property

@@ -116,11 +116,17 @@ class PlantFloor:
         """See `Floor`."""
         if self._seats is None or self._seats.waiting(pipeline):
             return Comparison()
-        return self._seats.post(pipeline).comparison
+        # the turn may just be taking the seating that was left last
+        seated = self.manned[pipeline]
+        beside = seated.beside.key if seated.beside is not None else ""
+        return self._seats.post(pipeline).compared(seated.key, beside)
 
     def threshold(self, pipeline: str) -> float:
         """See `Floor`."""
-        return self.working[pipeline].pipeline.limits.threshold
+        beside, newer = self.manned[pipeline].beside, self.working[pipeline].pipeline
+        if beside is not None and not beside.control:
+            newer = beside.pipeline
+        return newer.limits.threshold
 
     def barred(self, version: Version) -> str:
         """See `Floor`."""
@@ -215,8 +221,11 @@ class PlantFloor:
 
 @contextlib.contextmanager
 def _unfit(version: Version) -> Iterator[None]:
-    """A version that cannot be loaded is named in the error."""
+    """A version that cannot be loaded is named in the error, whatever it is."""
     try:
         yield
     except ModelRejected as why:
         raise Unfit(version.key, str(why)) from why
+    except Exception as bug:
+        # a disk that fails, a file nobody thought of: it must not end the agent
+        raise Unfit(version.key, f"{type(bug).__name__}: {bug}") from bug

@@ -160,6 +160,7 @@ class Inference:
                 scored += len(rows)
         if records:
             self._submit(records, self._checkpoint(records, now))
+        self.seats.watch(self._clock)
         self.turns += 1
         return scored
 
@@ -257,16 +258,13 @@ class Inference:
     ) -> list[Record]:
         post = line.posts[position]
         name, key = post.pipeline.info.pipeline, post.key
-        beside = post.beside.key if post.beside is not None else ""
         done = post.turn(line.states[position], rows, watched, self._clock)
         line.states[position] = done.state
         tallies.rows(self._instruments, done.pipeline, rows, done.scores)
         if self._observe is not None:
             self._observe(done.pipeline, rows, done.scores)
-        for off, of in ((done.off, key), (done.beside_off, beside)):
-            if off:
-                self.seats.off.append(TakenOff(name, of, off))
         if done.off:
+            self.seats.off.append(TakenOff(name, key, done.off))
             done.records.append(incidents.model_taken_off(name, done.off, now))
         # rows that could not be run, or that no model ran, say nothing about the model
         elif rows.valid.any() and (done.error or done.pipeline.fallback in MODELS):

@@ -88,7 +88,6 @@ class Turned:
         pipeline: whose scores they are: the rung that was used.
         error: what a failed call said, also where the standby then scored.
         off: why the model was taken off in this turn; empty where it stays.
-        beside_off: the same of the version that watches.
     """
 
     state: PipelineState
@@ -97,7 +96,6 @@ class Turned:
     pipeline: Pipeline
     error: str = ""
     off: str = ""
-    beside_off: str = ""
 
 
 @dataclass(slots=True)
@@ -108,7 +106,6 @@ class Post:
         pipeline: the rung in use.
         standby, key, beside: see `Seating`.
         health: of the model in use; ``health_beside`` of the one that watches.
-        comparison: the two, as long as both sit here.
     """
 
     pipeline: Pipeline
@@ -117,9 +114,21 @@ class Post:
     beside: Beside | None = None
     health: Health = field(default_factory=Health)
     health_beside: Health = field(default_factory=Health)
-    comparison: Comparison = field(default_factory=Comparison)
+    _compared: tuple[tuple[str, str], Comparison] = (("", ""), Comparison())
+    """Of whom, and how they compare: one object, as other threads read it."""
     _recalled: tuple[tuple[str, str], Comparison] | None = None
+    _unwatched: tuple[Verdicts, FeatureRows] | None = None
     _input: NDArray[np.float32] | None = None
+
+    @property
+    def comparison(self) -> Comparison:
+        """How the two that sit here compare; any thread."""
+        return self._compared[1]
+
+    def compared(self, key: str, other: str) -> Comparison:
+        """How these two compare: nothing yet, unless it is they who sit here."""
+        pair, found = self._compared
+        return found if pair == (key, other) else Comparison()
 
     def seat(self, seating: Seating) -> None:
         """Take another rung, stand-in or watcher; what goes on is remembered."""
@@ -129,14 +138,14 @@ class Post:
         self.pipeline, self.standby = seating.pipeline, seating.standby
         self.key, self.beside = seating.key, seating.beside
         if (pair := self._pair()) != before:
-            self.health_beside, self.comparison = Health(), Comparison()
+            self.health_beside, self._compared = Health(), (pair, Comparison())
             if self._recalled is not None and self._recalled[0] == pair:
-                self.comparison, self._recalled = self._recalled[1], None
+                self._compared, self._recalled = self._recalled, None
 
     def recall(self, key: str, other: str, comparison: Comparison) -> None:
         """Go on with a comparison of before a restart, once both sit here again."""
         if self._pair() == (key, other):
-            self.comparison = comparison
+            self._compared = (key, other), comparison
         else:
             self._recalled = ((key, other), comparison)
 
@@ -153,17 +162,16 @@ class Post:
             state: replaced, not changed.
             rows: n rows.
             watched: the same by the plan of who watches; None where it is the same.
-            clock: times the calls.
+            clock: times the call.
         """
         began, used = clock.now(), self.pipeline
         scores = first = judging.scored(used.scorer, rows)
         took, error = clock.now() - began, scores.error
         whole = bool(np.count_nonzero(rows.valid))
         off = self._watch(scores, rows) if whole and not _resting(scores) else ""
-        if self.beside is not None:
-            beside_off = self._compare(scores, took, rows, watched, clock)
-        else:
-            beside_off = ""
+        if self.beside is not None and not _resting(scores):
+            mine = Verdicts(scores.score, self.pipeline.limits.threshold, took)
+            self._unwatched = mine, rows if watched is None else watched
         if error and whole and self.standby is not None:
             used = replace(self.standby, because=f"by limits: the model {error}")
             scores = judging.scored(used.scorer, rows)
@@ -171,7 +179,7 @@ class Post:
             self._take_off(off)
         state, records = judging.judged(used, state, rows, scores)
         failed = "" if _resting(first) else error
-        return Turned(state, records, scores, used, failed, off, beside_off)
+        return Turned(state, records, scores, used, failed, off)
 
     def _watch(self, scores: Scores, rows: FeatureRows) -> str:
         """Judge the model in use by this turn; why it must go, else empty."""
@@ -193,27 +201,29 @@ class Post:
             self.pipeline = without(self.pipeline, f"the model was taken off: {reason}")
         self.standby, self.beside, self.key = None, None, ""
 
-    def _compare(
-        self,
-        scores: Scores,
-        took: int,
-        rows: FeatureRows,
-        watched: FeatureRows | None,
-        clock: Clock,
-    ) -> str:
-        """Let the watcher score too; why it must go, else empty."""
-        beside = self.beside
-        assert beside is not None  # noqa: S101 - the caller asked
-        seen = rows if watched is None else watched
+    def watch(self, clock: Clock) -> str:
+        """Let who watches score the newest turn's rows too, behind its records.
+
+        Args:
+            clock: times the call.
+
+        Returns:
+            Why the watcher was taken off; empty where it stays.
+        """
+        beside, waits, self._unwatched = self.beside, self._unwatched, None
+        if beside is None or waits is None:
+            return ""
+        mine, seen = waits
         began = clock.now()
         other = judging.scored(beside.pipeline.scorer, seen)
         ended = clock.now()
-        mine = Verdicts(scores.score, self.pipeline.limits.threshold, took)
+        if _resting(other):
+            return ""
         theirs = Verdicts(
             other.score, beside.pipeline.limits.threshold, int(ended - began)
         )
         pair = (mine, theirs) if beside.control else (theirs, mine)
-        self.comparison = self.comparison.plus(*pair, ended)
+        self._compared = self._pair(), self.comparison.plus(*pair, ended)
         if not np.count_nonzero(seen.valid):
             return ""
         self.health_beside, off = guards.watched(

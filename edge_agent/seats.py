@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge_agent.clock import Clock
     from edge_agent.lines import Line
     from edge_agent.posts import Post, Seating
 
@@ -76,6 +77,13 @@ class Seats:
         """
         line, place = self._place[pipeline]
         return line.posts[place]
+
+    def watch(self, clock: Clock) -> None:
+        """Let versions that nobody acts on score; the turn's, behind its records."""
+        for post in (post for line in self._lines for post in line.posts):
+            key = post.beside.key if post.beside is not None else ""
+            if off := post.watch(clock):
+                self.off.append(TakenOff(post.pipeline.info.pipeline, key, off))
 
     def fill(self, now: int) -> None:
         """Take what was left here; only the turn may call it."""

@@ -248,8 +248,7 @@ class Adoption:
             raise
         else:
             life = lifecycle.advance(life, key, done.stage, **done.facts)
-            self.manning.keep(name, life)
-            self.manning.wait(name, "")
+            self.manning.proceed(name, key, life)
         return True
 
     # --- reports --------------------------------------------------------------------

@@ -17,13 +17,18 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 import structlog
 
+from edge_agent.bundle import passport as passports
+from edge_agent.bundle import tree
+from edge_agent.bundle.contents import bundle_digest
+from edge_agent.bundle.folders import PASSPORT_FILE
 from edge_agent.durable import sync_folder, write_whole
+from edge_agent.errors import ModelRejected
 from edge_agent.registry.lifecycle import KEPT, Life, Stage
 
 if TYPE_CHECKING:
@@ -116,6 +121,22 @@ class Cache:
             bool(version.digest) and self.bundle(version.name, version.digest).is_dir()
         )
 
+    def whole(self, version: Version) -> bool:
+        """Whether they are here and the ones that were verified; reads all of them."""
+        folder = self.bundle(version.name, version.digest)
+        try:
+            found, stated = tree.listed(folder), passports.load(folder).files
+        except ModelRejected:
+            return False
+        sums = {name: found.get(name, "") for name in (*stated, PASSPORT_FILE)}
+        kept = {**stated, PASSPORT_FILE: sums[PASSPORT_FILE]}
+        return sums == kept and bundle_digest(sums) == version.digest
+
+    def remove(self, version: Version) -> None:
+        """Remove a version whose files are damaged."""
+        if version.digest:
+            _remove(self.bundle(version.name, version.digest))
+
     def settle(self, version: Version, digest: str) -> Path:
         """Give a verified version its place: from here on it may be loaded.
 
@@ -128,9 +149,10 @@ class Cache:
         """
         source, target = self.incoming(version), self.bundle(version.name, digest)
         target.parent.mkdir(parents=True, exist_ok=True)
-        if target.is_dir():  # the same bundle by another way
+        if self.whole(replace(version, digest=digest)):  # by another way
             shutil.rmtree(source, ignore_errors=True)
             return target
+        _remove(target)
         source.rename(target)
         sync_folder(target.parent)
         sync_folder(source.parent)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.records import Fallback
-from edge_agent.registry.lifecycle import Stage
+from edge_agent.registry.lifecycle import ON_ITS_WAY, Stage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -47,6 +47,7 @@ def crew_of(
     barred: Barred,
     unfit: frozenset[str] = frozenset(),
     waits: str = "",
+    model: str = "",
 ) -> Crew:
     """The highest rung there is.
 
@@ -56,14 +57,18 @@ def crew_of(
         barred: why a version must not score today.
         unfit: keys of versions whose limits could not be read.
         waits: why no version can be had; empty where that is not known.
+        model: that is configured; a version of another only stands in for it.
     """
     active, why = life.active, ""
     if active is not None:
-        why = barred(active)
-        if not why and not life.returned:
+        why, instead = barred(active), life.returned
+        if model not in ("", active.name):
+            instead = f"{model} is configured now, and {_why_none(life, waits)}"
+        if not why and not instead:
             return Crew(Fallback.MODEL, active, "", *_beside(life, barred))
-        if not why and "last-known-good" in rungs:
-            said = f"by {active.shown}, the last known good: {life.returned}"
+        why = why or instead
+        if not barred(active) and "last-known-good" in rungs:
+            said = f"by {active.shown}, the last known good: {instead}"
             return Crew(Fallback.LAST_KNOWN_GOOD, active, said, *_beside(life, barred))
     former = life.previous
     why = why or life.returned or _why_none(life, waits)
@@ -99,14 +104,15 @@ def _watched(life: Life) -> Version | None:
 def _verified(life: Life) -> Iterator[Version]:
     """Versions whose passport was verified here: those nearest to scoring first."""
     order = (Stage.ACTIVE, Stage.PREVIOUS, Stage.REFUSED, Stage.RETIRED)
-    for stage in (*order, Stage.VERIFIED, Stage.VETTED, Stage.SHADOW):
+    for stage in (*order, *ON_ITS_WAY):
         yield from (v for v in reversed(life.versions) if v.stage is stage)
 
 
 def _why_none(life: Life, waits: str) -> str:
     refused, candidate = life.refused, life.candidate
     if candidate is not None:
-        return f"{candidate.shown} is not ready yet ({candidate.stage})"
+        why = f": it {candidate.reason}" if candidate.reason else ""
+        return f"{candidate.shown} is not ready yet ({candidate.stage}){why}"
     if refused is not None:
         return f"{refused.shown} was refused: {refused.reason}"
     return waits or "no version of the model is on this gateway"

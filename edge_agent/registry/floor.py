@@ -59,7 +59,7 @@ class Floor(Protocol):
         ...
 
     def threshold(self, pipeline: str) -> float:
-        """The alarm's limit of the version that scores."""
+        """The alarm's limit of the newer of the two versions at a post."""
         ...
 
     def barred(self, version: Version) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from edge_agent.registry import lifecycle
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -27,7 +29,9 @@ class Ledger:
     """
 
     def __init__(self, cache: Cache, names: Iterable[str]) -> None:
-        self.lives: dict[str, Life] = {name: cache.life(name) for name in names}
+        self.lives: dict[str, Life] = {
+            name: lifecycle.reconsider(cache.life(name)) for name in names
+        }
         self._cache = cache
         self._unkept: set[str] = set()
         self._unmarked: dict[str, Version] = {}

@@ -65,6 +65,7 @@ class Version:
         proven: it was active here before, so that going back to it is no downgrade.
         settled: its probation is over: the former one need not score beside it.
         reason: why it was refused, or retired.
+        unfit: it was refused because it does not fit this plant as it is configured.
     """
 
     key: str
@@ -83,6 +84,7 @@ class Version:
     proven: bool = False
     settled: bool = False
     reason: str = ""
+    unfit: bool = False
 
     @property
     def shown(self) -> str:

@@ -32,23 +32,10 @@ if TYPE_CHECKING:
     from edge_agent.registry.listing import Offer
 
 __all__ = [
-    "FOLLOWS",
-    "KEPT",
-    "ON_ITS_WAY",
-    "PINNED",
-    "Life",
-    "Stage",
-    "Version",
-    "activate",
-    "advance",
-    "confirm",
-    "follow",
-    "give_back",
-    "refuse",
-    "see",
-    "settle",
-    "unsee",
-]
+    "FOLLOWS", "KEPT", "ON_ITS_WAY", "PINNED", "Life", "Stage", "Version",
+    "activate", "advance", "confirm", "follow", "give_back", "lost", "recognise",
+    "reconsider", "refuse", "see", "settle", "unsee",
+]  # fmt: skip
 
 #: Ended versions that are remembered.
 _REMEMBERED = 20
@@ -129,13 +116,76 @@ def advance(life: Life, key: str, stage: Stage, **facts: str | int | bool) -> Li
     )
 
 
-def refuse(life: Life, key: str, reason: str) -> Life:
+def refuse(life: Life, key: str, reason: str, *, unfit: bool = False) -> Life:
     """A version must not score; what scores goes on."""
     return _each(
         life,
         lambda v: v.key == key,
-        lambda v: _moved(v, Stage.REFUSED, reason=reason),
+        lambda v: replace(_moved(v, Stage.REFUSED, reason=reason), unfit=unfit),
     )
+
+
+def reconsider(life: Life) -> Life:
+    """At a start the plant may be another: what did not fit it may be wanted again."""
+    return _each(
+        life,
+        lambda v: v.unfit and v.stage is Stage.REFUSED,
+        lambda v: replace(v, stage=Stage.RETIRED, unfit=False),
+    )
+
+
+def lost(life: Life, key: str, reason: str) -> Life:
+    """A version's files are gone: it begins anew, if no other is on its way."""
+    gone = life.of(key)
+    if gone is None:
+        return life
+    watch = gone.watch and gone.stage is not Stage.ACTIVE
+    rival = any(
+        v.stage in ON_ITS_WAY and v.watch == watch and v.key != key
+        for v in life.versions
+    )
+    ends = rival or gone.stage is Stage.PREVIOUS
+    anew = _moved(gone, Stage.RETIRED if ends else Stage.SEEN, reason=reason)
+    # what a person chose is active again as soon as it can be
+    urgent = gone.urgent or (life.held and gone.stage is Stage.ACTIVE)
+    anew = replace(anew, watch=watch, urgent=urgent)
+    return _each(life, lambda v: v.key == key, lambda _: anew)
+
+
+def recognise(life: Life, key: str) -> Life:
+    """A version just verified may be one that is here, under another offer.
+
+    The same files on another stick have other times: what scores, or did before, goes
+    on under the new offer; what was taken off here is not tried again, unless a person
+    wants it.
+    """
+    new = life.of(key)
+    if new is None or new.stage is not Stage.VERIFIED:
+        return life
+    for old in life.versions:
+        if old.key == key or (old.name, old.digest) != (new.name, new.digest):
+            continue
+        if old.stage in (Stage.ACTIVE, Stage.PREVIOUS):
+            if new.watch:
+                return refuse(life, key, "the same files score, or did before")
+            return _under_another_offer(life, old, new)
+        failed = old.stage is Stage.REFUSED and old.proven
+        if failed and not _begins_anew(old, new.via, urgent=new.urgent):
+            return refuse(life, key, f"the same files were taken off: {old.reason}")
+    return life
+
+
+def _under_another_offer(life: Life, old: Version, new: Version) -> Life:
+    known = replace(
+        new,
+        stage=old.stage,
+        urgent=False,
+        proven=old.proven,
+        settled=old.settled,
+        reason=old.reason,
+    )
+    versions = tuple(v for v in life.versions if v.key != new.key)
+    return replace(life, versions=tuple(known if v is old else v for v in versions))
 
 
 def activate(life: Life, key: str, *, held: bool = False) -> Life:

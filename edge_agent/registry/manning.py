@@ -1,7 +1,6 @@
-"""Who scores each pipeline: the only place where lives change after vetting.
+"""Who takes over and who is taken off: the only place where lives change after vetting.
 
-Belongs to one thread. A life is kept (durable) before the floor is told, so a kill
-between the two leaves a life that the next start mans from.
+Belongs to one thread, as the `roster` does that it works on.
 """
 
 from __future__ import annotations
@@ -10,14 +9,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from edge_agent.errors import EdgeAgentError
-from edge_agent.records import Fallback
 from edge_agent.registry import lifecycle, news
-from edge_agent.registry.crew import Crew, crew_of
 from edge_agent.registry.floor import Unfit
-from edge_agent.registry.ledger import Ledger
 from edge_agent.registry.lifecycle import Stage
 from edge_agent.registry.promotion import Move, next_move
+from edge_agent.registry.roster import Roster
 from edge_agent.registry.succession import alone, not_now
 from edge_agent.samples import NANOSECONDS
 
@@ -28,6 +24,7 @@ if TYPE_CHECKING:
     from edge_agent.config.pipelines import Pipeline
     from edge_agent.records import EventRecord
     from edge_agent.registry.cache import Cache
+    from edge_agent.registry.crew import Crew
     from edge_agent.registry.floor import Floor
     from edge_agent.registry.lifecycle import Life, Version
 
@@ -35,12 +32,10 @@ log = structlog.get_logger()
 
 #: Ns between two records of how a watched version compares.
 TELL_EVERY = 3600 * NANOSECONDS
-#: Versions in a row that may turn out unloadable.
-_TRIES = 30
 
 
-class Manning:
-    """The lives of all pipelines' models, and who they put to work.
+class Manning(Roster):
+    """What changes the lives of all pipelines' models.
 
     Args:
         pipelines: as configured, by name.
@@ -58,26 +53,12 @@ class Manning:
         clock: Clock,
         tell: Callable[[EventRecord], None],
     ) -> None:
-        self._ledger = Ledger(cache, pipelines)
-        self.lives = self._ledger.lives
-        self.crews: dict[str, Crew] = {}
-        self.waits: dict[str, str] = {}
-        """Why a pipeline's next version does not score yet, or none ever did."""
+        super().__init__(pipelines, cache, floor, clock, tell)
         self.paused: dict[str, str] = {}
         """That a pipeline's model is paused: nothing new goes on or takes over."""
-        self._pipelines = pipelines
-        self._cache = cache
-        self._floor = floor
-        self._clock = clock
-        self.tell = tell
-        self._unfit: dict[str, set[str]] = {name: set() for name in pipelines}
-        self._compared: dict[str, int] = {}
         self.obeyed: set[str] = set()
         """Orders whose files could not be removed."""
-
-    def keep(self, name: str, life: Life) -> None:
-        """Go on with another life; it is durable unless this disk refuses."""
-        self._ledger.keep(name, life)
+        self._compared: dict[str, int] = {}
 
     def wait(self, name: str, why: str) -> None:
         """Note why a pipeline waits; told once a reason."""
@@ -111,11 +92,14 @@ class Manning:
             if crew.beside is not None:
                 self._judge(name, crew)
 
-    def renew(self) -> None:
-        """Put others to work where the lives, or the date, now say so."""
-        for name in self._pipelines:
-            if self._crew(name) != self.crews.get(name):
-                self.man(name)
+    def proceed(self, name: str, key: str, life: Life) -> None:
+        """A version on its way has come a step further."""
+        life = lifecycle.recognise(life, key)
+        version = life.of(key)
+        if version is not None and version.stage is Stage.REFUSED:
+            self.tell(news.refused(name, version, version.reason, self._clock.now()))
+        self.keep(name, life)
+        self.wait(name, "")
 
     def try_on(self, name: str, version: Version) -> bool:
         """Load a vetted version; it takes over, or is watched first.
@@ -132,8 +116,9 @@ class Manning:
         try:
             self._floor.fit(name, version)
         except Unfit as why:
-            self.refuse(name, version, str(why))
-            return True
+            self.unloadable(name, why)
+            left = self.lives[name].of(version.key)
+            return left is None or left.stage is not Stage.SEEN
         if takes_over and not version.watch:
             self.activate(name, version, held=version.urgent)
             return True
@@ -145,7 +130,8 @@ class Manning:
 
     def _alone(self, name: str) -> bool:
         policy = self._pipelines[name].promotion.policy
-        return alone(self.lives[name], self._crew(name).rung, policy)
+        rung, model = self.crew(name).rung, self.models[name]
+        return alone(self.lives[name], rung, policy, model)
 
     def _not_now(self, name: str, version: Version) -> str:
         barred, paused = self._floor.barred(version), name in self.paused
@@ -165,6 +151,7 @@ class Manning:
     def activate(self, name: str, version: Version, *, held: bool = False) -> None:
         """A proven version takes over."""
         compared = self._floor.comparison(name)
+        self._misfits[name].pop(version.key, None)
         life = lifecycle.activate(self.lives[name], version.key, held=held)
         self.keep(name, life)
         if life.active is not None:
@@ -178,7 +165,9 @@ class Manning:
         version = life.of(key)
         if version is None or version.stage in (Stage.REFUSED, Stage.RETIRED):
             return
-        if version.stage in lifecycle.ON_ITS_WAY:
+        if not self._cache.whole(version):
+            self.lose(name, version, reason)
+        elif version.stage in lifecycle.ON_ITS_WAY:
             self.refuse(name, version, reason)
         elif version.stage is Stage.PREVIOUS:  # the control of a probation
             self.keep(name, lifecycle.settle(life))
@@ -210,61 +199,6 @@ class Manning:
         self.man(name)
         former = life.active
         return f"{former.shown if former else 'nothing'} scores {name} again"
-
-    def refuse(self, name: str, version: Version, reason: str) -> None:
-        """A version must not score here."""
-        self.keep(name, lifecycle.refuse(self.lives[name], version.key, reason))
-        self._cache.discard(version)
-        self.tell(news.refused(name, version, reason, self._clock.now()))
-
-    def man(self, name: str) -> None:
-        """Put to work whoever the life says; what cannot be loaded is given back."""
-        for _ in range(_TRIES):
-            crew = self._crew(name)
-            try:
-                self._floor.man(name, crew)
-            except Unfit as why:
-                self._drop(name, why)
-            else:
-                self.crews[name] = crew
-                return
-        raise AssertionError(f"{name}: no crew can be found")
-
-    def begin(self, name: str) -> None:
-        """Man a post at the start, whatever is wrong with its models.
-
-        Raises:
-            ConfigError: the asset type has nothing that could be scored.
-        """
-        try:
-            self.man(name)
-        except EdgeAgentError:
-            raise
-        except Exception as bug:
-            log.exception("a bug in the life of models", pipeline=name)
-            why = f"its models cannot be put to work: {bug!r}"
-            self.crews[name] = Crew(Fallback.NO_SCORE, None, why)
-            self._floor.man(name, self.crews[name])
-
-    def _crew(self, name: str) -> Crew:
-        rungs, unfit = self._pipelines[name].fallback, frozenset(self._unfit[name])
-        waits = self.waits.get(name, "")
-        return crew_of(self.lives[name], rungs, self._floor.barred, unfit, waits)
-
-    def _drop(self, name: str, why: Unfit) -> None:
-        """Its files are damaged, or the plant is another one now."""
-        life, now = self.lives[name], self._clock.now()
-        version = life.of(why.key)
-        self._unfit[name].add(why.key)
-        if version is None:
-            return
-        reason = f"could not be loaded: {why}"
-        if version.stage is Stage.ACTIVE:
-            life = lifecycle.give_back(life, f"{version.shown} {reason}")
-            self.keep(name, life)
-            self.tell(news.returned(name, version, life, reason, now))
-        elif version.stage not in (Stage.REFUSED, Stage.RETIRED):
-            self.refuse(name, version, reason)
 
     def _judge(self, name: str, crew: Crew) -> None:
         found = self._floor.comparison(name)

@@ -68,6 +68,20 @@ def returned(
     return EventRecord(now, "model given back", pipeline, said, facts(version))
 
 
+def lost(pipeline: str, version: Version, reason: str, now: int) -> EventRecord:
+    """A version's files are damaged or gone; they are fetched again."""
+    log.error("model lost", pipeline=pipeline, why=reason, **facts(version))
+    said = f"{version.shown}: its files are damaged or gone: {reason}"
+    return EventRecord(now, "model lost", pipeline, said, facts(version))
+
+
+def unfit(pipeline: str, version: Version, reason: str, now: int) -> EventRecord:
+    """A version that scored before does not fit the plant as it is configured now."""
+    log.error("model unfit", pipeline=pipeline, why=reason, **facts(version))
+    said = f"{version.shown}: {reason}"
+    return EventRecord(now, "model unfit", pipeline, said, facts(version))
+
+
 def facts(version: Version) -> dict[str, Any]:
     """A version as records and the status show it."""
     return {

@@ -52,6 +52,8 @@ def report_of(
 def _of(model: str, life: Life, crew: Crew | None) -> ModelReport:
     version = crew.version if crew and crew.rung < Fallback.LIMITS else None
     state = _state(life, crew)
+    if version is not None and version.name != model:
+        version, state = None, "none"  # another model stands in
     on_its_way, stage = _candidate(life)
     reason = life.returned or (crew.because if crew and version is None else "")
     if not reason and stage == "refused" and on_its_way is not None:

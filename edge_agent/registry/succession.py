@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from edge_agent.registry.life import Life, Version
 
 
-def alone(life: Life, rung: Fallback, policy: str) -> bool:
+def alone(life: Life, rung: Fallback, policy: str, model: str) -> bool:
     """Whether nothing scores that a new version could be held against.
 
     Args:
@@ -18,8 +18,11 @@ def alone(life: Life, rung: Fallback, policy: str) -> bool:
         rung: in use.
         policy: the operator's, for promotions; where a person decides, limits score
             until somebody has.
+        model: that is configured: versions of another model say nothing about it.
     """
-    return life.active is None or (policy != "manual" and rung >= Fallback.LIMITS)
+    if life.active is None or life.active.name != model:
+        return True
+    return policy != "manual" and rung >= Fallback.LIMITS
 
 
 def not_now(life: Life, version: Version, barred: str, *, paused: bool) -> str:

@@ -33,7 +33,9 @@ def heed(
     listing = answer.listings.get(wanted.name)
     if listing is None:
         why = answer.missing.get((wanted.name, ""), answer.failed)
-        manning.wait(name, "" if manning.lives[name].active else why)
+        active = manning.lives[name].active
+        mine = active is not None and active.name == wanted.name
+        manning.wait(name, "" if mine else why)
         return
     _halt(manning, name, listing)
     manning.pause(name, wanted.name if listing.paused else "")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_agent.comparison import Comparison
 from edge_agent.explain import Usual
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import FeatureSpec
@@ -21,7 +22,6 @@ from tests.pure.test_pipeline import USUAL, FirstFeature, pipeline
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.comparison import Comparison
     from edge_agent.pipeline import Pipeline
 
 PLAN = FeaturePlan(SPECS, KIND)
@@ -170,6 +170,50 @@ def test_a_watcher_scores_every_row_and_changes_nothing() -> None:
     (off,) = watched.inference.seats.off  # taken off after its third failure
     assert off.key == "v2"
     assert watched.inference.seats.post("pump").beside is None
+
+
+def test_a_watcher_scores_when_the_records_are_on_their_way() -> None:
+    """However slow it is, the rows of the turn do not wait for it."""
+    bench = Bench()
+    sent: list[int] = []
+
+    class Slow(FirstFeature):
+        """Notes how many score records had left when it was asked."""
+
+        def score(self, values: NDArray[np.float32]) -> Scores:
+            """As slow as it likes."""
+            sent.append(len(bench.of(ScoreRecord)))
+            return FirstFeature.score(self, values)
+
+    watcher(bench, pipeline(scorer=Slow()))
+    for pressure in (1.0, 2.0, 3.0):
+        bench.second(pressure)
+
+    assert sent == [1, 2, 3]
+
+
+def test_a_watcher_that_is_being_loaded_is_not_at_fault() -> None:
+    """It rested while memory was short: no failure, and nothing to compare."""
+    bench = Bench()
+    watcher(bench, pipeline(scorer=Loading()))
+    for _ in range(10):
+        bench.second(2.5)
+
+    assert not bench.inference.seats.off
+    assert bench.inference.seats.post("pump").beside is not None
+    assert compared(bench) == Comparison()
+
+
+def test_a_comparison_is_of_those_who_are_asked_for() -> None:
+    """Another thread asks while the turn is about to seat another pair."""
+    bench = Bench()
+    watcher(bench, pipeline())
+    bench.second(2.0)
+    bench.second(2.0)
+    post = bench.inference.seats.post("pump")
+
+    assert post.compared("v1", "v2") == compared(bench)
+    assert post.compared("v2", "v1") == Comparison()
 
 
 def test_a_watcher_with_other_features_sees_the_same_moments() -> None:

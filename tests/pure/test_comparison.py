@@ -75,9 +75,19 @@ def test_a_comparison_survives_a_restart() -> None:
 
 
 def test_the_time_an_agent_was_off_is_not_watched() -> None:
-    """An hour between two turns is a stop; seconds are watching."""
+    """Of an hour between two turns ten minutes count; of seconds all."""
     one = Verdicts(np.ones(1), 1.0, 1)
     found = Comparison().plus(one, one, 0).plus(one, one, 5 * SECOND)
     found = found.plus(one, one, 3605 * SECOND)
 
-    assert found.watched == 5 * SECOND
+    assert found.watched == 605 * SECOND
+
+
+def test_rows_that_come_seldom_are_watched_too() -> None:
+    """A part every twenty minutes: a watch of an hour ends, as its probation does."""
+    one, found = Verdicts(np.ones(1), 1.0, 1), Comparison()
+    for part in range(7):
+        found = found.plus(one, one, part * 1200 * SECOND)
+
+    assert found.watched == 3600 * SECOND
+    assert found.plus(one, one, 0).watched == 3600 * SECOND  # a clock that went back

@@ -143,6 +143,7 @@ class Plant:
         trust, promotion, fallback, gateway: its settings.
         pipelines: models of more pipelines, by name.
         first: whether there is the pipeline ``pumps``.
+        unfit: see `HandFloor.unfit`.
     """
 
     def __init__(
@@ -157,11 +158,13 @@ class Plant:
         gateway: str = "gw-07",
         pipelines: Mapping[str, str] | None = None,
         first: bool = True,
+        unfit: dict[str, str] | None = None,
     ) -> None:
         self.clock = ManualClock(START)
         self.cache = Cache(folder / "models")
         self.cache.prepare()
         self.floor = HandFloor(self.cache)
+        self.floor.unfit = dict(unfit or {})
         self.room = HandRoom()
         self.events: list[EventRecord] = []
         models = ({"pumps": model} if first else {}) | dict(pipelines or {})
