@@ -165,7 +165,7 @@ class Adoption:
         self._tried.clear()  # what failed for the moment may be tried again
         self.manning.tell(self._inquiry.heard(answer))
         if answer.failed:  # a server that is down is not asked as often
-            self._postpone(self._inquiry.pause())
+            self._postpone(self._inquiry.respite())
         for name in self._pipelines:
             self._wish(name, answer)
         self._cache.tidy(self.manning.lives)
