@@ -172,7 +172,7 @@ class Adoption:
         for event in self._inquiry.heard(answer):
             self.manning.tell(event)
         if answer.failed:  # a server that is down is not asked as often
-            self._postpone(self._inquiry.pause())
+            self._postpone(self._inquiry.respite())
         for name in self._pipelines:
             wishes.heed(
                 self.manning, name, self._wanted[name], answer, self._inquiry.gateway

@@ -90,7 +90,11 @@ class Inquiry:
         self._report_from = clock.now()
 
     def pause(self) -> int:
-        """Ns until the next poll."""
+        """Ns between two polls that are answered."""
+        return self._pause(Patience())
+
+    def respite(self) -> int:
+        """Ns for which the registry is left alone after a poll that failed."""
         return self._pause(self._polls)
 
     def _pause(self, patience: Patience) -> int:

@@ -68,7 +68,7 @@ class Manning(Roster):
             return
         if self.lives[name].active is None:
             self.tell(news.missing(name, why, self._clock.now()))
-        else:
+        elif not known:  # the text counts rows and hours: only its beginning is news
             log.info("model waits", pipeline=name, why=why)
 
     def pause(self, name: str, model: str) -> None:
