@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import signal
+import ssl
 import subprocess
 import time
 import urllib.error
@@ -18,6 +19,8 @@ from tests import peers
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from tests.certificates import Certificates
 
 #: Seconds it may take to answer: it costs 10 to 20 s of CPU.
 START_TIMEOUT = 100.0
@@ -37,11 +40,13 @@ class MlflowServer:
     Attributes:
         folder: where it keeps everything.
         auth: with users: ``admin`` and whom `add_user` adds.
+        tls: speaks TLS with the server's certificate.
         password: the admin's.
     """
 
     folder: Path
     auth: bool = False
+    tls: Certificates | None = None
     password: str = field(default_factory=lambda: secrets.token_hex(8))
     port: int = field(default_factory=peers.free_port)
     _process: subprocess.Popen[bytes] | None = None
@@ -49,7 +54,7 @@ class MlflowServer:
     @property
     def url(self) -> str:
         """Its address."""
-        return f"http://{peers.HOST}:{self.port}"
+        return f"{'https' if self.tls else 'http'}://{peers.HOST}:{self.port}"
 
     def __enter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -90,6 +95,11 @@ class MlflowServer:
         """End it and its workers at once, as a power cut does."""
         self._end(signal.SIGKILL)
 
+    def hang(self) -> None:
+        """Take connections and answer none, until it is killed."""
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGSTOP)
+
     def log(self) -> str:
         """Everything it has logged."""
         return (self.folder / "mlflow.log").read_text("utf-8", "replace")
@@ -99,13 +109,22 @@ class MlflowServer:
         lines = [line.split('"')[1] for line in self.log().splitlines() if '"' in line]
         return [" ".join(line.split()[:2]) for line in lines if "HTTP/" in line]
 
-    def add_user(self, name: str) -> str:
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def add_user(self, name: str, word: str = "") -> str:
         """Make a user with the default permission; its password.
+
+        Args:
+            name: of the user.
+            word: the password, twelve letters at least; one is made up without it.
 
         Raises:
             HTTPError: the server did not do it.
         """
-        word = secrets.token_hex(8)
+        word = word or secrets.token_hex(8)
         body = json.dumps({"username": name, "password": word}).encode()
         admin = base64.b64encode(f"admin:{self.password}".encode()).decode()
         request = urllib.request.Request(  # noqa: S310 - our own server
@@ -113,8 +132,11 @@ class MlflowServer:
             body,
             {"content-type": "application/json", "authorization": f"Basic {admin}"},
         )
-        with urllib.request.urlopen(request, timeout=20):  # noqa: S310
+        with urllib.request.urlopen(request, timeout=20, context=self._trusted()):  # noqa: S310
             return word
+
+    def _trusted(self) -> ssl.SSLContext | None:
+        return ssl.create_default_context(cafile=str(self.tls.ca)) if self.tls else None
 
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
@@ -130,7 +152,7 @@ class MlflowServer:
     def _answers(self) -> bool:
         try:
             url = f"{self.url}/health"
-            with urllib.request.urlopen(url, timeout=5):  # noqa: S310
+            with urllib.request.urlopen(url, timeout=5, context=self._trusted()):  # noqa: S310
                 return True
         except (urllib.error.URLError, OSError):
             return False
@@ -140,6 +162,10 @@ class MlflowServer:
         command += ["--port", str(self.port), "--workers", "1"]
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
         command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        if self.tls is not None:
+            files = (self.tls.server, self.tls.server_key)
+            said = "--ssl-certfile {} --ssl-keyfile {}".format(*files)
+            command += ["--uvicorn-opts", said]
         return [*command, "--app-name", "basic-auth"] if self.auth else command
 
     def _environment(self) -> dict[str, str]:
