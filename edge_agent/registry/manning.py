@@ -32,6 +32,7 @@ log = structlog.get_logger()
 
 #: Ns between two records of how a watched version compares.
 TELL_EVERY = 3600 * NANOSECONDS
+_AT_WORK = (Stage.SHADOW, Stage.ACTIVE, Stage.PREVIOUS)
 
 
 class Manning(Roster):
@@ -165,27 +166,31 @@ class Manning(Roster):
         version = life.of(key)
         if version is None or version.stage in (Stage.REFUSED, Stage.RETIRED):
             return
-        if not self._cache.whole(version):
+        if version.stage in _AT_WORK and not self._cache.whole(version):
             self.lose(name, version, reason)
         elif version.stage in lifecycle.ON_ITS_WAY:
             self.refuse(name, version, reason)
         elif version.stage is Stage.PREVIOUS:  # the control of a probation
             self.keep(name, lifecycle.settle(life))
         else:
-            life = lifecycle.give_back(life, f"{version.shown} {reason}")
-            self.keep(name, life)
-            now = self._clock.now()
-            self.tell(news.returned(name, version, life, reason, now))
+            self._give_back(name, version, reason)
         self.man(name)
+
+    def _give_back(self, name: str, version: Version, reason: str) -> None:
+        life = lifecycle.give_back(self.lives[name], f"{version.shown} {reason}")
+        self.keep(name, life)
+        self.tell(news.returned(name, version, life, reason, self._clock.now()))
 
     def halted(self, name: str, key: str, reason: str) -> None:
         """Nobody may run this version any more."""
         version = self.lives[name].of(key)
-        if version is not None and version.stage is Stage.PREVIOUS:
-            self.refuse(name, version, reason)
-            self.man(name)
+        if version is None or version.stage in (Stage.REFUSED, Stage.RETIRED):
+            return
+        if version.stage is Stage.ACTIVE:
+            self._give_back(name, version, reason)
         else:
-            self.failed(name, key, reason)
+            self.refuse(name, version, reason)
+        self.man(name)
 
     def rolled_back(self, name: str, who: str) -> str:
         """A person wants the former version; a sentence of what became of it."""

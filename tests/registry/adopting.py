@@ -20,7 +20,7 @@ from edge_agent.registry.verdict import Verdict
 from edge_agent.registry.workshop import Workshop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from edge_agent.bundle.trust import Trust
@@ -143,7 +143,7 @@ class Plant:
         trust, promotion, fallback, gateway: its settings.
         pipelines: models of more pipelines, by name.
         first: whether there is the pipeline ``pumps``.
-        unfit: see `HandFloor.unfit`.
+        unfit, expired: see `HandFloor`.
     """
 
     def __init__(
@@ -159,12 +159,14 @@ class Plant:
         pipelines: Mapping[str, str] | None = None,
         first: bool = True,
         unfit: dict[str, str] | None = None,
+        expired: Iterable[str] = (),
     ) -> None:
         self.clock = ManualClock(START)
         self.cache = Cache(folder / "models")
         self.cache.prepare()
         self.floor = HandFloor(self.cache)
         self.floor.unfit = dict(unfit or {})
+        self.floor.expired = set(expired)
         self.room = HandRoom()
         self.events: list[EventRecord] = []
         models = ({"pumps": model} if first else {}) | dict(pipelines or {})
