@@ -159,6 +159,11 @@ class Landing:
         usable = mark and (size is None or there < size)
         return (there, mark) if usable else (0, "")
 
+    def forget(self, name: str) -> None:
+        """Begin a file anew next time."""
+        with disk(self._into):
+            self._mark(name).unlink(missing_ok=True)
+
     def receive(
         self, name: str, pieces: Iterable[bytes], *, offset: int = 0, mark: str = ""
     ) -> None:

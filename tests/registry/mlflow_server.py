@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.certificates import Certificates
+    from tests.registry.object_store import ObjectStore
 
 #: Seconds it may take to answer: it costs 10 to 20 s of CPU.
 START_TIMEOUT = 100.0
@@ -41,12 +42,14 @@ class MlflowServer:
         folder: where it keeps everything.
         auth: with users: ``admin`` and whom `add_user` adds.
         tls: speaks TLS with the server's certificate.
+        store: where the artifacts are; in its own folder without one.
         password: the admin's.
     """
 
     folder: Path
     auth: bool = False
     tls: Certificates | None = None
+    store: ObjectStore | None = None
     password: str = field(default_factory=lambda: secrets.token_hex(8))
     port: int = field(default_factory=peers.free_port)
     _process: subprocess.Popen[bytes] | None = None
@@ -161,7 +164,8 @@ class MlflowServer:
         command = [str(peers.require("mlflow")), "server", "--host", peers.HOST]
         command += ["--port", str(self.port), "--workers", "1"]
         command += ["--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db"]
-        command += ["--artifacts-destination", str(self.folder / "artifacts")]
+        artifacts = self.store.bucket if self.store else self.folder / "artifacts"
+        command += ["--artifacts-destination", str(artifacts)]
         if self.tls is not None:
             files = (self.tls.server, self.tls.server_key)
             said = "--ssl-certfile {} --ssl-keyfile {}".format(*files)
@@ -176,6 +180,8 @@ class MlflowServer:
             "MLFLOW_DISABLE_TELEMETRY": "true",
             "DO_NOT_TRACK": "true",
         }
+        if self.store is not None:
+            environment |= self.store.environment
         if self.auth:
             settings = self.folder / "basic_auth.ini"
             settings.write_text(_AUTH.format(folder=self.folder))

@@ -269,10 +269,16 @@ def test_a_part_that_does_not_fit_is_not_taken(
     offer = registry.offer("pump", "1")
     with pytest.raises(RegistryUnavailable):
         registry.fetch(offer, tmp_path / "into", lambda done, _all: done < 2_000_000)
-    files.scripts[f"{ARTIFACTS}/{ROOT}/weights.bin"] = answer
 
+    def stubborn(said: Conversation) -> None:
+        (answer if said.headers["range"] else _whole)(said)
+
+    files.scripts[f"{ARTIFACTS}/{ROOT}/weights.bin"] = stubborn
     with pytest.raises(RegistryUnavailable, match="another part"):
         registry.fetch(offer, tmp_path / "into", go_on)
+    registry.fetch(offer, tmp_path / "into", go_on)  # and not the same for ever
+
+    assert (tmp_path / "into" / "weights.bin").read_bytes() == BIG[::-1]
 
 
 @pytest.mark.parametrize(

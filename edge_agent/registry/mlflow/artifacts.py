@@ -15,6 +15,7 @@ from edge_agent.errors import ModelRejected, RegistryUnavailable
 from edge_agent.registry import medium
 from edge_agent.registry.landing import Landing, stays
 from edge_agent.registry.mlflow import answers
+from edge_agent.registry.mlflow.client import OtherPart
 from edge_agent.registry.mlflow.refusals import Refused
 from edge_agent.registry.registry import MAX_FILES
 
@@ -253,6 +254,9 @@ class _Ways:
         try:
             with self._client.download(url, offset, mark) as came:
                 landing.receive(name, came.pieces, offset=came.start, mark=came.mark)
+        except OtherPart:
+            landing.forget(name)  # asked for in the same way it would never fit
+            raise
         except Refused as error:  # listed a moment ago: not gone for good
             raise RegistryUnavailable(str(error)) from error
 

@@ -60,6 +60,10 @@ class Download:
     pieces: Iterable[bytes]
 
 
+class OtherPart(RegistryUnavailable):
+    """The rest that came does not belong to what is here."""
+
+
 class Client:
     """One server, as one user.
 
@@ -136,6 +140,7 @@ class Client:
 
         Raises:
             RegistryUnavailable: no answer now, or one that does not fit.
+            OtherPart: the rest of another file.
             Refused: MLflow said no.
         """
         http = self._http if headers is None else self._elsewhere
@@ -225,7 +230,7 @@ class Client:
         said = response.headers.get("content-range", "")
         same = response.headers.get("etag", mark) == mark
         if not offset or not same or not said.startswith(f"bytes {offset}-"):
-            raise RegistryUnavailable(
+            raise OtherPart(
                 f"{self.url} sends another part than was asked for: {said[:80]!r}"
             )
         return offset
