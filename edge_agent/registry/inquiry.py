@@ -104,6 +104,7 @@ class Inquiry:
                 self._ask_one(reference, listings, offers, missing)
         except RegistryUnavailable as why:
             return Answer(listings, offers, missing, str(why))
+        self._offers = {k: known for k, known in self._offers.items() if k in offers}
         return Answer(listings, offers, missing)
 
     def _ask_one(
