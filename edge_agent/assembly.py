@@ -121,7 +121,7 @@ def _line(
         settle=round(max(settles) * NANOSECONDS),
     )
     for place, one in enumerate(made.values()):
-        line.seat(place, one, since)
+        line.seat(place, one)
     return line
 
 

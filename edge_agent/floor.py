@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 #: Ns between two looks at the memory of models.
 TEND_EVERY = 10 * NANOSECONDS
+#: Passports at hand: over the years a gateway meets many.
+_PASSPORTS = 256
 
 
 class PlantFloor:
@@ -215,6 +217,8 @@ class PlantFloor:
         if not digest:
             return None
         if digest not in self._passports:
+            if len(self._passports) >= _PASSPORTS:
+                del self._passports[next(iter(self._passports))]
             self._passports[digest] = self._passport_of(digest)
         return self._passports[digest]
 

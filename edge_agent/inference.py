@@ -145,7 +145,7 @@ class Inference:
         # before the samples: what a source vouches for has then been pushed already
         alive = self._vouched(now)
         batch = self._in_order(self._inbox.drain() if batch is None else batch, now)
-        self.seats.fill(now)
+        self.seats.fill()
         records: list[Record] = [*self._take_pending(), *self._losses(now)]
         if self._record is not None:
             self._keep(batch, alive, now)

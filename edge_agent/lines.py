@@ -54,27 +54,25 @@ class Line:
         for post, (_, trigger) in zip(self.posts, self.builder.pipelines, strict=True):
             yield post.pipeline.info.pipeline, trigger
 
-    def seat(self, place: int, seating: Seating, now: int) -> bool:
-        """Let something else score a pipeline; False while a row of it is open.
+    def seat(self, place: int, seating: Seating) -> None:
+        """Let something else score a pipeline.
 
         Another model may read other tags: then its rows are made anew, from windows
-        that keep what they hold, and no row that has begun is torn apart.
+        that keep what they hold, and so are those that have begun. Waiting for a
+        moment without one could last for ever: with a tag that is dead there is none.
         """
         plan, trigger = self.builder.pipelines[place]
         if seating.plan.specs != plan.specs:
             other = list(seating.plan.roles) != list(plan.roles)
-            if other and trigger.open:
-                return False
             if other and seating.trigger is not None:
                 made = seating.trigger(seating.plan, self.builder.window)
-                made.restore(trigger.saved(), now)
+                made.take_over(trigger)
                 trigger = made
             self.builder.replan(place, seating.plan, trigger)
         beside = seating.beside
         differs = beside is not None and beside.plan.specs != seating.plan.specs
         self.builder.watch(place, beside.plan if beside and differs else None)
         self.posts[place].seat(seating)
-        return True
 
     def unmade(self) -> Iterator[tuple[str, str, int]]:
         """Rows that were not made since the last call: counter, pipeline, how many."""

@@ -85,7 +85,7 @@ class Seats:
             if off := post.watch(clock):
                 self.off.append(TakenOff(post.pipeline.info.pipeline, key, off))
 
-    def fill(self, now: int) -> None:
+    def fill(self) -> None:
         """Take what was left here; only the turn may call it."""
         if not self._wanted:
             return
@@ -93,6 +93,4 @@ class Seats:
             wanted, self._wanted = self._wanted, {}
         for name, seating in wanted.items():
             line, place = self._place[name]
-            if not line.seat(place, seating, now):
-                with self._lock:
-                    self._wanted.setdefault(name, seating)
+            line.seat(place, seating)

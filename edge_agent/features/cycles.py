@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge_agent.features.arrivals import Arrivals
+    from edge_agent.features.triggers import Trigger
     from edge_agent.features.window import Mask
     from edge_agent.samples import I64, AssetType, SampleBatch
 
@@ -84,10 +85,15 @@ class OnCycle:
         self._running: list[str] = [""] * assets
         self._open: list[_Part] = []
 
-    @property
-    def open(self) -> bool:
-        """Whether a part's row has begun that is not due yet."""
-        return bool(self._open)
+    def take_over(self, other: Trigger) -> None:
+        """Parts that have begun close by the tags of the new plan, or settle."""
+        if isinstance(other, OnCycle):
+            self._go_on(other)
+
+    def _go_on(self, other: OnCycle) -> None:
+        self._latest, self._open = other._latest, other._open
+        self._ended, self._running = other._ended, other._running
+        self.late = other.late
 
     def due(self, arrivals: Arrivals, now: int) -> Due:
         """Rows of parts closed up to ``now``."""

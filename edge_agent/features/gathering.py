@@ -53,6 +53,12 @@ class Gathering:
         """Rows not closed yet."""
         return len(self._touched)
 
+    def take_over(self, other: Gathering) -> None:
+        """Go on with the rows of another one, over the same assets."""
+        self.closed, self.late = other.closed, other.late
+        self._arrived, self._touched = other._arrived, other._touched
+        self._stamps = other._stamps
+
     def advance(
         self, arrivals: Arrivals, sample: I64, now: int
     ) -> list[tuple[int, int, int]]:

@@ -83,9 +83,12 @@ class Trigger(Protocol):
         """Ticks so far that were given up after a stall."""
         ...
 
-    @property
-    def open(self) -> bool:
-        """Whether a row has begun that is not due yet."""
+    def take_over(self, other: Trigger) -> None:
+        """Go on where another of its kind stands, with the rows that have begun.
+
+        Args:
+            other: of the same pipeline, for another plan; not used any more.
+        """
         ...
 
     def due(self, arrivals: Arrivals, now: int) -> Due:
@@ -113,7 +116,6 @@ class Every:
     """
 
     late = 0
-    open = False
 
     def __init__(
         self, kind: AssetType, period: int, since: int, catch_up: int | None = None
@@ -140,6 +142,14 @@ class Every:
             np.repeat(ticks, self._count),
             np.repeat(seen.astype(np.int64), self._count),
         )
+
+    def take_over(self, other: Trigger) -> None:
+        """No tick is made twice, none is left out."""
+        if isinstance(other, Every):
+            self._go_on(other)
+
+    def _go_on(self, other: Every) -> None:
+        self._next, self.skipped = other._next, other.skipped
 
     def saved(self) -> dict[str, dict[str, int | str]]:
         """Nothing: ticks follow the clock."""
@@ -173,10 +183,13 @@ class OnUpdate:
         """Stamps so far that came after their row, or a newer one, was closed."""
         return self._gathering.late
 
-    @property
-    def open(self) -> bool:
-        """Whether a row has begun that is not due yet."""
-        return bool(self._gathering.open)
+    def take_over(self, other: Trigger) -> None:
+        """Rows that have begun close by the tags of the new plan, or settle."""
+        if isinstance(other, OnUpdate):
+            self._go_on(other)
+
+    def _go_on(self, other: OnUpdate) -> None:
+        self._gathering.take_over(other._gathering)
 
     def due(self, arrivals: Arrivals, now: int) -> Due:
         """Rows closed up to ``now``."""

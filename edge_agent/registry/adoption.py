@@ -41,6 +41,7 @@ log = structlog.get_logger()
 QUIET = 30 * NANOSECONDS
 #: Seconds between two looks at failures, orders and promotions.
 LOOK = 1.0
+_TO_BE_PROVEN = (Stage.SEEN, Stage.FETCHED, Stage.VERIFIED)
 #: Different bugs that are logged.
 _BUGS = 50
 
@@ -237,7 +238,7 @@ class Adoption:
         try:
             done = job.result()
         except ModelRejected as why:
-            self.manning.refuse(name, version, str(why))
+            self._refuse(name, version, str(why))
         except (RegistryUnavailable, OSError) as why:
             self._tried.add((name, key))
             self.manning.wait(name, f"{version.shown}: {why}")
@@ -250,6 +251,18 @@ class Adoption:
             life = lifecycle.advance(life, key, done.stage, **done.facts)
             self.manning.proceed(name, key, life)
         return True
+
+    def _refuse(self, name: str, version: Version, reason: str) -> None:
+        """What was found out of a version counts for all pipelines that wait for it."""
+        self.manning.refuse(name, version, reason)
+        for other, life in list(self.manning.lives.items()):
+            same = life.of(version.key)
+            alike = same is not None and (same.via, same.urgent) == (
+                version.via,
+                version.urgent,
+            )
+            if same is not None and alike and same.stage in _TO_BE_PROVEN:
+                self.manning.refuse(other, same, reason)
 
     # --- reports --------------------------------------------------------------------
 

@@ -123,6 +123,8 @@ class Inquiry:
                 if failures == _FAILURES or why.retry_after:
                     break
         if first is None:
+            held = self._offers.items()
+            self._offers = {key: known for key, known in held if key in offers}
             return Answer(listings, offers, missing)
         return Answer(listings, offers, missing, str(first), first.retry_after)
 

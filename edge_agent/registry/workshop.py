@@ -84,7 +84,7 @@ class Workshop:
             RegistryUnavailable: try again later.
             OSError: this disk refuses; try again later.
         """
-        if twin is not None and self._cache.has(twin):
+        if twin is not None and self._cache.has(twin) and self._trusts(twin):
             known: dict[str, str | int | bool] = {
                 "digest": twin.digest,
                 "label": twin.label,
@@ -146,6 +146,13 @@ class Workshop:
             return self._trust()
         except (ConfigError, ModelRejected) as why:
             raise RegistryUnavailable(f"no signature can be checked: {why}") from why
+
+    def _trusts(self, twin: Version) -> bool:
+        """Whether its signature would count today: keys are changed and revoked."""
+        trust = self._trusted()
+        if trust is None:
+            return True
+        return twin.signer in trust.keys and twin.signer not in trust.revoked.keys
 
     def _vet(self, version: Version) -> Done:
         if not self._cache.has(version):

@@ -10,6 +10,7 @@ from edge_agent.comparison import Comparison
 from edge_agent.explain import Usual
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import FeatureSpec
+from edge_agent.features.triggers import OnUpdate
 from edge_agent.limitrule import LimitRule
 from edge_agent.lines import restore, saved
 from edge_agent.posts import Beside, Seating
@@ -257,6 +258,59 @@ def test_another_model_with_other_tags_takes_the_post() -> None:
 
     assert last(bench).score.tolist() == [15.0, 15.0]
     assert last(bench).inputs_total == 1
+
+
+def test_another_model_takes_the_post_though_a_row_is_always_open() -> None:
+    """One pump's flow is dead: each of its rows waits for it, and no row is lost."""
+    bench = Bench()
+    plan = FeaturePlan(SPECS, KIND)
+    window = bench.line.builder.window
+    every = np.ones(4, bool)
+    settle = 2 * NANOSECONDS
+    bench.line.builder.replan(0, plan, OnUpdate(KIND, every, settle))
+
+    def second(pressure: float) -> None:
+        bench.clock.time += NANOSECONDS
+        now = bench.clock.now()
+        tags, values = np.array([0, 1, 2], np.int32), [pressure, 15.0, pressure]
+        good = np.zeros(3, np.uint8)
+        bench.inbox.push(tags, np.full(3, now), np.array(values), good, now)
+        bench.inference.turn(now)
+
+    for _ in range(4):
+        second(2.0)
+    only = FeaturePlan([FeatureSpec("p", "pressure", "last", hold=10.0)], KIND)
+    one = slice(0, 1)
+    usual = Usual(
+        USUAL.labels,
+        USUAL.units,
+        USUAL.role[one],
+        ("last",),
+        (None,),
+        USUAL.low[one],
+        USUAL.high[one],
+        USUAL.mean[one],
+        USUAL.std[one],
+    )
+    makers = np.array([True, False, True, False])
+    seated(
+        bench,
+        Seating(
+            pipeline(usual=usual),
+            only,
+            key="v2",
+            trigger=lambda *_: OnUpdate(KIND, makers, settle),
+        ),
+    )
+    for _ in range(4):
+        second(3.0)
+
+    assert window is bench.line.builder.window
+    assert bench.inference.seats.post("pump").key == "v2"
+    count = bench.instruments.counter
+    rows = count("rows_scored_total", pipeline="pump")
+    rows += count("rows_without_score_total", pipeline="pump")
+    assert rows == 2 * 8
 
 
 def test_a_comparison_goes_on_after_a_restart() -> None:

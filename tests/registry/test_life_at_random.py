@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -31,6 +32,7 @@ from edge_agent.registry.orders import Order
 from tests.registry import made
 from tests.registry.adopting import SECOND, Plant
 
+pytestmark = pytest.mark.timeout(120)
 MODEL = "pump"
 VERSIONS = [f"1.{number}.0" for number in range(5)]
 PIPELINES = ("pumps", "twins")
@@ -326,7 +328,7 @@ class Gateway(RuleBasedStateMachine):
 
 TestGateway = Gateway.TestCase
 TestGateway.settings = settings(
-    max_examples=25,
+    max_examples=60,
     stateful_step_count=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),

@@ -7,16 +7,21 @@ from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
+from edge_agent.bundle.signing import sign
+from edge_agent.bundle.trust import Trust
 from edge_agent.errors import RegistryUnavailable
 from edge_agent.registry import orders
 from edge_agent.registry.directory import DirectoryRegistry
 from edge_agent.registry.orders import Order
 from tests.registry import adopting
 from tests.registry.adopting import SECOND, Plant
+from tests.registry.signers import signer, write_list
 from tests.registry.test_adoption import MODEL, push
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from edge_agent.registry.listing import Offer
 
 
 @pytest.fixture
@@ -99,6 +104,56 @@ def test_a_bug_at_the_start_ends_no_start(
         assert plant.crew.rung.name == "NO_SCORE"
     turned(plant)
     assert plant.crew.rung.name == "MODEL"
+
+
+def test_fifty_pipelines_on_one_model_fetch_and_try_it_once(
+    desk: DirectoryRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A good version as well as one that is refused: that is told for each of them."""
+    fetched: list[str] = []
+    fetch = desk.fetch
+
+    def counted(offer: Offer, *more: object) -> None:
+        fetched.append(offer.version)
+        fetch(offer, *more)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(desk, "fetch", counted)
+    names = {f"p{number}": MODEL for number in range(50)}
+    plant = Plant(tmp_path / "state", desk, MODEL, pipelines=names, first=False)
+    plant.room.refuses = {"1.1.0": "asked for 40 GB of memory"}
+    turned(plant, 1)
+    push(desk, tmp_path, "1.1.0")
+    desk.point(MODEL, "champion", "1.1.0")
+    turned(plant, 2)
+
+    assert fetched == plant.room.vetted == ["1.0.0", "1.1.0"]
+    assert plant.told().count("model activated") == 50
+    assert plant.told().count("model refused") == 50
+
+
+def test_a_signature_counts_for_each_pipeline_as_it_is_today(
+    desk: DirectoryRegistry, tmp_path: Path
+) -> None:
+    """One that scores already vouches for nothing once its key is revoked."""
+    good, other = signer(tmp_path, "good"), signer(tmp_path, "other")
+    sign(tmp_path / "stick" / MODEL / "1.0.0", good.key)
+    plant = Plant(
+        tmp_path / "state", desk, MODEL, trust=lambda: Trust.load([good.public])
+    )
+    plant.pass_time()
+    assert plant.active == "1.0.0"
+
+    listed = write_list(tmp_path / "revoked.json", 1, other, good)
+    again = Plant(
+        tmp_path / "state",
+        desk,
+        MODEL,
+        trust=lambda: Trust.load([good.public, other.public], listed),
+        pipelines={"second": MODEL},
+    )
+    again.pass_time()
+    assert again.active == "1.0.0"  # what to do about it is for a person to say
+    assert again.adoption.manning.lives["second"].active is None
 
 
 def test_a_registry_that_takes_no_reports_is_not_asked_every_second(
