@@ -8,7 +8,7 @@ Cells begin with ``# %%``: open it as a notebook, or run it from top to bottom.
 # %% [markdown]
 # Pumps run, and nothing is wrong. From recordings of that a forest learns what normal
 # is; what is easy to set apart from it is odd. The hall is the demo's simulation; in a
-# plant the recordings are the gateway's own (`recording:` in its configuration).
+# plant the recordings are the gateway's own (`edge-agent run --record FILE`).
 
 # %%
 from __future__ import annotations

@@ -33,7 +33,7 @@ out = options.out or Path(tempfile.mkdtemp(prefix="models-"))
 
 # %% [markdown]
 # Two shifts to learn from, one that nothing is learned from. In a plant these are
-# recordings of the gateway (`recording:` in its configuration), CSV or Parquet.
+# recordings of the gateway (`edge-agent run --record FILE`), CSV or Parquet.
 
 # %%
 learning = weld_cell.shift(1, hours=1.5)

@@ -127,7 +127,8 @@ def open_bundle(path: Path) -> Bundle:
 def bundle_digest(sums: dict[str, str]) -> str:
     """One SHA-256 for a bundle: over ``<sha256>  <file name>`` lines by name.
 
-    Anyone can recompute it: ``sha256sum * | LC_ALL=C sort -k2 | sha256sum``.
+    Anyone can recompute it: ``ls | grep -vx model.sig | xargs sha256sum | LC_ALL=C
+    sort -k2 | sha256sum``.
     """
     lines = "".join(f"{sums[name]}  {name}\n" for name in sorted(sums))
     return hashlib.sha256(lines.encode()).hexdigest()

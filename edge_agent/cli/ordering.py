@@ -9,6 +9,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from edge_agent.registry import orders
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ def ordered(arguments: argparse.Namespace, order: Order) -> int:
     """Leave an order and wait for its answer.
 
     Returns:
-        0 when it was obeyed, 1 when it cannot be given, 69 when no agent answers: it
+        0 when it was obeyed, 1 when it cannot be, 69 when no agent answers: it
         then obeys when it starts.
     """
     folder = arguments.state_dir / "models" / "orders"
@@ -42,9 +44,10 @@ def ordered(arguments: argparse.Namespace, order: Order) -> int:
         return 1
     for _ in range(round(PATIENCE / LOOK)):
         if waiting.exists():
-            print(waiting.read_text("utf-8"))
+            answer = msgspec.json.decode(waiting.read_bytes(), type=orders.Answer)
+            print(answer.said, file=sys.stdout if answer.done else sys.stderr)
             waiting.unlink(missing_ok=True)
-            return 0
+            return 0 if answer.done else 1
         threading.Event().wait(LOOK)
     print("no agent answers; it obeys when it starts", file=sys.stderr)
     return UNAVAILABLE

@@ -43,13 +43,37 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _page(status: dict[str, Any]) -> list[str]:
     lines = [f"{status['state'].upper()}: {status['summary']}", ""]
-    for part in ("sources", "pipelines", "outputs"):
+    for part in ("sources", "outputs"):
         lines.append(f"{part}:")
         lines += [_entry(name, of) for name, of in status[part].items()]
-    lines += ["registry:", _entry("", status["registry"])]
+    lines.append("pipelines:")
+    for name, of in status["pipelines"].items():
+        lines += _pipeline(name, of)
+    lines += ["registry:", _entry("models", status["registry"])]
     store = status["store"]
     lines += ["store:", *(f"  {key}: {value}" for key, value in store.items())]
     return lines
+
+
+def _pipeline(name: str, of: dict[str, Any]) -> list[str]:
+    """Who scores; then, a line each, what a person may have to know about models."""
+    via = f", {of['via']}" if of.get("via") else ""
+    who = f"{of['model']} ({of['sha8']}{via})" if of["sha8"] else of["model"]
+    rows = f"{of['rows_scored']} rows scored, {of['rows_without_score']} without"
+    compared = of.get("compared") or {}
+    beside = ", ".join(f"{key} {value}" for key, value in compared.items())
+    said = (
+        ("", of["error"]),
+        ("next: ", of.get("next", "")),
+        ("", of.get("waits", "") if of.get("waits") != of["error"] else ""),
+        ("refused because: ", of.get("next_reason", "")),
+        ("compared: ", beside),
+        ("before it: ", of.get("previous", "")),
+        ("held: ", of.get("held", "")),
+        ("", of.get("review", "")),
+    )
+    first = f"  {name:<16} {of['state']:<12} {who}, {of['assets']} assets, {rows}"
+    return [first, *(f"      {label}{text}" for label, text in said if text)]
 
 
 def _entry(name: str, of: dict[str, Any]) -> str:

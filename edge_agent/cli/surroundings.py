@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 from edge_agent.bundle import passport
+from edge_agent.bundle.trust import Trust
 from edge_agent.config import secrets, units
 from edge_agent.config.problems import did_you_mean, listed
 from edge_agent.config.schema import MqttLink
@@ -41,6 +42,7 @@ def look_around(loaded: Loaded) -> tuple[list[Problem], dict[str, str]]:
         problems += _secret(loaded, loc, link)
         if isinstance(link, MqttLink):
             problems += _certificates(loaded, loc, link)
+    problems += _keys(loaded)
     models = {}
     for name, pipeline in loaded.config.pipelines.items():
         try:
@@ -66,6 +68,24 @@ def _secret(loaded: Loaded, loc: Loc, link: Source | MqttLink) -> list[Problem]:
     except ConfigError as error:
         return [loaded.problem((*loc, key), str(error))]
     return []
+
+
+def _keys(loaded: Loaded) -> list[Problem]:
+    """Keys and the list of revoked ones that cannot be used."""
+    settings = loaded.config.registry
+    if not settings.trusted_keys:
+        return []
+    found = []
+    try:
+        trust = Trust.load(settings.trusted_keys)
+    except ConfigError as error:
+        return [loaded.problem(("registry", "trusted_keys"), str(error))]
+    try:
+        if settings.revoked is not None:
+            trust.with_list(settings.revoked)
+    except (ConfigError, ModelRejected) as error:
+        found.append(loaded.problem(("registry", "revoked"), str(error)))
+    return found
 
 
 def _certificates(loaded: Loaded, loc: Loc, link: MqttLink) -> list[Problem]:

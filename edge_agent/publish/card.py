@@ -142,5 +142,5 @@ def _intact() -> str:
     return (
         "passport.yaml holds the SHA-256 of every file. The bundle's digest, whose "
         "first eight digits SCADA shows:\n\n"
-        "    sha256sum * | LC_ALL=C sort -k2 | sha256sum"
+        "    ls | grep -vx model.sig | xargs sha256sum | LC_ALL=C sort -k2 | sha256sum"
     )

@@ -42,6 +42,19 @@ class Order:
     who: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an order.
+
+    Attributes:
+        done: it was, or is being, obeyed.
+        said: in a sentence.
+    """
+
+    done: bool
+    said: str
+
+
 def give(folder: Path, order: Order) -> Path:
     """Leave an order; returns where its answer will be.
 
@@ -68,9 +81,9 @@ def taken(folder: Path) -> Iterator[tuple[Path, Order | None]]:
             yield path, None
 
 
-def answer(path: Path, said: str) -> None:
+def answer(path: Path, said: Answer) -> None:
     """Say what became of an order, and end it."""
     with contextlib.suppress(OSError):
-        write_whole(path.with_suffix(".answer"), said.encode(), 0o600)
+        write_whole(path.with_suffix(".answer"), msgspec.json.encode(said), 0o600)
     with contextlib.suppress(OSError):
         path.unlink()

@@ -129,7 +129,12 @@ class Workshop:
         if not folder.is_dir():
             return Done(Stage.SEEN)  # fetched before a kill, and lost: once more
         mark = self._cache.mark(version.name)
-        found = checks.verify(version, folder, self._trusted(), mark, self._site)
+        trust = self._trusted()
+        try:
+            found = checks.verify(version, folder, trust, mark, self._site)
+        except ModelRejected as why:
+            # the folder of a moment is of no use to whoever reads this
+            raise ModelRejected(str(why).replace(str(folder), version.shown)) from why
         self._archive(found)
         self._cache.settle(version, found.digest)
         facts: dict[str, str | int | bool] = {

@@ -163,8 +163,22 @@ def test_with_every_key_revoked_everything_is_refused_and_says_so(
     trust = Trust.load([old.public, new.public], both)
     with pytest.raises(ModelRejected, match="every trusted key is revoked"):
         verify(folder, trust)
-    with pytest.raises(ModelRejected, match="every trusted key is revoked"):
-        trust.with_list(both)
+    assert trust.with_list(both) is trust
+
+
+def test_a_list_that_was_accepted_is_accepted_again(
+    folder: Path, tmp_path: Path, old: Signer, new: Signer
+) -> None:
+    """Its own signer is on it: what the gateway kept must not turn against it."""
+    sign(folder, new.key)
+    listed = write_list(tmp_path / "revoked.json", 1, old, old)
+    keys, seen = [old.public, new.public], tmp_path / "seen.json"
+    Trust.load(keys, listed, seen).keep(seen)
+
+    again = Trust.load(keys, listed, seen)
+
+    assert verify(folder, again).key_id == new.id
+    assert list(again.revoked.keys) == [old.id]
 
 
 def test_a_list_must_be_signed_by_a_trusted_key(
