@@ -260,3 +260,13 @@ def test_the_commands_run_as_a_program(folder: Path, tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "more is not covered" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+def test_an_expired_model_does_not_pass(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No gateway would let it score any more, so nobody should publish it."""
+    made = bundles.make(tmp_path, {**bundles.passport(), "expires": "2026-01-03"})
+
+    assert run("verify", made.path) == 1
+    assert "small 1.0.0 expired on 2026-01-03" in capsys.readouterr().err

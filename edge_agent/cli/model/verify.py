@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,6 +78,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _check(arguments: argparse.Namespace, findings: _Findings) -> None:
     from edge_agent.bundle.contents import open_bundle
+    from edge_agent.clock import SystemClock
+    from edge_agent.registry.checks import expired
 
     signed = _signature(arguments, findings)
     bundle = open_bundle(arguments.folder)
@@ -92,6 +95,9 @@ def _check(arguments: argparse.Namespace, findings: _Findings) -> None:
     found = f"{stated.name}@{stated.version}, release {stated.release}: "
     found += f"{len(stated.files)} files as the passport says, digest {bundle.sha8}"
     findings.checks.append(("files", found))
+    now = dt.datetime.fromtimestamp(SystemClock().now() / 1e9, dt.UTC)
+    if over := expired(stated, now):
+        raise ModelRejected(f"{over}: no gateway lets it score any more")
     _golden(bundle, findings)
 
 
