@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import hypothesis
 import pytest
+import structlog
 
 from tests import peers
 from tests.certificates import Certificates, make_certificates
@@ -19,6 +20,13 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("laptop", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("ci" if peers.in_ci() else "laptop")
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> Iterator[None]:
+    """A command that ran in this process leaves its log behind, to a closed stream."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture
