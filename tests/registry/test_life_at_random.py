@@ -5,6 +5,7 @@ A real folder of models, real files, restarts. A floor made by hand that loads b
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import tempfile
 from pathlib import Path
@@ -48,6 +49,7 @@ def bundle(version: str) -> Path:
     """A bundle of that version."""
     if version not in SEEN:
         folder = Path(tempfile.mkdtemp(prefix="bundles-"))
+        atexit.register(shutil.rmtree, folder, ignore_errors=True)
         SEEN[version] = made.bundle(folder, MODEL, version, say=f"v{version} ")
     return SEEN[version]
 
