@@ -180,4 +180,103 @@ class LossRecord:
     kind: RecordClass = RecordClass.AUDIT
 
 
-Record = ScoreRecord | AlarmRecord | EventRecord | LossRecord
+class FindingState(IntEnum):
+    """Whether what monitoring found is still so."""
+
+    CLOSED = 0
+    OPEN = 1
+
+
+@dataclass(frozen=True, slots=True)
+class FindingRecord:
+    """Monitoring found something, or it is over: one record at each end of an episode.
+
+    A finding is advice to people, never a process alarm.
+
+    Attributes:
+        at: agent time, ns.
+        state: `FindingState`.
+        id: ties the two records of an episode together; never used again.
+        since: agent time the episode began, ns.
+        what: one of `monitoring.conditions.What`.
+        cause: one of `monitoring.conditions.Cause`; empty where none is claimed.
+        pipeline: empty for a sensor's finding that concerns its whole asset type.
+        asset: empty for all assets of the pipeline.
+        tag: role of the tag or name of the feature or output; empty for none.
+        context: recipe, product, shift; empty for all.
+        strength: size of the effect over its limit; 1 is just worth telling.
+        sentence: what was found, with the evidence, for a technician.
+        action: what to do.
+        evidence: numbers behind it, plain values.
+        model, model_version: that scored when it began; empty where no model matters.
+    """
+
+    at: int
+    state: FindingState
+    id: str
+    since: int
+    what: str
+    cause: str
+    pipeline: str
+    asset: str
+    tag: str
+    context: str
+    strength: float
+    sentence: str
+    action: str
+    evidence: dict[str, Any] = field(default_factory=dict)
+    model: str = ""
+    model_version: str = ""
+    kind: RecordClass = RecordClass.AUDIT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DriftRecord:
+    """What one pipeline's columns looked like over a stretch of time, to be added up.
+
+    Rows of equal model, baseline and context are merged by adding counts and sums and
+    taking the extremes: hours make a day, gateways a fleet. See `bundle.profile` for
+    what the numbers mean.
+
+    Attributes:
+        info: of the pipeline.
+        context: of its rows; empty for all.
+        since, until: agent time, ns.
+        rows: counted.
+        gated: rows that were not counted as the machine did not run.
+        baseline_id: names the bins.
+        columns: features first, then outputs (``score``, ``probability.CLASS``).
+        n, missing: int64[columns].
+        total, square: float64[columns], sum and sum of squares about the origin.
+        low, high: float64[columns], NaN where n is 0.
+        counts: int64[columns, most bins], filled up with zeros on the right.
+        bins: int64[columns], how many of them are the column's.
+    """
+
+    info: PipelineInfo
+    context: str
+    since: int
+    until: int
+    rows: int
+    gated: int
+    baseline_id: str
+    columns: tuple[str, ...]
+    n: I64
+    missing: I64
+    total: F64
+    square: F64
+    low: F64
+    high: F64
+    counts: I64
+    bins: I64
+    kind: RecordClass = RecordClass.DRIFT
+
+    @property
+    def at(self) -> int:
+        """Agent time it was closed, ns."""
+        return self.until
+
+
+Record = (
+    ScoreRecord | AlarmRecord | EventRecord | LossRecord | FindingRecord | DriftRecord
+)

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from edge_agent.config.monitoring import (
+    AlarmBudget,
+    Context,
+    Frozen,
+    Labels,
+    Monitor,
+)
 from edge_agent.config.scalars import Duration, Flag, Interval, Number, Whole
-
-
-class Frozen(BaseModel):
-    """A part of the configuration: no key that is not known, nothing changes."""
-
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True
-    )
 
 
 class Score(Frozen):
@@ -44,6 +43,8 @@ class Alarm(Frozen):
     severity: Annotated[Whole, Field(ge=1, le=1000)] | None = None
     """OPC UA style. Default: the passport's."""
     enabled: Flag = True
+    budget: AlarmBudget | None = None
+    """False alarms an asset may give; needs labels or verdicts from SCADA."""
 
 
 class Report(Frozen):
@@ -82,7 +83,7 @@ class Pipeline(Frozen):
     score: Score
     alarm: Alarm = Alarm()
     report: Report = Report()
-    roles: dict[str, str] = {}
+    roles: dict[str, str] = {}  # noqa: RUF012 - pydantic copies it
     """Passport tag name -> role of the asset type, where they differ."""
     promotion: Promotion = Promotion()
     fallback: tuple[Literal["last-known-good", "limits", "none"], ...] = (
@@ -93,3 +94,6 @@ class Pipeline(Frozen):
     """What scores when the model cannot, in this order."""
     deadline: Interval = 1.0
     """A run of the model that takes longer is given up; its rows go down the ladder."""
+    context: Context = Context()
+    monitor: Monitor = Monitor()
+    labels: Labels | None = None

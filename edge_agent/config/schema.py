@@ -12,10 +12,8 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
-from edge_agent.config.pipelines import (
-    Frozen,
-    Pipeline,
-)
+from edge_agent.config.monitoring import Frozen, Privacy
+from edge_agent.config.pipelines import Pipeline
 from edge_agent.config.scalars import (
     Duration,
     Flag,
@@ -263,6 +261,11 @@ class AgentConfig(Frozen):
     model_memory: Size = 192 * 2**20
     """What loaded models may take together; beyond, those unused for longest rest until
     rows come for them."""
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Za-z0-9]+)?$")] = "en"
+    """Of the sentences in SCADA: en, de, or one of a file in languages."""
+    languages: Path | None = None
+    """Folder with LANGUAGE.yaml, for languages that do not come with the agent."""
+    privacy: Privacy = Privacy()
     state_dir: Path = Path("/var/lib/edge-agent")
     runtime_dir: Path = Path("/run/edge-agent")
     log_level: Literal["debug", "info", "warning", "error"] = "info"

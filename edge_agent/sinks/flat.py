@@ -27,7 +27,9 @@ import numpy as np
 
 from edge_agent.records import (
     AlarmRecord,
+    DriftRecord,
     EventRecord,
+    FindingRecord,
     LossRecord,
     NoScore,
     ScoreRecord,
@@ -118,6 +120,8 @@ class FlatProfile:
             case LossRecord():
                 happening = Happening.of_loss(record, stored.offset)
                 return [self._agent_event(stored, happening, old)]
+            case FindingRecord() | DriftRecord():
+                return []
 
     def parts(self, stored: Stored) -> int:
         """Into how many parts `frames` can cut a record."""

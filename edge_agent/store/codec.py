@@ -18,8 +18,10 @@ import numpy as np
 from edge_agent.records import (
     AlarmRecord,
     AlarmState,
+    DriftRecord,
     EventRecord,
     Fallback,
+    FindingRecord,
     LossRecord,
     PipelineInfo,
     RecordClass,
@@ -178,6 +180,8 @@ def encode(record: Record) -> bytes:
         case LossRecord(at, what, subject, count, first, last, cause, kind):
             loss = _Loss(at, what, subject, count, first, last, cause, kind)
             return _LOSS + _pack(loss)
+        case FindingRecord() | DriftRecord():
+            raise NotImplementedError
 
 
 def decode(body: bytes, info: Callable[[bytes], PipelineInfo]) -> Record:

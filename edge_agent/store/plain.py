@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-from edge_agent.records import AlarmRecord, EventRecord, LossRecord, ScoreRecord
+from edge_agent.records import (
+    AlarmRecord,
+    DriftRecord,
+    EventRecord,
+    FindingRecord,
+    LossRecord,
+    ScoreRecord,
+)
 
 if TYPE_CHECKING:
     from edge_agent.records import Record
@@ -18,7 +25,7 @@ def plain(record: Record) -> Record:
     outbox and the outputs get is plain, so that no record can stop them.
     """
     match record:
-        case ScoreRecord():
+        case ScoreRecord() | FindingRecord() | DriftRecord():
             return record
         case AlarmRecord():
             top = tuple((text(role), *map(float, rest)) for role, *rest in record.top)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from edge_agent.records import (
     AlarmRecord,
     AlarmState,
+    DriftRecord,
     LossRecord,
     NoScore,
     ScoreRecord,
@@ -81,6 +82,8 @@ def _in_our_time(record: Record) -> Record:
     far = 4_000_000_000 * 10**9
     if isinstance(record, ScoreRecord):
         return replace(record, at=np.abs(record.at) % far)
+    if isinstance(record, DriftRecord):
+        return replace(record, until=abs(record.until) % far)
     record = replace(record, at=abs(record.at) % far)
     if isinstance(record, AlarmRecord):
         return replace(record, since=abs(record.since) % far)
