@@ -59,14 +59,15 @@ class Answer:
 class Apart:
     """How far two tallies are apart, column by column.
 
-    All are float64[columns], NaN where the reason is no number of use. A column whose
-    reference is constant is compared in two bins: that number, and any other. All
-    current numbers away from it are a full move, as far as these statistics go: 1, and
-    18.4 for psi.
+    All are float64[columns], NaN where nothing can be said. A column whose reference is
+    constant is compared in two bins: that number, and any other, however near. If all
+    current numbers are others, it is a full move: 1, and 18.4 for psi. Where bins and
+    moments do not tell how many are, it is at least so many.
 
     Attributes:
         psi, jensen_shannon, hellinger, ks, ks_most: as in `binned`.
-        wasserstein: in the unit of the column, at least the difference of the means.
+        wasserstein: in the unit of the column, at least the difference of the means;
+            `binned.distance` from a constant.
         wasserstein_error: how far off it is at most.
         wasserstein_normed: over the reference's standard deviation. inf where a
             constant reference has moved.
@@ -102,8 +103,11 @@ def of_tallies(
     constant = (reference.n > 0) & (reference.low == reference.high)
     reason = _reasons(reference.n, current.n, constant, fewest)
     known = (reason == Reason.OK) | (reason == Reason.CONSTANT_REFERENCE)
-    usual, now = _in_two_bins(grid, reference, current, known & constant)
-    area, error, normed = _moved(grid, reference, current)
+    constant &= known
+    away = _away(grid, reference, current) if constant.any() else current.n
+    usual, now = _in_two_bins(reference, current, away, constant)
+    most = np.where(constant, away > 0, binned.ks_most(usual, now))
+    area, error, normed = _moved(grid, reference, current, constant)
 
     def told(value: F64) -> F64:
         return np.where(known, value, np.nan)
@@ -113,7 +117,7 @@ def of_tallies(
         jensen_shannon=told(binned.jensen_shannon(usual, now)),
         hellinger=told(binned.hellinger(usual, now)),
         ks=told(binned.ks(usual, now)),
-        ks_most=told(binned.ks_most(usual, now)),
+        ks_most=told(most),
         wasserstein=told(area),
         wasserstein_error=told(error),
         wasserstein_normed=told(normed),
@@ -169,15 +173,12 @@ def _lengths(samples: Sequence[F64]) -> I64:
 
 
 def _in_two_bins(
-    grid: Grid, reference: Tallies, current: Tallies, columns: NDArray[np.bool_]
+    reference: Tallies, current: Tallies, away: I64, columns: NDArray[np.bool_]
 ) -> tuple[I64, I64]:
     """Counts of both, those of constant columns anew.
 
     Bins may hide what leaves a constant: it and where it goes can share one.
     """
-    if not columns.any():
-        return reference.counts, current.counts
-    away = _away(grid, reference, current)
     usual, now = reference.counts.copy(), current.counts.copy()
     usual[columns] = now[columns] = 0
     usual[columns, 0] = reference.n[columns]
@@ -210,15 +211,21 @@ def _away(grid: Grid, reference: Tallies, current: Tallies) -> I64:
     return np.where(gone, n, np.minimum(least, n))
 
 
-def _moved(grid: Grid, reference: Tallies, current: Tallies) -> tuple[F64, F64, F64]:
+def _moved(
+    grid: Grid, reference: Tallies, current: Tallies, constant: NDArray[np.bool_]
+) -> tuple[F64, F64, F64]:
     """Wasserstein-1, its largest error, and over the reference's deviation."""
     low = np.minimum(reference.low, current.low)
     high = np.maximum(reference.high, current.high)
     sides = (grid.edges, reference.counts, current.counts, low, high)
-    shift = np.abs(current.mean(grid) - reference.mean(grid))
+    area, error = binned.wasserstein(*sides), binned.wasserstein_error(*sides)
+    std = reference.std()
+    if constant.any():
+        now = (current.counts, current.low, current.high)
+        off, most = binned.distance(grid.edges, reference.low, *now)
+        area, error = np.where(constant, off, area), np.where(constant, most, error)
+        std = np.where(constant, 0.0, std)
     # no distance is below that of the means, whatever the bins hide
-    area = np.maximum(binned.wasserstein(*sides), shift)
-    std = np.where(reference.low == reference.high, 0.0, reference.std())
+    area = np.fmax(area, np.abs(current.mean(grid) - reference.mean(grid)))
     with np.errstate(invalid="ignore", divide="ignore"):
-        normed = np.where(area == 0.0, 0.0, area / std)
-    return area, binned.wasserstein_error(*sides), normed
+        return area, error, np.where(area == 0.0, 0.0, area / std)

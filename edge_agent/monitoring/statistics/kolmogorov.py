@@ -48,7 +48,7 @@ def ks(reference: F64, current: F64) -> KolmogorovSmirnov:
     d = _largest(one, other)
     if max(n, m) <= _EXACT_TO:
         return KolmogorovSmirnov(d, smirnov.exact(d, n, m))
-    return KolmogorovSmirnov(d, smirnov.tail(d, round(n * m / (n + m))))
+    return KolmogorovSmirnov(d, _tail(d, n, m))
 
 
 def ks_d(reference: F64, current: F64) -> float:
@@ -60,6 +60,18 @@ def ks_d(reference: F64, current: F64) -> float:
 def ks_p(reference: F64, current: F64) -> float:
     """P alone, as Evidently tells it; NaN where a side is empty."""
     return ks(reference, current).p
+
+
+def ks_p_asymptotic(reference: F64, current: F64) -> float:
+    """As scipy's ``method="asymp"``: one sample of n m / (n + m), rounded."""
+    one, other = finite(reference), finite(current)
+    if not len(one) or not len(other):
+        return float("nan")
+    return _tail(_largest(one, other), len(one), len(other))
+
+
+def _tail(d: float, n: int, m: int) -> float:
+    return smirnov.tail(d, round(n * m / (n + m)))
 
 
 def _largest(one: F64, other: F64) -> float:

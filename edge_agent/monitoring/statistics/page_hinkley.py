@@ -2,8 +2,8 @@
 
 Its ``delta`` and ``threshold`` are in the unit of the numbers, and the defaults made
 for errors between 0 and 1. On a raw signal they mean nothing: river's defaults see 946
-changes in 36,733 hours of NOx in mg/m3, one every 30 to 40 numbers. So divide by the
-spread the signal has when all is well (``scale``, e.g. the reference's standard
+changes in 36,733 hours of NOx in mg/m3, one as soon as they may say anything. So divide
+by the spread the signal has when all is well (``scale``, e.g. the reference's standard
 deviation; 1 for errors and probabilities).
 """
 
