@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from edge_agent.samples import F64
 
 MAX_CONTEXTS = 200
-_CALIBRATED = 3
+CALIBRATED = 3
+"""The format that has a calibration."""
 
 
 class _Part(BaseModel):
@@ -256,8 +257,8 @@ def _check_tallies(
 
 
 def _check_calibration(version: int, given: Calibrations, baseline: Baseline) -> None:
-    if version < _CALIBRATED:
-        raise ValueError(f"format {version} has no calibration; {_CALIBRATED} has")
+    if version < CALIBRATED:
+        raise ValueError(f"format {version} has no calibration; {CALIBRATED} has")
     for where, part in given:
         bins = baseline.features if where.startswith("f") else baseline.outputs
         if part is not None and set(part.columns) != set(bins):

@@ -1,7 +1,8 @@
 """Blocks in a checkpoint: plain values and bytes, and back.
 
-``open`` changes with every row and is small, ``closed/0`` with every block, ``closed/1``
-and ``closed/2`` seldom: kept apart, so that a checkpoint writes what is new.
+``open`` changes with every row and is small, ``closed/0`` with every block,
+``closed/1`` and ``closed/2`` seldom: kept apart, so that a checkpoint writes what is
+new.
 """
 
 from __future__ import annotations
@@ -156,7 +157,10 @@ def _unpacked(body: bytes, count: int, grid: Grid) -> list[Tallies]:
     empty = Tallies.empty(grid)
     shapes = {name: getattr(empty, name) for name in _FIELDS}
     size = 8 * count * (1 + sum(table.size for table in shapes.values()))
-    raw = zlib.decompressobj().decompress(body, size + 1)
+    try:
+        raw = zlib.decompressobj().decompress(body, size + 1)
+    except zlib.error as error:
+        raise ValueError(f"tallies are damaged: {error}") from error
     if len(raw) != size:
         raise ValueError(f"{len(raw)} bytes of tallies instead of {size}")
     rows = np.frombuffer(raw, np.int64, count)

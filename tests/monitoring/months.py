@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -88,7 +89,7 @@ def monitored(
         told.unjudged += sum(watch.unjudged.values())
         episodes, changes = episodes.looked(
             conditions(watch, yardstick),
-            lambda key, known=known: key[0] not in DRIFT or (key[3], key[2]) in known,
+            partial(_judged, known),
             hour,
             persist,
         )
@@ -96,3 +97,7 @@ def monitored(
             into = told.opened if change.opens else told.closed
             into.append((hour, change.episode.condition))
     return told
+
+
+def _judged(known: set[tuple[str, str]], key: tuple[str, str, str, str]) -> bool:
+    return key[0] not in DRIFT or (key[3], key[2]) in known

@@ -78,8 +78,8 @@ def _drift(sight: Sight, column: int, yardstick: Yardstick) -> Condition:
         ""
         if profile.wander is not None
         else (
-            " The bundle does not say how much healthy data scatters: only a gross change "
-            "is told."
+            " The bundle does not say how much healthy data scatters: only a gross "
+            "change is told."
         )
     )
     return Condition(
@@ -123,7 +123,7 @@ def _sentence(
             f"{subject}{where} varies {word} as when the model was trained, {over}: "
             f"standard deviation {facts['std']:.{digits}f} instead of "
             f"{facts['std_then']:.{digits}f}{spoken}, {detail}"
-        ).replace("as much as when", "as much as when")
+        )
     return (
         f"{subject}{where} takes other values than when the model was trained, {over}: "
         f"{facts['ks']:.0%} of values have moved elsewhere, {detail}"

@@ -1,8 +1,8 @@
 """One look at all that is remembered of a pipeline: each context, each window.
 
 A column is told of by the window in which it stands out most, provided that it is away
-from the reference in every shorter window as well: what was mended yesterday is still in
-the mean of a month.
+from the reference in every shorter window as well: what was mended yesterday is still
+in the mean of a month.
 """
 
 from __future__ import annotations
