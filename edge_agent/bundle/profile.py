@@ -74,7 +74,8 @@ class Bins(BaseModel):
             high = np.nextafter(high, np.float32(np.inf))
         below = np.nextafter(low, np.float32(-np.inf))
         inner = cuts.astype(np.float32)
-        edges = np.unique(np.r_[below, inner[(inner > low) & (inner < high)], high])
+        # the lowest number itself where many are: else 0 and 1 share a bin
+        edges = np.unique(np.r_[below, inner[(inner >= low) & (inner < high)], high])
         origin = float(edges[len(edges) // 2])
         return Bins(origin=origin, edges=tuple(float(e) for e in edges))
 

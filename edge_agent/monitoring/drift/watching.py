@@ -1,0 +1,161 @@
+"""One look at all that is remembered of a pipeline: each context, each window.
+
+A column is told of by the window in which it stands out most, provided that it is away
+from the reference in every shorter window as well: what was mended yesterday is still
+in the mean of a month.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from edge_agent.monitoring.blocks import WINDOWS
+from edge_agent.monitoring.drift.verdicts import (
+    FLOORS,
+    Floors,
+    Look,
+    Stretch,
+    Unjudged,
+    alpha_of,
+    looked,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from numpy.typing import NDArray
+
+    from edge_agent.monitoring.blocks import Blocks, Piece
+    from edge_agent.monitoring.drift.yardstick import Profile, Yardstick
+    from edge_agent.samples import I64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sight:
+    """One context as it is now.
+
+    Attributes:
+        context: empty for all.
+        profile: what it was held against.
+        pieces: the rows of each window, shortest first.
+        looks: at each.
+        worst: int64[columns], the window that is told of, -1 where none is.
+    """
+
+    context: str
+    profile: Profile
+    pieces: tuple[Piece, ...]
+    looks: tuple[Look, ...]
+    worst: I64
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """bool[columns], by one window or another."""
+        found: NDArray[np.bool_] = np.any([look.judged for look in self.looks], axis=0)
+        return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Watch:
+    """Everything of one look.
+
+    Attributes:
+        sights: of the contexts that ran since the last look.
+        strange: by context without a profile, its share of the recent rows.
+        recent: rows of the last window's length, all contexts; None without any.
+        unjudged: columns that could not be judged, by reason.
+    """
+
+    sights: tuple[Sight, ...]
+    strange: Mapping[str, float]
+    recent: Piece | None
+    unjudged: Mapping[Unjudged, int]
+
+
+def watched(
+    blocks: Blocks,
+    yardstick: Yardstick,
+    findings: float,
+    ran: Iterable[str],
+    floors: Floors = FLOORS,
+) -> Watch:
+    """Look at every context that ran.
+
+    Args:
+        blocks: just closed.
+        yardstick: the model's.
+        findings: false ones a month that may come of a healthy plant.
+        ran: contexts with rows in the block that was closed.
+        floors: what is worth telling.
+    """
+    recent = blocks.recent(blocks.since)
+    there = {context for context in blocks.closed if yardstick.profile(context)}
+    known = there & set(ran)
+    if not yardstick.contexts and len(blocks.closed) > 1:
+        known = {""}
+    columns = len(yardstick.grid.names) * max(len(there), 1)
+    sights = [
+        sight
+        for context in sorted(known)
+        if (sight := _sight(blocks, yardstick, context, findings, columns, floors))
+    ]
+    rows = sum(piece.tallies.rows for piece in recent.values())
+    strange = {
+        context: piece.tallies.rows / rows
+        for context, piece in recent.items()
+        if yardstick.profile(context) is None
+    }
+    unjudged = _counted(sights)
+    if strange:
+        lost = len(strange) * len(yardstick.grid.names)
+        unjudged[Unjudged.NO_PROFILE] = lost
+    together = None
+    for piece in recent.values():
+        together = piece if together is None else together.plus(piece)
+    return Watch(tuple(sights), strange, together, unjudged)
+
+
+def _sight(
+    blocks: Blocks,
+    yardstick: Yardstick,
+    context: str,
+    findings: float,
+    columns: int,
+    floors: Floors,
+) -> Sight | None:
+    profile = yardstick.profile(context)
+    every = not yardstick.contexts and context not in blocks.closed
+    pieces, looks = [], []
+    for place in range(WINDOWS):
+        piece = blocks.whole(place) if every else blocks.window(context, place)
+        if piece is None or profile is None:
+            break
+        nominal = blocks.cadence.seconds(place)
+        alpha = alpha_of(findings / WINDOWS, columns, nominal)
+        stretch = Stretch(piece.seconds, piece.assets, piece.blocks)
+        pieces.append(piece)
+        looks.append(looked(profile, piece.tallies, stretch, alpha, floors))
+    if profile is None or not looks:
+        return None
+    return Sight(context, profile, tuple(pieces), tuple(looks), _worst(looks, floors))
+
+
+def _worst(looks: list[Look], floors: Floors) -> I64:
+    away = np.array([(k.w1 >= floors.area) | (k.ks >= floors.largest) for k in looks])
+    away = np.logical_and.accumulate(away, axis=0)
+    strength = np.array([look.strength for look in looks]) * away
+    worst = strength.argmax(axis=0)
+    there = np.take_along_axis(strength, worst[None], axis=0)[0] >= 1.0
+    return np.where(there, worst, -1).astype(np.int64)
+
+
+def _counted(sights: list[Sight]) -> dict[Unjudged, int]:
+    """Columns that no window could judge, by the first window's reason."""
+    found: dict[Unjudged, int] = {}
+    for sight in sights:
+        for code in sight.looks[0].reason[~sight.judged].tolist():
+            found[Unjudged(code)] = found.get(Unjudged(code), 0) + 1
+    return found
