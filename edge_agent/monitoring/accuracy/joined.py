@@ -71,7 +71,7 @@ class Joined:
     @staticmethod
     def of(
         score: F64,
-        alarm: Bools,
+        alarm: NDArray[Any],
         bad: NDArray[Any],
         **columns: NDArray[Any],
     ) -> Joined:

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from numpy.typing import NDArray
 
     from edge_agent.samples import F64
@@ -72,7 +74,7 @@ UNDEFINED = {
     Measure.RMSE: "no label is a number",
     Measure.CALIBRATION: "no labelled row has a probability",
 }
-REFUSED = "hardly any row without an alarm has a label"
+REFUSED = "too few rows without an alarm have a label"
 
 
 class Figure(NamedTuple):
@@ -144,7 +146,7 @@ class Measures:
         basis = np.zeros(shape, np.uint8)
         return Measures(value, low, high, np.zeros(shape), np.zeros(shape), basis)
 
-    def put(self, measure: Measure, **columns: F64) -> None:
+    def put(self, measure: Measure, **columns: NDArray[Any]) -> None:
         """Fill one in, while it is being made."""
         for name, column in columns.items():
             getattr(self, name)[PLACE[measure]] = column

@@ -47,8 +47,8 @@ _MEANS = {Measure.MAE: Part.ABSOLUTE, Measure.RMSE: Part.SQUARE}
 def measured(sums: Sums, confidence: float = CONFIDENCE) -> Measures:
     """All measures of sums, by code."""
     found = Measures.none(len(sums))
-    for measure, (of, over) in _SHARES.items():
-        _put_share(found, measure, sums, (_some(of), _some(over)), confidence)
+    for measure, parts in _SHARES.items():
+        _put_share(found, measure, sums, parts, confidence)
     for measure, part in _MEANS.items():
         _put_mean(found, measure, sums, _some((part,)), confidence)
     _put_rate(found, sums, confidence)
@@ -86,23 +86,41 @@ def f1_of(share: F64) -> F64:
     return 2.0 * share / (1.0 + share)
 
 
+def share(sums: Sums, of: tuple[Part, ...], over: tuple[Part, ...]) -> tuple[F64, F64]:
+    """float64[k] share of some rows in others, and how many rows count as independent.
+
+    The share is NaN, and the number 0, where there are no rows.
+    """
+    u, v = _some(of), _some(over)
+    part, whole = sums.total @ u, sums.total @ v
+    value, variance = _ratio(sums, u, v)
+    variance = np.where(sums.pieces >= _ENOUGH, variance, np.nan)
+    return value, evidence(whole, part, variance, alone(sums, v))
+
+
+def alone(sums: Sums, over: F64) -> F64:
+    """float64[k] rows of some parts that count, were all rows of a piece alike.
+
+    Kish's number: the square of the sum over the sum of the squares; 0 without rows.
+    """
+    whole = sums.total @ over
+    squares = np.einsum("i,kij,j->k", over, sums.product, over)
+    return np.where(whole > 0, _over(whole * whole, squares), 0.0)
+
+
 def _put_share(
     found: Measures,
     measure: Measure,
     sums: Sums,
-    parts: tuple[F64, F64],
+    parts: tuple[tuple[Part, ...], tuple[Part, ...]],
     confidence: float,
 ) -> None:
-    u, v = parts
-    part, whole = sums.total @ u, sums.total @ v
-    value, variance = _ratio(sums, u, v)
-    most = _over(whole * whole, np.einsum("i,kij,j->k", v, sums.product, v))
-    variance = np.where(sums.pieces >= _ENOUGH, variance, np.nan)
-    count = evidence(whole, part, variance, most)
+    value, count = share(sums, *parts)
     low, high = wilson(np.nan_to_num(value) * count, count, confidence)
     if measure is Measure.F1:
         value, low, high = f1_of(value), f1_of(low), f1_of(high)
-    found.put(measure, value=value, low=low, high=high, rows=whole, evidence=count)
+    rows = sums.total @ _some(parts[1])
+    found.put(measure, value=value, low=low, high=high, rows=rows, evidence=count)
 
 
 def _put_mean(
