@@ -14,10 +14,10 @@ from sklearn.calibration import calibration_curve
 from edge_agent.monitoring.accuracy.counting import Part, Sums, summed
 from edge_agent.monitoring.accuracy.joined import UNKNOWN, Joined
 from edge_agent.monitoring.accuracy.measures import MEASURES, Basis, Measure
-from edge_agent.monitoring.accuracy.measuring import (
+from edge_agent.monitoring.accuracy.measuring import measured
+from edge_agent.monitoring.accuracy.reliability import (
     calibration_error,
     calibration_noise,
-    measured,
 )
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def all_of(rows: Joined) -> Sums:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 400), st.floats(0, 1))
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_measures_equal_scikit_learns(seed: int, n: int, share: float) -> None:
     """By version and for each measure, wherever scikit-learn's is defined."""
     rows = rows_of(seed, n, share)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.monitoring.accuracy.joined import UNKNOWN
+from edge_agent.monitoring.accuracy.reliability import BINS, bins_by_code
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
 
     from edge_agent.monitoring.accuracy.joined import Joined
     from edge_agent.samples import F64, I32, I64
-
-BINS = 10
-"""Of the calibration error, of equal width over 0..1; bin i is (i/10, (i+1)/10]."""
 
 
 class Part(IntEnum):
@@ -262,27 +260,11 @@ def _errors(rows: Joined) -> tuple[NDArray[np.bool_], F64]:
 
 
 def _binned(rows: Joined, code: I32, codes: int) -> F64:
-    """float64[codes, BINS, 3] for the calibration error."""
     known = np.isfinite(rows.probability)
     known &= rows.bad != UNKNOWN
-    if not known.any():
-        return np.zeros((codes, BINS, 3))
-    chance, bad = rows.probability, rows.bad
-    if not known.all():
-        chance, bad, code = chance[known], bad[known], code[known]
-    cells = _bin(chance) + code * np.int64(BINS)
-    many = codes * BINS
-    columns = [np.bincount(cells, weights, many) for weights in (None, chance, bad)]
-    return np.stack(columns, axis=1).reshape(codes, BINS, 3).astype(np.float64)
-
-
-def _bin(chance: F64) -> I64:
-    """Bin of each chance, as scikit-learn's ``calibration_curve`` has it."""
-    edges = np.linspace(0.0, 1.0, BINS + 1)
-    guess = np.clip((chance * BINS).astype(np.int64), 0, BINS - 1)
-    # a chance on an edge belongs to the bin below it
-    guess -= (chance <= edges[guess]) & (guess > 0)
-    return guess
+    if known.all():
+        return bins_by_code(rows.probability, rows.bad, code, codes)
+    return bins_by_code(rows.probability[known], rows.bad[known], code[known], codes)
 
 
 def _false_alarms(rows: Joined, code: I32, codes: int) -> I64:

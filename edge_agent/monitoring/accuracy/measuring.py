@@ -21,6 +21,7 @@ from edge_agent.monitoring.accuracy.intervals import (
     wilson,
 )
 from edge_agent.monitoring.accuracy.measures import Basis, Measure, Measures
+from edge_agent.monitoring.accuracy.reliability import calibration_error
 
 if TYPE_CHECKING:
     from edge_agent.monitoring.accuracy.counting import Sums
@@ -57,28 +58,6 @@ def measured(sums: Sums, confidence: float = CONFIDENCE) -> Measures:
     found.put(Measure.CALIBRATION, value=error, rows=rows, evidence=rows)
     found.basis[np.isfinite(found.value)] = Basis.COUNTED
     return found
-
-
-def calibration_error(bins: F64) -> F64:
-    """float64[k] expected calibration error of float64[k, BINS, 3]; NaN without rows.
-
-    The mean distance, weighted by rows, between the chance of bad the model gave and
-    the share that was bad, over the bins of `counting.BINS`.
-    """
-    rows = bins[:, :, 0].sum(axis=1)
-    return _over(np.abs(bins[:, :, 1] - bins[:, :, 2]).sum(axis=1), rows)
-
-
-def calibration_noise(bins: F64) -> F64:
-    """float64[k] calibration error that chance alone gives a well calibrated model.
-
-    The mean distance of a share of n rows from its p is sqrt(2 p (1 - p) / (pi n)).
-    """
-    rows = bins[:, :, 0]
-    n = np.maximum(rows, 1.0)
-    share = np.clip(bins[:, :, 1] / n, 0.0, 1.0)
-    apart = np.sqrt(2.0 * share * (1.0 - share) / (np.pi * n)) * rows
-    return _over(apart.sum(axis=1), rows.sum(axis=1))
 
 
 def f1_of(share: F64) -> F64:
