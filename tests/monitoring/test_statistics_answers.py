@@ -94,7 +94,8 @@ def test_what_was_left_out_is_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    "now", [[6.0] * 40, [4.0] * 40, [5.0001] * 40, [9.0, 7.0] * 20]
+    "now",
+    [[6.0] * 40, [4.0] * 40, [5.0001] * 40, [9.0, 7.0] * 20, [4.9998, 4.9999] * 20],
 )
 def test_a_constant_that_moved_has_moved_fully(now: list[float]) -> None:
     """A constant whose numbers are all others is as far away as can be."""

@@ -6,7 +6,7 @@ import hypothesis.extra.numpy as hnp
 import hypothesis.strategies as st
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
@@ -92,6 +92,7 @@ def test_what_is_disjoint_is_as_far_apart_as_can_be(name: str) -> None:
 
 
 @of_every
+@settings(max_examples=30)
 @given(sides())
 def test_is_symmetric_and_bounded(name: str, counts: tuple[I64, I64]) -> None:
     """Sides can be swapped; nothing is below 0 or above the most there is."""
@@ -103,6 +104,7 @@ def test_is_symmetric_and_bounded(name: str, counts: tuple[I64, I64]) -> None:
 
 
 @of_every
+@settings(max_examples=30)
 @given(sides(), st.integers(1, 7))
 def test_equal_shares_are_no_distance(
     name: str, counts: tuple[I64, I64], times: int
@@ -113,6 +115,7 @@ def test_equal_shares_are_no_distance(
 
 
 @of_every
+@settings(max_examples=30)
 @given(sides(), st.integers(1, 5))
 def test_what_fills_up_a_row_adds_nothing(
     name: str, counts: tuple[I64, I64], more: int
@@ -125,6 +128,7 @@ def test_what_fills_up_a_row_adds_nothing(
 
 
 @of_every
+@settings(max_examples=30)
 @given(sides())
 def test_columns_are_compared_one_by_one(name: str, counts: tuple[I64, I64]) -> None:
     """All columns at once are what each is alone; counts stay as they were."""
@@ -199,6 +203,7 @@ def test_lines_that_cross_within_a_bin_are_two_triangles() -> None:
 
 
 @of_every
+@settings(max_examples=30)
 @given(tables, tables, tables)
 def test_sums_of_tallies_are_tallies_of_all(
     name: str, usual: F32, one: F32, other: F32

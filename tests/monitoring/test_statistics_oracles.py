@@ -77,3 +77,29 @@ def test_small_cases_by_hand(
 ) -> None:
     """Cases that can be checked on paper come out as the libraries have them."""
     assert ours(reference, current) == pytest.approx(wanted, rel=1e-9, abs=1e-12)
+
+
+def test_a_rare_bin_makes_evidentlys_zeros_smaller() -> None:
+    """Beside a share of 1e-4 or less, an empty bin has a millionth of that one."""
+    reference, current = np.r_[np.zeros(19_999), 1.0], np.full(10, 2.0)
+    p = np.array([0.99995, 5e-5, 5e-11])
+    q = np.array([1e-4, 1e-4, 1.0])
+    wanted = ((p - q) * np.log(p / q)).sum()
+    assert divergences.psi_evidently(reference, current) == pytest.approx(wanted)
+
+
+@needs_oracles
+def test_gaps_are_left_out_as_evidently_and_nannyml_do() -> None:
+    """With every tenth number missing the figures are those of the rest."""
+    reference, current = oracles.pairs()["normal_shift"]
+    current[::10] = np.nan
+    for ours, theirs in (
+        (divergences.psi_evidently, 0.321415),
+        (divergences.jensen_shannon_evidently, 0.184407),
+        (wasserstein.wasserstein_evidently, 0.524206),
+        (kolmogorov.ks_p, 0.002312),
+        (divergences.jensen_shannon_nannyml, 0.222765),
+        (kolmogorov.ks_d, 0.201852),
+        (wasserstein.wasserstein, 0.522525),
+    ):
+        assert ours(reference, current) == pytest.approx(theirs, abs=1e-6)

@@ -123,7 +123,7 @@ streams = st.lists(st.tuples(numbers, st.integers(1, 40)), min_size=1, max_size=
 
 
 @of_both
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(streams, st.data())
 def test_halves_and_single_numbers_are_the_whole(
     name: str, stream: F64, data: st.DataObject
@@ -144,7 +144,7 @@ def test_halves_and_single_numbers_are_the_whole(
 
 
 @of_both
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(streams, st.data())
 def test_what_is_not_finite_is_counted_and_changes_nothing(
     name: str, stream: F64, data: st.DataObject

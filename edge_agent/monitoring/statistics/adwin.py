@@ -159,7 +159,7 @@ class Adwin:
 
     def _cut(self, draft: _Draft) -> bool:
         """Whether any cut of the window is a change."""
-        sizes, totals = draft.candidates()
+        sizes, totals = draft.buckets()
         n0, u0 = np.cumsum(sizes), np.cumsum(totals)
         n1 = draft.width - n0
         # one by one from the whole, as river does: not the whole less the sum
@@ -210,13 +210,13 @@ class _Draft:
         if not self._levels[level]:
             self._levels.pop()
 
-    def candidates(self) -> tuple[F64, F64]:
-        """Sizes and totals of the buckets that may end the older side, oldest first."""
+    def buckets(self) -> tuple[F64, F64]:
+        """Their sizes and totals, oldest first."""
         sizes, totals = [], []
         for level in range(len(self._levels) - 1, -1, -1):
             sizes += [float(1 << level)] * len(self._levels[level])
             totals += [total for total, _ in self._levels[level]]
-        return np.array(sizes[:-1]), np.array(totals[:-1])
+        return np.array(sizes), np.array(totals)
 
     def _compress(self) -> None:
         """Make one of the two oldest buckets wherever a level has too many."""

@@ -49,7 +49,7 @@ class Sums:
     up: float = 0.0
     down: float = 0.0
     up_least: float = inf
-    down_most: float = -1.0  # river starts here, not at -inf; early falls count later
+    down_most: float = -inf
 
 
 @dataclass(frozen=True, slots=True)
