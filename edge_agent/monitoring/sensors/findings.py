@@ -1,0 +1,119 @@
+"""A look in words: the conditions of tags, the movements of assets."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from edge_agent.monitoring.conditions import Condition, What
+from edge_agent.monitoring.sensors.movements import Move, movements
+from edge_agent.monitoring.sensors.sentences import (
+    Words,
+    signs_in_words,
+    unit_or_step,
+)
+
+if TYPE_CHECKING:
+    from edge_agent.monitoring.sensors.facts import Facts
+    from edge_agent.monitoring.sensors.watch import Health, Seen
+
+_WHOLE = 2 / 3
+"""Share of an asset's tags with one sign that is told of the asset instead."""
+
+
+class Look(NamedTuple):
+    """What was found at one look.
+
+    Attributes:
+        conditions: of tags, without a diagnosis.
+        moves: of assets.
+        seen: the same as arrays.
+        facts: of the asset type.
+    """
+
+    conditions: list[Condition]
+    moves: list[Move]
+    seen: Seen
+    facts: Facts
+
+    @property
+    def resting(self) -> frozenset[str]:
+        """Assets that stand still or warm up: nothing is said of them."""
+        assets = self.facts.kind.assets
+        return frozenset(assets[place] for place in np.flatnonzero(self.seen.rests))
+
+    def judged(self, asset: str, role: str) -> bool:
+        """Whether a condition of this tag could have been seen, for `Episodes`.
+
+        Args:
+            asset: id; empty for all.
+            role: of the tag; empty for any.
+        """
+        if asset not in self.facts.assets:
+            return True
+        place = self.facts.assets[asset]
+        if self.seen.rests[place]:
+            return False
+        down = self.seen.signs.down.reshape(self.facts.shape)[:, place]
+        if role not in self.facts.roles:
+            return not bool(down.all())
+        return not bool(down[self.facts.roles[role]])
+
+
+def told(seen: Seen, health: Health, facts: Facts) -> Look:
+    """Put a look into words.
+
+    Args:
+        seen: by `watch.look`.
+        health: behind it.
+        facts: of the asset type.
+    """
+    moves = list(movements(seen, facts))
+    found: dict[int, Condition] = {}
+    for kind, shown in signs_in_words(seen):
+        for place in np.flatnonzero(shown >= 1.0):
+            if int(place) not in found:
+                words = Words(int(place), float(shown[place]), seen, health, facts)
+                found[int(place)] = kind(words)
+    for move in moves:
+        if move.alone and move.ready:
+            place = _place(facts, move)
+            step = unit_or_step(move, place, seen, health, facts)
+            by_itself = found.get(place)
+            noise = by_itself is not None and by_itself.what is What.SENSOR_NOISE
+            if by_itself is None or noise or step.what is What.SENSOR_UNIT:
+                found[place] = step
+    return Look(_gathered(found, facts), moves, seen, facts)
+
+
+def _place(facts: Facts, move: Move) -> int:
+    return facts.roles[move.alone] * facts.shape[1] + facts.assets[move.asset]
+
+
+def _gathered(found: dict[int, Condition], facts: Facts) -> list[Condition]:
+    """Conditions; what next to all tags of an asset have is told once, of the asset."""
+    by_asset: dict[tuple[What, str], list[Condition]] = {}
+    for condition in found.values():
+        by_asset.setdefault((condition.what, condition.asset), []).append(condition)
+    whole = max(2, round(_WHOLE * int(facts.numeric.sum()) / facts.shape[1]))
+    together = {What.SENSOR_STUCK, What.SENSOR_DROPOUT, What.SENSOR_CLOCK}
+    kept: list[Condition] = []
+    for (what, asset), own in by_asset.items():
+        if what in together and len(own) >= whole:
+            kept.append(_of_asset(what, asset, own))
+        else:
+            kept += own
+    return kept
+
+
+def _of_asset(what: What, asset: str, own: list[Condition]) -> Condition:
+    strongest = max(own, key=lambda c: c.strength)
+    return Condition(
+        what,
+        strongest.strength,
+        f"{len(own)} tags of {asset} at once; {strongest.sentence}",
+        "Check the device or controller that these tags come from, and its link.",
+        asset,
+        evidence={**strongest.evidence, "tags": len(own)},
+    )

@@ -1,0 +1,279 @@
+"""Health of all tags of an asset type: samples in, one look every ten seconds out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_agent.monitoring.sensors import habits as usual
+from edge_agent.monitoring.sensors import moves
+from edge_agent.monitoring.sensors.counting import summed
+from edge_agent.monitoring.sensors.habits import Habits, Lately
+from edge_agent.monitoring.sensors.moves import Motion, Unusual
+from edge_agent.monitoring.sensors.signs import Signs, signs
+from edge_agent.monitoring.sensors.sums import NEVER, Sums, Trail
+from edge_agent.samples import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+    from edge_agent.monitoring.sensors.facts import Facts
+    from edge_agent.samples import F64, I64, SampleBatch
+
+    Bools = NDArray[np.bool_]
+
+_OVER = 60.0
+"""Seconds as usual until an unusual movement is over."""
+EVERY = 10.0
+"""Seconds between two looks that the limits are made for."""
+_SETTLE = 600.0
+"""Seconds after a standstill in which an asset is not judged: it warms up."""
+_STANDS, _OFTEN = 2, 0.5
+"""So many tags at the low end of their range, and the asset stands still; those that
+are there in half of their samples say nothing."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stir:
+    """Since when an asset moves unusually, and whether several tags do.
+
+    Attributes:
+        since: int64[assets] agent time, `NEVER` while all is as usual.
+        last: int64[assets] agent time of the last look that was not.
+        alone, several: float64[assets] looks since then at which one tag moved alone,
+            and at which several did.
+    """
+
+    since: I64
+    last: I64
+    alone: F64
+    several: F64
+
+    @staticmethod
+    def fresh(assets: int) -> Stir:
+        """All as usual."""
+        never = np.full(assets, NEVER, np.int64)
+        return Stir(never, never, np.zeros(assets), np.zeros(assets))
+
+    def looked(self, unusual: Unusual, rests: Bools, now: int) -> Stir:
+        """Behind a look."""
+        over = (unusual.over > 1.0) & ~rests
+        some = over.any(axis=0)
+        several = (over & ~unusual.alone).any(axis=0)
+        quiet = now - np.maximum(self.last, 0) > _OVER * NANOSECONDS
+        ended = rests | (~some & quiet)
+        since = np.where(some & (self.since == NEVER), now, self.since)
+        return Stir(
+            np.where(ended, NEVER, since),
+            np.where(some, now, self.last),
+            np.where(ended, 0.0, self.alone + (some & ~several)),
+            np.where(ended, 0.0, self.several + several),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Health:
+    """State of the watch; replaced, never changed.
+
+    Attributes:
+        at: agent time of the last look, ns; `NEVER` before the first.
+        trail: newest samples.
+        sums: of the samples since the last look.
+        late: how each tag is.
+        habits: how it usually is.
+        motion: of tags beside each other.
+        rested: int64[assets] agent time an asset last stood still, or `NEVER`.
+        open: bool[tags] which showed a sign at the last look.
+        stir: of the assets that move unusually.
+    """
+
+    at: int
+    trail: Trail
+    sums: Sums
+    late: Lately
+    habits: Habits
+    motion: Motion
+    rested: I64
+    open: Bools
+    stir: Stir
+
+    @staticmethod
+    def fresh(facts: Facts) -> Health:
+        """Before any sample."""
+        size, (roles, assets) = facts.kind.size, facts.shape
+        return Health(
+            NEVER,
+            Trail.fresh(size),
+            Sums.fresh(size),
+            Lately.fresh(size),
+            Habits.fresh(size),
+            Motion.fresh(roles, assets),
+            np.full(assets, NEVER, np.int64),
+            np.zeros(size, bool),
+            Stir.fresh(assets),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Seen:
+    """One look, as arrays.
+
+    Attributes:
+        at: agent time, ns.
+        signs: of each tag by itself.
+        unusual: of the tags of an asset beside each other.
+        level: float64[roles, assets], mean since the last look, NaN without a value.
+        before: float64[roles, assets], level when all was as usual.
+        rests: bool[assets], not judged: stands still, or has until lately.
+        known: bool[tags], judged by itself at all.
+        stir: of the assets that move unusually.
+        motion: of all.
+    """
+
+    at: int
+    signs: Signs
+    unusual: Unusual
+    level: F64
+    before: F64
+    rests: Bools
+    known: Bools
+    stir: Stir
+    motion: Motion
+
+
+def take(health: Health, facts: Facts, batch: SampleBatch) -> Health:
+    """Count a batch in.
+
+    What is touched is copied, so one batch a second costs less than a hundred do; see
+    `samples` for joining them.
+
+    Args:
+        health: before it.
+        facts: of the asset type; other samples are passed over.
+        batch: settled samples in order of arrival.
+    """
+    spike = usual.spike(health.habits, health.late)
+    sums, trail = summed(health.sums, health.trail, facts, batch, spike)
+    return replace(health, sums=sums, trail=trail)
+
+
+def look(
+    health: Health,
+    facts: Facts,
+    now: int,
+    alive: I64,
+    running: Bools | None = None,
+) -> tuple[Health, Seen]:
+    """Judge all tags and learn from the healthy ones.
+
+    Args:
+        health: with all samples until now.
+        facts: of the asset type.
+        now: agent time, ns.
+        alive: int64[sources] agent time at which each was last seen alive.
+        running: bool[assets], whether the operator's state tags say that it runs; an
+            asset is taken to stand still besides when two of its tags are at the low
+            end of their range where they usually are not.
+    """
+    dt = EVERY if health.at == NEVER else (now - health.at) / NANOSECONDS
+    dt = float(np.clip(dt, 0.1, 60.0))
+    late = usual.lately(health.late, health.sums, health.habits, dt)
+    own = signs(facts, health.trail, late, health.habits, now, alive)
+    rested = _rested(health, facts, now, running)
+    rests = (rested != NEVER) & (now - rested < _SETTLE * NANOSECONDS)
+    level = _level(health, facts, own.down)
+    motion = moves.moved(health.motion, level, dt, rests)
+    motion = motion.forgotten(rested == now)
+    unusual = moves.unusual(motion, _resolution(health.habits, facts))
+    stir = health.stir.looked(unusual, rests, now)
+    before, known = health.motion.before, health.habits.known
+    seen = Seen(now, own, unusual, level, before, rests, known, stir, motion)
+    after = replace(health, at=now, late=late, rested=rested, stir=stir)
+    after = _learned(after, seen, dt)
+    motion = _taught(motion, seen, after.open.reshape(facts.shape), dt)
+    return replace(after, motion=motion, sums=Sums.fresh(facts.kind.size)), seen
+
+
+def _learned(health: Health, seen: Seen, dt: float) -> Health:
+    """Habits of the tags that show no sign, and which do."""
+    roles = len(seen.level)
+    odd = seen.signs.any
+    over = np.tile((seen.unusual.over > 1.0).any(axis=0) | seen.rests, roles)
+    # a tag that has just come back is not healthy yet: its gap was none of its habits
+    healthy = ~(odd | health.open | seen.signs.down | over)
+    habits = usual.learned(
+        health.habits, health.sums, health.late, seen.signs.usual_hold, healthy, dt
+    )
+    return replace(health, habits=habits, open=odd)
+
+
+def _taught(motion: Motion, seen: Seen, odd: Bools, dt: float) -> Motion:
+    whole = np.isfinite(seen.level).sum(axis=0) > 1
+    over = (seen.unusual.over > 1.0).any(axis=0)
+    healthy = whole & ~(odd.any(axis=0) | over | seen.rests)
+    return moves.learned(motion, seen.unusual, healthy, dt)
+
+
+def _rested(health: Health, facts: Facts, now: int, running: Bools | None) -> I64:
+    sums, shape = health.sums, facts.shape
+    low = (sums.count > 0) & (sums.floor >= _OFTEN * sums.count)
+    # a value that stands at the low end is there still
+    low |= (sums.count == 0) & (health.trail.value <= facts.floor)
+    low &= facts.numeric & (health.habits.floor < _OFTEN)
+    stands = low.reshape(shape).sum(axis=0) >= _STANDS
+    if running is not None:
+        stands |= ~running
+    return np.where(stands, now, health.rested)
+
+
+def _level(health: Health, facts: Facts, down: Bools) -> F64:
+    """Mean of the samples; of a tag that reports changes only, its value."""
+    sums = health.sums
+    with np.errstate(invalid="ignore", divide="ignore"):
+        mean = sums.total / sums.count
+    stands = facts.held & (sums.count == 0)
+    mean = np.where(stands, health.trail.value, mean)
+    gone = down | (health.trail.bad != NEVER) | ~facts.numeric
+    return np.where(gone, np.nan, mean).reshape(facts.shape)
+
+
+def _resolution(habits: Habits, facts: Facts) -> F64:
+    """float64[roles] the coarsest of the assets', at least a trifle of the noise."""
+    step = habits.smallest.reshape(facts.shape)
+    noise = np.exp(np.nan_to_num(habits.noise, nan=-np.inf)).reshape(facts.shape)
+    return np.maximum(np.median(step, axis=1), 0.1 * np.median(noise, axis=1))
+
+
+def saved(health: Health) -> dict[str, NDArray[Any]]:
+    """What must survive a restart: arrays by name."""
+    found: dict[str, NDArray[Any]] = {
+        f"habits.{f.name}": getattr(health.habits, f.name) for f in fields(Habits)
+    }
+    found |= {f"motion.{name}": a for name, a in health.motion.to_arrays().items()}
+    found["at"] = np.array([health.at], np.int64)
+    return found
+
+
+def restored(
+    facts: Facts,
+    arrays: Mapping[str, NDArray[Any]],
+    then: Sequence[tuple[str, Sequence[str]]],
+    now: int,
+) -> Health:
+    """From what `saved` gave.
+
+    Args:
+        facts: now.
+        arrays: what was saved.
+        then: roles and assets when it was saved: ``(("roles", ...), ("assets", ...))``.
+        now: agent time, ns.
+
+    Raises:
+        ValueError: the arrays do not fit ``then``.
+        KeyError: one is missing.
+    """
+    raise NotImplementedError
