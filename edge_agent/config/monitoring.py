@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from edge_agent.config.scalars import (
     Duration,
@@ -15,7 +16,41 @@ from edge_agent.config.scalars import (
     Number,
     Size,
     Whole,
+    Wrong,
+    parse_number,
+    shown,
 )
+
+if TYPE_CHECKING:
+    from pydantic import GetJsonSchemaHandler
+    from pydantic.json_schema import JsonSchemaValue
+    from pydantic_core import CoreSchema
+
+
+_RATE = re.compile(r"(\S+) +per +(day|week|month)")
+_RATE_FOR_EDITORS = r"^[0-9]+(\.[0-9]+)? per (day|week|month)$"
+_PER_WEEK = {"day": 7.0, "week": 1.0, "month": 7.0 / 30.0}
+
+
+def parse_rate(text: str) -> float:
+    """Events a week, from ``2 per week``, ``1 per day`` or ``3 per month``.
+
+    Raises:
+        ValueError: no such text, with what to write.
+    """
+    hint = "write for example 2 per week, 1 per day or 3 per month"
+    match = _RATE.fullmatch(text.strip())
+    if match is None:
+        near = re.match(r"([0-9]+(?:\.[0-9]+)?)\W*(?:per|an?)?\W*(d|w|m)", text.strip())
+        if near:
+            unit = {"d": "day", "w": "week", "m": "month"}[near[2]]
+            hint += f"; did you mean '{near[1]} per {unit}'?"
+        raise Wrong(f"{shown(text)} is not a number of alarms in a time", hint)
+    number = parse_number(match[1])
+    if number <= 0:
+        said = f"{shown(text)} is no budget"
+        raise Wrong(said, "write more than 0")
+    return number * _PER_WEEK[match[2]]
 
 
 class Frozen(BaseModel):
@@ -91,7 +126,7 @@ class Labels(Frozen):
 
 
 class AlarmBudget(Frozen):
-    """How many false alarms people will put up with."""
+    """How many false alarms people will put up with: 2 per week, or a block."""
 
     per_week: Annotated[Number, Field(gt=0)]
     """Per asset."""
@@ -99,6 +134,21 @@ class AlarmBudget(Frozen):
     """Move the threshold by itself; else the suggestion is only shown."""
     at_most: Annotated[Number, Field(gt=0, le=1)] = 0.2
     """How far it may move in all, as a share of the passport's threshold."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: object) -> object:
+        return {"per_week": parse_rate(value)} if isinstance(value, str) else value
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Either way of writing it, for editors."""
+        block = handler.resolve_ref_schema(handler(core))
+        text = {"type": "string", "pattern": _RATE_FOR_EDITORS}
+        words = {key: block.pop(key) for key in ("title", "description")}
+        return words | {"anyOf": [text, block]}
 
 
 class Privacy(Frozen):

@@ -61,6 +61,20 @@ def test_very_large_tables_fall_back_to_chi_square() -> None:
     assert found == pytest.approx(stats.chi2_contingency(table)[1], rel=1e-6)
 
 
+def test_the_binomial_test_is_scipys() -> None:
+    """Of rare and of frequent events, and of very many by the normal's tail."""
+    random = np.random.default_rng(6)
+    for _ in range(200):
+        n, share = int(random.integers(1, 400)), float(random.uniform(0.01, 0.99))
+        hits = int(random.binomial(n, min(share * 1.2, 1.0)))
+
+        expected = stats.binomtest(hits, n, share).pvalue
+        assert tails.binomial(hits, n, share) == pytest.approx(expected, abs=1e-9)
+    many = stats.binomtest(20_300, 100_000, 0.2).pvalue
+    assert tails.binomial(20_300, 100_000, 0.2) == pytest.approx(many, rel=0.02)
+    assert tails.binomial(0, 0, 0.2) == 1.0
+
+
 def test_groups_without_rows_or_without_hits_do_not_differ() -> None:
     """An empty group, or one thing in all rows, shows nothing."""
     assert tails.fisher(0, 0, 5, 10) == 1.0

@@ -6,7 +6,7 @@ Abramowitz and Stegun 6.5.29 and 6.5.31; chi-square and Poisson are cases of it.
 
 from __future__ import annotations
 
-from math import erfc, lgamma, sqrt
+from math import erfc, lgamma, log, sqrt
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
@@ -97,9 +97,27 @@ def fisher(hits: int, n: int, other_hits: int, other_n: int) -> float:
         return _yates(hits, n, other_hits, other_n)
     k = np.arange(low, high, dtype=float)
     ratio = np.log((bad - k) * (n - k)) - np.log((k + 1) * (other_n - bad + k + 1))
-    chance = np.concatenate([[0.0], np.cumsum(ratio)])
+    return _no_likelier(np.cumsum(ratio), hits - low)
+
+
+def binomial(hits: int, n: int, share: float) -> float:
+    """Two-sided p of the exact binomial test; of very many by the normal's tail."""
+    if not n or not 0 < share < 1:
+        return 1.0
+    if n > _WIDEST:
+        apart = abs(hits - n * share) - 0.5
+        spread = sqrt(n * share * (1 - share))
+        return min(2.0 * normal_sf(max(apart, 0.0) / spread), 1.0)
+    k = np.arange(n, dtype=float)
+    ratio = np.log((n - k) / (k + 1)) + log(share / (1 - share))
+    return _no_likelier(np.cumsum(ratio), hits)
+
+
+def _no_likelier(ratios: F64, place: int) -> float:
+    """Chance of all outcomes that are no likelier than one of them."""
+    chance = np.concatenate([[0.0], ratios])
     chance = np.exp(chance - chance.max())
-    likely = chance[hits - low] * (1 + 1e-7)
+    likely = chance[place] * (1 + 1e-7)
     return float(min(chance[chance <= likely].sum() / chance.sum(), 1.0))
 
 
