@@ -8,6 +8,7 @@ is done by the desk's thread, a look each second.
 from __future__ import annotations
 
 import threading
+from collections import deque
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -47,7 +48,9 @@ log = structlog.get_logger()
 #: Labels joined at once.
 _AT_ONCE = 20_000
 #: Seconds between two looks, and at least between two when labels stream in.
-LOOK, REST = 1.0, 0.2
+LOOK, REST = 1.0, 0.5
+#: Refused verdicts told in so many ns.
+REFUSALS, REFUSALS_IN = 10, 60_000_000_000
 #: Ns between two judgements, and when there are new labels.
 JUDGE, JUDGE_NEWS = 300_000_000_000, 15_000_000_000
 
@@ -103,6 +106,7 @@ class LabelDesk(Intake):
         self._breached: set[str] = set()
         self._owed: list[Callable[[bool], None]] = []
         self._judged: dict[str, int] = {}
+        self._refused_at: deque[int] = deque()
         self._stopping = threading.Event()
         self._shown: dict[str, dict[str, Any]] = {}
         self.books = {
@@ -214,10 +218,11 @@ class LabelDesk(Intake):
         name, verdict = asked.pipeline, asked.verdict
         try:
             by = self.names.of(verdict.by)
-            taken = operators.judge(self.books[name], verdict, by, moment)
+            book = self.books[name]
+            taken = operators.judge(book, verdict, by, moment, asked.asset)
         except VerdictRefused as why:
-            self.refused(name, "verdict")
-            self._say(name, "verdict refused", str(why))
+            subject = f"{name}/{asked.asset}" if asked.asset else name
+            self.verdict_refused(name, subject, str(why))
             return False, str(why)
         self._instruments.count(
             "verdicts_total", pipeline=name, verdict=verdict.verdict
@@ -225,6 +230,16 @@ class LabelDesk(Intake):
         subject = f"{name}/{taken.asset}"
         self._say(subject, "verdict taken", taken.message, taken.details)
         return True, taken.message
+
+    def verdict_refused(self, pipeline: str, subject: str, why: str) -> None:
+        """Count and tell; any thread. A flood is counted, and told in part."""
+        self.refused(pipeline, "verdict")
+        now = self._clock.now()
+        while self._refused_at and self._refused_at[0] < now - REFUSALS_IN:
+            self._refused_at.popleft()
+        if len(self._refused_at) < REFUSALS:
+            self._refused_at.append(now)
+            self._say(subject, "verdict refused", why)
 
     def _say(
         self,

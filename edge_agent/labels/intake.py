@@ -46,6 +46,7 @@ class Asked(NamedTuple):
 
     pipeline: str
     verdict: Verdict
+    asset: str
     answer: Callable[[bool, str], None] | None
 
 
@@ -168,13 +169,23 @@ class Intake:
         pipeline: str,
         verdict: Verdict,
         answer: Callable[[bool, str], None] | None = None,
+        *,
+        asset: str = "",
     ) -> None:
-        """Take an operator's verdict; what became of it is an event, and answered."""
+        """Take an operator's verdict; what became of it is an event, and answered.
+
+        Args:
+            pipeline: whose alarm.
+            verdict: on it.
+            answer: told once, by the desk's thread, whether it was taken, and the
+                sentence.
+            asset: whose alarm it must be; empty for any.
+        """
         with self._lock:
             if len(self._asked) >= ALARMS:
                 self.refused(pipeline, "queue")
                 return
-            self._asked.append(Asked(pipeline, verdict, answer))
+            self._asked.append(Asked(pipeline, verdict, asset, answer))
         self._wake.set()
 
     # -- the desk's thread ---------------------------------------------------------

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 #: Ns by which a part's time may lie outside the stretch of its label: two clocks.
 TOLERANCE = 1_000_000_000
+_TOP = np.uint64(48)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _MS = 1_000_000
 _PAIRS = 2_000_000
@@ -101,9 +102,7 @@ def _newest(
     collisions = 0
     for start, page in pages:
         ids = _id(page, exact=exact)
-        at, hit = _looked_up(unique, ids)
-        row = np.flatnonzero(hit)
-        at = at[row]
+        row, at = _looked_up(unique, ids)
         same = page["check"][row] == check[at]
         if exact:
             same &= page["asset"][row] == asset[at]
@@ -117,12 +116,21 @@ def _newest(
     return np.where(mine, newest[place], -1), collisions
 
 
-def _looked_up(unique: NDArray[Any], ids: NDArray[Any]) -> tuple[I64, NDArray[Any]]:
-    """Where each id stands among the sorted ones, and whether it does."""
-    if len(unique) == 1:
-        return np.zeros(len(ids), np.int64), ids == unique[0]
-    at = np.minimum(np.searchsorted(unique, ids), len(unique) - 1)
-    return at, unique[at] == ids
+def _looked_up(
+    unique: NDArray[np.uint64], ids: NDArray[np.uint64]
+) -> tuple[I64, I64]:
+    """Positions of the ids that are among the sorted ones, and where these stand.
+
+    Most rows are about no label: a table of the first 16 bits sorts them out for a
+    tenth of what looking them up costs.
+    """
+    table = np.zeros(65_536, bool)
+    table[unique >> _TOP] = True
+    row = np.flatnonzero(table[ids >> _TOP])
+    near = ids[row]
+    at = np.minimum(np.searchsorted(unique, near), len(unique) - 1)
+    hit = unique[at] == near
+    return row[hit], at[hit]
 
 
 def _id(columns: Columns, *, exact: bool) -> NDArray[np.uint64]:

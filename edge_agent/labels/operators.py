@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import msgspec
 import numpy as np
 
 from edge_agent.labels.columns import State
 from edge_agent.labels.joining import TOLERANCE
 from edge_agent.labels.telling import Label, columns_of
-from edge_agent.labels.verdicts import MOST, Episode, Verdict
+from edge_agent.labels.verdicts import MOST, Episode, Verdict, VerdictRefused
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +43,9 @@ def saw(book: Book, record: AlarmRecord, moment: Moment) -> None:
         _label(book, ended, moment)
 
 
-def judge(book: Book, verdict: Verdict, by: str, moment: Moment) -> Taken:
+def judge(
+    book: Book, verdict: Verdict, by: str, moment: Moment, asset: str = ""
+) -> Taken:
     """Take a verdict.
 
     Args:
@@ -50,10 +53,16 @@ def judge(book: Book, verdict: Verdict, by: str, moment: Moment) -> Taken:
         verdict: on one of its alarms.
         by: who says so, hashed.
         moment: now.
+        asset: whose alarm it must be; empty for any.
 
     Raises:
-        VerdictRefused: no such alarm is remembered.
+        VerdictRefused: no such alarm of the asset is remembered.
     """
+    of = book.alarms.asset_of(verdict.occurrence)
+    if asset and of not in {"", asset}:
+        raise VerdictRefused("the occurrence is of an alarm of another asset")
+    if "reason" in book.settings.personal:
+        verdict = msgspec.structs.replace(verdict, reason="")
     episode, news = book.alarms.judged(verdict, by, moment.now)
     if news:
         _label(book, episode, moment)

@@ -129,6 +129,11 @@ class Alarms:
         """Those remembered, oldest first."""
         return list(self._known.values())
 
+    def asset_of(self, occurrence: str) -> str:
+        """Whose alarm it is; empty for one that is not remembered."""
+        known = self._known.get(occurrence)
+        return "" if known is None else known.asset
+
     def saw(self, record: AlarmRecord, offset: int) -> Episode | None:
         """A transition; gives the alarm when it ended and had been judged before."""
         known = self._known.get(record.occurrence)
