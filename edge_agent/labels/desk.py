@@ -147,9 +147,8 @@ class LabelDesk(Intake):
         """Read what is on disk."""
         for book in self.books.values():
             reopen(book)
-            log.info(
-                "labels opened", pipeline=book.pipeline, predictions=len(book.ring)
-            )
+            if count := len(book.ring):
+                log.info("labels opened", pipeline=book.pipeline, predictions=count)
 
     def look(self) -> None:
         """Take in what waits, write what is due, judge what is new."""

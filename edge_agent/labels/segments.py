@@ -56,6 +56,8 @@ class Segments:
         self.unsynced = False
         """Something was appended since the last sync."""
         self._broken = False
+        self._unsure = False
+        """The last sync failed: that something can be appended says nothing."""
 
     # -- reading back ------------------------------------------------------------
 
@@ -141,7 +143,8 @@ class Segments:
             return False
         self.sizes[self._number] += len(chunk)
         self.unsynced = True
-        self._worked()
+        if not self._unsure:
+            self._worked()
         return True
 
     def _descriptor(self) -> int:
@@ -172,9 +175,11 @@ class Segments:
         except OSError as error:
             # what the kernel could not write it may have forgotten: a new file
             self._close()
+            self._unsure = True
             self._failed(error, now)
             return False
-        self.unsynced = False
+        self.unsynced = self._unsure = False
+        self._worked()
         return True
 
     def pack(self, number: int, chunk: bytes) -> None:

@@ -200,10 +200,12 @@ class Bench:
         made = pipeline(version=version)
         self.desk.predicted(made, given, scores(values), done)
 
-    def watch(self, seconds: int, value: float = 0.1, *, alarmed: bool = False) -> None:
-        """Score all pumps each second for a while."""
-        for _ in range(seconds):
-            self.clock.time += S
+    def watch(
+        self, seconds: int, value: float = 0.1, *, alarmed: bool = False, every: int = 1
+    ) -> None:
+        """Score all pumps each second (or so) for a while."""
+        for _ in range(seconds // every):
+            self.clock.time += every * S
             given = rows([self.clock.time] * len(PUMPS), (), range(len(PUMPS)))
             done = np.full(len(PUMPS), alarmed, np.uint8)
             values = scores([value] * len(PUMPS))
