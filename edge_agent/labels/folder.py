@@ -226,7 +226,8 @@ class DropFolder:
         text = report(sheet.problems)
         if more > 0:
             text += f"\n{more} more bad lines are not listed."
-        text += f"\n{len(sheet.labels)} labels were used.\n"
+        used = len(sheet.labels)
+        text += f"\n{used} label{'' if used == 1 else 's'} used.\n"
         path = place.with_name(place.name + _REPORT)
         try:
             write_whole(path, text.encode("utf-8", "replace"))

@@ -116,9 +116,7 @@ def _newest(
     return np.where(mine, newest[place], -1), collisions
 
 
-def _looked_up(
-    unique: NDArray[np.uint64], ids: NDArray[np.uint64]
-) -> tuple[I64, I64]:
+def _looked_up(unique: NDArray[np.uint64], ids: NDArray[np.uint64]) -> tuple[I64, I64]:
     """Positions of the ids that are among the sorted ones, and where these stand.
 
     Most rows are about no label: a table of the first 16 bits sorts them out for a

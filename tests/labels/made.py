@@ -106,7 +106,7 @@ def scores(
     return Scores(score, none.astype(np.uint8), None, table, classes)
 
 
-def label(  # noqa: PLR0913
+def label(
     text: str = "bad",
     *,
     part: str = "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,7 +33,7 @@ from tests.labels.made import ANOMALY, DAY, HOUR, QUALITY, Bench, S
 MIB = 2**20
 
 
-def bench(**settings: object) -> Bench:
+def bench(**settings: Any) -> Bench:  # noqa: ANN401
     """A desk in a folder of its own."""
     return Bench(Path(tempfile.mkdtemp()), **settings)
 

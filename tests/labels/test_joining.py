@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ SAID = {"good": State.GOOD, "bad": State.BAD, "2.5": State.VALUE}
 PARTS = [f"part-{k}" for k in range(12)]
 
 
-def bench(**settings: object) -> Bench:
+def bench(**settings: Any) -> Bench:  # noqa: ANN401
     """A desk in a folder of its own."""
     return Bench(Path(tempfile.mkdtemp()), **settings)
 
@@ -40,7 +41,7 @@ def told(draw: st.DrawFn) -> list[tuple[str, str]]:
 def cut(labels: Sequence[Label], cuts: Sequence[int]) -> list[list[Label]]:
     """The labels in portions."""
     edges = sorted({0, len(labels), *(c % (len(labels) + 1) for c in cuts)})
-    return [list(labels[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+    return [list(labels[a:b]) for a, b in pairwise(edges)]
 
 
 @settings(deadline=None, max_examples=60)
@@ -98,7 +99,7 @@ def test_a_batch_is_as_one_by_one(labels: list[tuple[str, str]], later: int) -> 
 def test_a_stretch_labels_the_buckets_it_covers(
     labels: list[tuple[int, int, int, str]], cuts: list[int]
 ) -> None:
-    """As a loop over assets and buckets says: those whose middle it covers, in order."""
+    """Those whose middle it covers, as a loop over assets and buckets says."""
     one = bench()
     one.clock.time = begin = made.START // MINUTE * MINUTE
     one.watch(20 * 60, every=20)
