@@ -23,6 +23,7 @@ COMMANDS = (
     "replay",
     "status",
     "lineage",
+    "label",
     "model",
     "fleet",
     "schema",

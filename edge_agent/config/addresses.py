@@ -42,7 +42,7 @@ def check_address(
     for said, hint in _placeholders(roster, pattern, tag.field or ""):
         complain(loc, said, hint, at)
     example = filled(pattern, roster.assets[0].columns) if roster.assets else pattern
-    wrong = _bad_node(example) if key == "node" else _bad_topic(pattern)
+    wrong = _bad_node(example) if key == "node" else bad_topic(pattern)
     if wrong is not None:
         complain(loc, *wrong, at)
     elif key == "topic":
@@ -114,7 +114,8 @@ def _out_of_bounds(node: str, match: re.Match[str]) -> tuple[str, str] | None:
     return None
 
 
-def _bad_topic(topic: str) -> tuple[str, str] | None:
+def bad_topic(topic: str) -> tuple[str, str] | None:
+    """What is wrong with a topic filter, and what to write; None for nothing."""
     if not topic or len(topic.encode()) > _TOPIC_LIMIT:
         return "the topic is empty or too long", "write for example line3/{id}/vib"
     if "#" in topic:

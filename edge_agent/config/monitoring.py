@@ -115,11 +115,14 @@ class Labels(Frozen):
     groups: tuple[str, ...] = ()
     """Fields or columns kept for fairness: supplier lot, product."""
     personal: tuple[str, ...] = ()
-    """Fields with names of people: kept only as a keyed hash."""
+    """Fields with names of people: never kept. Who gave a verdict is kept as a keyed
+    hash only; reason here leaves the verdict's reason out as well."""
     horizon: Interval = 14 * 86_400.0
     """How late a label may come; bounded by memory."""
     memory: Size = 16 * 2**20
-    """What predictions that wait for their label may take."""
+    """What predictions with and without a label may take; on disk twice as much and 16
+    MiB. 60 bytes a part; of continuous scoring one row an asset and minute, or longer
+    where the horizon would not fit."""
     on_breach: Literal["tell", "return", "limits"] = "tell"
     """When the passport's requirement is broken: only tell, return to the version
     before, or judge by limits."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_agent.config.addresses import check_address
+from edge_agent.config.labelling import check_folders, check_labels
 from edge_agent.config.problems import did_you_mean, listed
 from edge_agent.config.rosters import rosters
 from edge_agent.config.rules import (
@@ -53,6 +54,8 @@ def check(
         _check_tags(config, roster, known, complain)
     for name, pipeline in config.pipelines.items():
         _check_pipeline(name, pipeline, read, known, complain)
+        check_labels(("pipelines", name), pipeline, config, known, complain)
+    check_folders(config, complain)
     return read
 
 

@@ -58,19 +58,39 @@ def read_table(path: Path) -> Table:
     Raises:
         TableError: unreadable, empty, a column twice, or a row longer than the heading.
     """
+    lines, separator = lines_of(_text(path))
+    heading = tuple(_cells(*lines[0], separator))
+    columns = heading_of(lines[0], separator)
+    rows = tuple(row_of(columns, line, separator) for line in lines[1:])
+    return Table(columns, heading, rows, comma=separator != ",")
+
+
+def heading_of(line: tuple[int, str], separator: str) -> tuple[str, ...]:
+    """The columns of a heading, in small letters.
+
+    Raises:
+        TableError: one is there twice, or a quote is not closed.
+    """
+    heading = tuple(_cells(*line, separator))
+    columns = tuple(cell.text.casefold() for cell in heading)
+    _refuse_twice(columns, heading)
+    return columns
+
+
+def lines_of(text: str) -> tuple[list[tuple[int, str]], str]:
+    """The lines of a list with their numbers, without empty ones; what separates cells.
+
+    Raises:
+        TableError: there is none.
+    """
     lines = [
         (number, line)
-        for number, line in enumerate(_text(path).splitlines(), 1)
+        for number, line in enumerate(text.splitlines(), 1)
         if line.strip(' \t;,"')
     ]
     if not lines:
         raise TableError("the list is empty", "the first line names the columns")
-    separator = max(";,\t", key=lines[0][1].count)
-    heading = tuple(_cells(*lines[0], separator))
-    columns = tuple(cell.text.casefold() for cell in heading)
-    _refuse_twice(columns, heading)
-    rows = tuple(_row(columns, line, separator) for line in lines[1:])
-    return Table(columns, heading, rows, comma=separator != ",")
+    return lines, max(";,\t", key=lines[0][1].count)
 
 
 def _text(path: Path) -> str:
@@ -82,6 +102,11 @@ def _text(path: Path) -> str:
         raise TableError(f"cannot read {path}: {reason}") from None
     if len(raw) > LIMIT:
         raise TableError(f"{path} is larger than {LIMIT // 10**6} MB")
+    return decoded(raw)
+
+
+def decoded(raw: bytes) -> str:
+    """UTF-8 with or without a byte-order mark, UTF-16, or Windows-1252."""
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return raw.decode("utf-16", "replace")
     try:
@@ -96,9 +121,14 @@ def _refuse_twice(columns: tuple[str, ...], heading: tuple[Cell, ...]) -> None:
             raise TableError(f"column {name!r} is there twice", "", heading[position])
 
 
-def _row(
+def row_of(
     columns: tuple[str, ...], line: tuple[int, str], separator: str
 ) -> dict[str, Cell]:
+    """The cells of a line by column.
+
+    Raises:
+        TableError: more cells than columns, or a quote is not closed.
+    """
     cells = list(_cells(*line, separator))
     surplus = [cell for cell in cells[len(columns) :] if cell.text]
     if surplus:

@@ -1,0 +1,119 @@
+"""What a book gives: joined columns for those who judge, and its status."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edge_agent.labels.columns import (
+    Columns,
+    Flag,
+    Joined,
+    State,
+    stacked,
+    taken,
+    wall,
+)
+from edge_agent.labels.operators import parted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from edge_agent.labels.book import Book
+
+_NS = 1_000_000_000
+
+
+def joined(book: Book) -> Joined:
+    """Every prediction that has a label, oldest first: a copy."""
+    pages = [page.columns() for page in book.ring.pages]
+    versions = book.lexicon.versions.listed()
+    held = np.zeros(len(versions), np.int64)
+    parts = []
+    for page in pages:
+        held += np.bincount(page["version"], minlength=len(versions))
+        labelled = np.flatnonzero(page["state"] != State.NONE)
+        if len(labelled):
+            parts.append(taken(page, labelled))
+    rows = stacked(parts, book.ring.kinds)
+    return _shaped(book, rows, held)
+
+
+def _shaped(book: Book, rows: Columns, held: NDArray[np.int64]) -> Joined:
+    lexicon, count = book.lexicon, len(rows["at"])
+    return Joined(
+        assets=book.assets,
+        asset=rows["asset"],
+        at=rows["at"],
+        wall=wall(rows),
+        score=rows["score"],
+        threshold=rows["threshold"],
+        over=_has(rows, Flag.OVER),
+        alarm=_has(rows, Flag.ALARM),
+        scored=~_has(rows, Flag.NO_SCORE),
+        by_model=~_has(rows, Flag.STAND_IN),
+        bad=rows["state"] == State.BAD,
+        good=rows["state"] == State.GOOD,
+        value=np.where(rows["state"] == State.NONE, np.nan, rows["value"]),
+        label=rows["label"],
+        predicted=rows["word"],
+        probability=rows["probability"],
+        context=rows["context"],
+        version=rows["version"],
+        groups={name: rows[f"g{k}"] for k, name in enumerate(lexicon.groups)},
+        delay=rows["delay"].astype(np.float64),
+        rows=rows.get("rows", np.ones(count, np.uint16)),
+        words=lexicon.classes.listed(),
+        contexts=lexicon.contexts.listed(),
+        versions=tuple(parted(word) for word in lexicon.versions.listed()),
+        group_words={n: words.listed() for n, words in lexicon.groups.items()},
+        predictions=held,
+        bucket=float(book.seconds),
+    )
+
+
+def _has(rows: Columns, flag: Flag) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = (rows["flags"] & np.uint8(flag)) > 0
+    return found
+
+
+def status(book: Book, now: int) -> dict[str, Any]:
+    """For the status document: counts, and how late a label may still come."""
+    ring, segments = book.ring, book.keeping.segments
+    return {
+        **book.accounts.status(),
+        "predictions": len(ring),
+        "capacity": book.capacity,
+        "waiting": len(book.waiting),
+        "alarms": len(book.alarms),
+        "bucket_s": book.seconds,
+        "held_s": _held(book, now),
+        "horizon_s": book.settings.horizon,
+        "memory_bytes": ring.bytes,
+        "disk_bytes": segments.bytes,
+        "disk_error": segments.failure,
+        "note": _note(book, now),
+    }
+
+
+def _held(book: Book, now: int) -> float:
+    """Seconds from the oldest prediction until now: the largest delay kept."""
+    pages = book.ring.pages
+    if not pages or not pages[0].rows:
+        return 0.0
+    oldest = int(pages[0].columns()["at"].min())
+    return max(now - oldest, 0) / _NS
+
+
+def _note(book: Book, now: int) -> str:
+    """What the operator should know: labels may come too late for the memory."""
+    held, wanted = _held(book, now), book.settings.horizon
+    if not book.accounts.dropped_rows or held >= wanted / 2:
+        return ""
+    if book.accounts.total("predictions_unlabelled_dropped_total") == 0:
+        return ""
+    return (
+        f"labels may come {held / 3600:.0f} h late, horizon is {wanted / 3600:.0f} h:"
+        " raise labels.memory"
+    )
