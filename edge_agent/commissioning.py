@@ -7,17 +7,26 @@ fallback ladder, every state it sends says so, and the reason is in the status.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.alarms import Limits
 from edge_agent.bundle.contents import open_bundle
+from edge_agent.bundle.usual import ordinary
 from edge_agent.errors import ConfigError, ModelRejected
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import FeatureSpec
-from edge_agent.fitting import fitted_roles, renamed, trained, unknown
+from edge_agent.fitting import (
+    fitted_levels,
+    fitted_limits,
+    fitted_roles,
+    renamed,
+    trained,
+    unknown,
+)
 from edge_agent.limitrule import LimitRule
+from edge_agent.occlusion import Occlusion
 from edge_agent.pipeline import Pipeline
 from edge_agent.records import Fallback, PipelineInfo
 from edge_agent.samples import NANOSECONDS
@@ -25,20 +34,19 @@ from edge_agent.scores import NoModel
 from edge_agent.scoring import OnnxScorer
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from edge_agent.bundle.contents import Bundle
     from edge_agent.bundle.passport import Passport
     from edge_agent.config import pipelines
     from edge_agent.explain import Usual
+    from edge_agent.phrases import Phrases
     from edge_agent.samples import AssetType
 
 
-#: Ns between two rows of an asset over which an alarm's delay does not run on.
-LONGEST_GAP = 600 * NANOSECONDS
+#: Seconds that one call of a model may take which only explains.
+EXPLAINING = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +74,13 @@ class Commissioned:
 
 
 def commission(
-    name: str, settings: pipelines.Pipeline, kind: AssetType, folder: Path
+    name: str,
+    settings: pipelines.Pipeline,
+    kind: AssetType,
+    folder: Path,
+    *,
+    phrases: Phrases,
+    contexts: Sequence[str] = (),
 ) -> Commissioned:
     """A pipeline with its model, opened, proven and fitted to the asset type.
 
@@ -75,13 +89,15 @@ def commission(
         settings: as configured.
         kind: the asset type it scores.
         folder: the version's bundle.
+        phrases: what is said of its rows.
+        contexts: in which its rows are made, as ``FeatureRows.context`` counts them.
 
     Raises:
         ModelRejected: the bundle is not sound, or does not fit this plant.
     """
     try:
         bundle = open_bundle(folder)
-        return _with_model(name, settings, bundle, kind)
+        return _with_model(name, settings, bundle, kind, phrases, contexts)
     except ValueError as why:
         # a feature that does not fit its tag, as a mean of part ids
         raise ModelRejected(str(why)) from why
@@ -94,25 +110,35 @@ def on_rung(made: Commissioned, rung: Fallback, because: str) -> Commissioned:
 
 
 def _with_model(
-    name: str, settings: pipelines.Pipeline, bundle: Bundle, kind: AssetType
+    name: str,
+    settings: pipelines.Pipeline,
+    bundle: Bundle,
+    kind: AssetType,
+    phrases: Phrases,
+    contexts: Sequence[str],
 ) -> Commissioned:
     passport = bundle.passport
     roles = fitted_roles(settings, passport, kind)
-    usual = bundle.usual(tuple(tag.role for tag in kind.tags), roles)
+    usual = bundle.usual(tuple(tag.role for tag in kind.tags), roles, contexts)
     specs = tuple(renamed(spec, roles) for spec in passport.specs())
     plan = FeaturePlan(specs, kind)
     info = _info(name, kind, passport, usual.units, bundle.digest)
-    levels, severities = _levels(settings.alarm, passport)
+    levels, severities = fitted_levels(settings.alarm, passport)
+    scorer = OnnxScorer(bundle, deadline=settings.deadline)
+    asked = partial(scorer.score, within=min(EXPLAINING, settings.deadline))
     pipeline = Pipeline(
         info,
-        OnnxScorer(bundle, deadline=settings.deadline),
+        scorer,
         usual,
-        _limits(settings, float(levels[0])),
+        fitted_limits(settings, float(levels[0])),
         levels,
         severities,
         alarmed=settings.alarm.enabled,
         deadband=settings.report.deadband,
         max_interval=_ns(settings.report.max_interval),
+        normal=ordinary(bundle.reference),
+        occlusion=Occlusion(asked, bundle.normal(contexts)),
+        phrases=phrases,
     )
     wanted = "limits" in settings.fallback
     standby = _by_limits(pipeline, passport, roles, kind) if wanted else None
@@ -127,6 +153,8 @@ def limits_only(
     passport: Passport,
     kind: AssetType,
     because: str,
+    *,
+    phrases: Phrases,
 ) -> Commissioned:
     """A pipeline that judges by a passport's ranges: its model cannot score.
 
@@ -136,6 +164,7 @@ def limits_only(
         passport: of a version that was verified here.
         kind: the asset type.
         because: why the model does not score.
+        phrases: what is said of its rows.
 
     Raises:
         ModelRejected: the passport does not fit the asset type.
@@ -147,18 +176,31 @@ def limits_only(
     except ValueError as why:
         raise ModelRejected(str(why)) from why
     usual = trained(passport, roles, kind)
-    frame = _frame(settings, _info(name, kind, passport, usual.units, ""), usual)
+    info = _info(name, kind, passport, usual.units, "")
+    frame = _frame(settings, info, usual, phrases)
     pipeline = _by_limits(frame, passport, roles, kind)
-    said = f"by limits: {because}"
+    said = phrases.say("instead.reason", reason=because)
     return Commissioned(
         replace(pipeline, because=said), plan, specs, because, passport=passport
     )
 
 
 def without_model(
-    name: str, settings: pipelines.Pipeline, kind: AssetType, error: str
+    name: str,
+    settings: pipelines.Pipeline,
+    kind: AssetType,
+    error: str,
+    *,
+    phrases: Phrases,
 ) -> Commissioned:
     """Rows of plain last values, so that quality and age of the input still show.
+
+    Args:
+        name: of the pipeline.
+        settings: as configured.
+        kind: the asset type.
+        error: why there is no model.
+        phrases: what is said of its rows.
 
     Raises:
         ConfigError: the asset type has no tag with numbers.
@@ -176,24 +218,27 @@ def without_model(
     info = PipelineInfo(
         name, kind.name, kind.assets, roles, units, model, version, model_sha8=""
     )
-    frame = _frame(settings, info, unknown(roles, units))
+    frame = _frame(settings, info, unknown(roles, units), phrases)
     pipeline = replace(frame, alarmed=False, fallback=Fallback.NO_SCORE, because=error)
     return Commissioned(pipeline, FeaturePlan(specs, kind), specs, error)
 
 
-def _frame(settings: pipelines.Pipeline, info: PipelineInfo, usual: Usual) -> Pipeline:
+def _frame(
+    settings: pipelines.Pipeline, info: PipelineInfo, usual: Usual, phrases: Phrases
+) -> Pipeline:
     """A pipeline as configured, with nothing that scores."""
     threshold = settings.alarm.threshold or 0.0
     return Pipeline(
         info,
         NoModel(),
         usual,
-        _limits(settings, threshold),
+        fitted_limits(settings, threshold),
         np.array([threshold]),
         np.array([settings.alarm.severity or 1], np.int32),
         alarmed=settings.alarm.enabled,
         deadband=settings.report.deadband,
         max_interval=_ns(settings.report.max_interval),
+        phrases=phrases,
     )
 
 
@@ -223,6 +268,8 @@ def _by_limits(
         severities=severity,
         deadband=0.0,
         fallback=Fallback.LIMITS,
+        normal=0.0,
+        occlusion=None,
     )
 
 
@@ -243,31 +290,6 @@ def _info(
         model_version=passport.version,
         model_sha8=digest[:8],
         model_digest=digest,
-    )
-
-
-def _levels(
-    alarm: pipelines.Alarm, passport: Passport
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    stated = [(t.value, t.severity) for t in passport.thresholds]
-    if alarm.threshold is not None:
-        above = [pair for pair in stated[1:] if pair[0] > alarm.threshold]
-        stated = [(alarm.threshold, stated[0][1]), *above]
-    severities = [alarm.severity or severity for _, severity in stated]
-    return np.array([v for v, _ in stated]), np.array(severities, np.int32)
-
-
-def _limits(settings: pipelines.Pipeline, threshold: float) -> Limits:
-    # rows on update may be seldom, as parts are; but not every silence is part of a
-    # run above the limit
-    period = settings.score.every
-    gap = LONGEST_GAP if period is None else max(5 * _ns(period), 5 * NANOSECONDS)
-    return Limits(
-        threshold,
-        settings.alarm.hysteresis,
-        _ns(settings.alarm.on_delay),
-        _ns(settings.alarm.off_delay),
-        max_gap=gap,
     )
 
 

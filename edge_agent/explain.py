@@ -1,14 +1,16 @@
 """Which tags made this score, in units, against their usual range.
 
-A model that tells each feature's part of the score is taken at its word; for one that
-does not, the squared distance of each feature from the training data stands in. Parts
-are summed by tag, since a technician looks at instruments, not at features.
+Parts of the score come from `occlusion`, or from the model's own word; where there is
+neither, the squared distance of each feature from the training data stands in. They
+are summed by tag, since a technician looks at instruments, not at features. `wording`
+makes sentences of them.
+
+What is usual depends on the context a row was made in: a recipe, a product, a shift.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from math import floor, isfinite, log10
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -16,7 +18,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.samples import F64
+    from edge_agent.samples import F64, I32, I64
 
     F32 = NDArray[np.float32]
     I16 = NDArray[np.int16]
@@ -26,10 +28,22 @@ _T = TypeVar("_T", bound="np.generic[Any]")
 TOP = 3
 LEVELS = frozenset({"last", "first", "mean", "rms", "min", "max"})
 """Aggregates that read like the instrument itself."""
-_SPREADS = frozenset({"std", "range"})
-_CHANGES = frozenset({"slope", "delta"})
-_WORTH_SAYING = 0.1
 _TINY = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranges:
+    """What is usual in each context; the last row is of all of them together.
+
+    Attributes:
+        low, high: float64[contexts + 1, features], usual range.
+        mean, std: float64[contexts + 1, features], of the training data.
+    """
+
+    low: F64
+    high: F64
+    mean: F64
+    std: F64
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +58,8 @@ class Usual:
         windows: each feature's window in seconds, None for an instant or a cycle.
         low, high: float64[features], usual range.
         mean, std: float64[features], of the training data.
+        contexts: the same by context; None where none are known.
+        ranges: what counts: these, else one row for all.
         own: int64[most features of a tag, tags]: a tag's features, filled up with -1.
         level: bool[features + 1], false at the end: features in `LEVELS`.
     """
@@ -57,6 +73,8 @@ class Usual:
     high: F64
     mean: F64
     std: F64
+    contexts: Ranges | None = field(default=None, repr=False)
+    ranges: Ranges = field(init=False, repr=False)
     own: NDArray[np.int64] = field(init=False, repr=False)
     level: NDArray[np.bool_] = field(init=False, repr=False)
 
@@ -64,6 +82,26 @@ class Usual:
         object.__setattr__(self, "own", _own_features(self.role, len(self.labels)))
         level = [*(a in LEVELS for a in self.aggregates), False]
         object.__setattr__(self, "level", np.array(level))
+        whole = (self.low, self.high, self.mean, self.std)
+        only = Ranges(*(column[None] for column in whole))
+        object.__setattr__(self, "ranges", self.contexts or only)
+
+    def places(self, context: I32 | None, rows: int) -> I64:
+        """Where each row finds its ranges.
+
+        Args:
+            context: int32[rows] in the order of the contexts the ranges were made
+                for; None or a negative number for none.
+            rows: how many.
+
+        Returns:
+            int64[rows] rows of ``ranges``.
+        """
+        whole = len(self.ranges.low) - 1
+        if context is None or not whole:
+            return np.full(rows, whole, np.int64)
+        known = (context >= 0) & (context < whole)
+        return np.where(known, context, whole).astype(np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,64 +129,51 @@ class Top:
         return len(self.role)
 
 
-def explain(values: F32, contributions: F32 | None, usual: Usual) -> Top:
+def explain(
+    values: F32,
+    contributions: F32 | F64 | None,
+    usual: Usual,
+    place: I64 | None = None,
+) -> Top:
     """The top tags of each row.
 
     Args:
         values: float32[n, features], what was scored.
-        contributions: the model's own, or None.
+        contributions: [n, features] parts of the score; None for distances.
         usual: what the passport says.
+        place: int64[n] each row's place in ``usual.ranges``; None for the whole.
     """
-    parts = _parts(values, contributions, usual)
+    place = usual.places(None, len(values)) if place is None else place
+    given = distances(values, usual, place) if contributions is None else contributions
+    parts = _parts(given)
     order, amount = _largest(_summed(parts, usual.own))
     total = parts.sum(axis=1, keepdims=True)
     share = np.divide(amount, total, out=np.zeros_like(amount), where=total > 0)
     feature, shown = _leading(parts, usual.own[:, order], usual)
     value = np.take_along_axis(values.astype(np.float64), shown, axis=1)
-    silent = amount <= 0
+    silent, at = amount <= 0, place[:, None]
     return Top(
         _filled(np.where(silent, -1, order), -1).astype(np.int16),
         _filled(np.where(silent, -1, feature), -1).astype(np.int16),
         _filled(np.where(silent, -1, shown), -1).astype(np.int16),
         _filled(np.where(silent, np.nan, value), np.nan),
-        _filled(np.where(silent, np.nan, usual.low[shown]), np.nan),
-        _filled(np.where(silent, np.nan, usual.high[shown]), np.nan),
+        _filled(np.where(silent, np.nan, usual.ranges.low[at, shown]), np.nan),
+        _filled(np.where(silent, np.nan, usual.ranges.high[at, shown]), np.nan),
         _filled(np.where(silent, 0.0, share), 0.0),
     )
 
 
-def sentence(
-    score: float, limit: float, top: Top, row: int, values: F32, usual: Usual
-) -> str:
-    """Why a row scored as it did, for a technician.
-
-    Args:
-        score: of the row.
-        limit: the alarm's.
-        top: what `explain` gave for these values.
-        row: which of its rows.
-        values: float32[n, features], what was scored.
-        usual: what the passport says.
-    """
-    side = "above" if score > limit else "not above"
-    digits = _decimals(limit or score)
-    head = f"Score {score:.{digits}f} {side} limit {limit:.{digits}f}"
-    said = [
-        _phrase(int(feature), float(values[row, feature]), usual)
-        for place, feature in enumerate(top.feature[row])
-        if feature >= 0 and (place == 0 or top.share[row, place] >= _WORTH_SAYING)
-    ]
-    return f"{head}: {'; '.join(said)}" if said else head
+def distances(values: F32, usual: Usual, place: I64) -> F64:
+    """float64[n, features] squared distance from the training data, in its spread."""
+    ranges = usual.ranges
+    far: F64 = (values - ranges.mean[place]) / np.maximum(ranges.std[place], _TINY)
+    return np.square(far, out=far)
 
 
-def _parts(values: F32, contributions: F32 | None, usual: Usual) -> F64:
+def _parts(given: F32 | F64) -> F64:
     """Each feature's part of the score, not negative; a column of zeros at the end."""
-    parts = np.zeros((values.shape[0], values.shape[1] + 1))
-    if contributions is not None:
-        np.maximum(contributions, 0.0, out=parts[:, :-1])
-    else:
-        parts[:, :-1] = (values - usual.mean) / np.maximum(usual.std, _TINY)
-        np.square(parts, out=parts)
+    parts = np.zeros((given.shape[0], given.shape[1] + 1))
+    np.maximum(given, 0.0, out=parts[:, :-1])
     if not np.isfinite(parts).all():
         parts[~np.isfinite(parts)] = 0.0
     return parts
@@ -201,49 +226,3 @@ def _filled(table: NDArray[_T], empty: float) -> NDArray[_T]:
     if not missing:
         return table
     return np.pad(table, ((0, 0), (0, missing)), constant_values=empty)
-
-
-def _phrase(feature: int, value: float, usual: Usual) -> str:
-    """One tag: what it shows, what is usual, and in which way it differs."""
-    role, aggregate = int(usual.role[feature]), usual.aggregates[feature]
-    low, high = float(usual.low[feature]), float(usual.high[feature])
-    label, unit = usual.labels[role], usual.units[role]
-    digits = _decimals(high - low or value)
-    unit = f"{unit}/s" if aggregate == "slope" else unit
-    spoken = f" {unit}" if unit else ""
-    seen = f"{value:.{digits}f}{spoken}"
-    span = f"usual {low:.{digits}f} to {high:.{digits}f}"
-    window = usual.windows[feature]
-    over = f" over {window:g} s" if window else ""
-    if aggregate in LEVELS:
-        what = "" if aggregate in {"last", "mean", "rms"} else f" ({aggregate}{over})"
-        return f"{label}{what} {seen} ({span}) {_direction(value, low, high)}"
-    detail = f"{aggregate}{over} {seen}, {span}"
-    if aggregate in _SPREADS:
-        return f"{label} {_stillness(value, low, high)} ({detail})"
-    if aggregate in _CHANGES and not low <= value <= high:
-        way = "rises" if value > high else "falls"
-        return f"{label} {way} unusually fast ({detail})"
-    return f"{label} {_direction(value, low, high)} ({detail})"
-
-
-def _direction(value: float, low: float, high: float) -> str:
-    width = max(high - low, _TINY)
-    if value > high:
-        return "far above usual" if value > high + width else "above usual"
-    if value < low:
-        return "far below usual" if value < low - width else "below usual"
-    return "does not fit the other tags"
-
-
-def _stillness(value: float, low: float, high: float) -> str:
-    if value < low:
-        return "unusually still"
-    return "unusually restless" if value > high else "moves unlike the other tags"
-
-
-def _decimals(size: float) -> int:
-    """Decimals that show a number of this size to two or three digits."""
-    if not isfinite(size) or size == 0:
-        return 1
-    return int(min(max(1 - floor(log10(abs(size))), 0), 6))

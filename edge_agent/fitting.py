@@ -1,4 +1,4 @@
-"""A passport's words on a plant's tags: roles, units, what is usual."""
+"""A passport's words on a plant: roles, units, what is usual, when it alarms."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.alarms import Limits
 from edge_agent.config.units import canonical
 from edge_agent.errors import ModelRejected
 from edge_agent.explain import Usual
 from edge_agent.features.spec import FeatureSpec
+from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from edge_agent.bundle.passport import Passport
     from edge_agent.config import pipelines
-    from edge_agent.samples import AssetType
+    from edge_agent.samples import F64, AssetType
+
+#: Ns between two rows of an asset over which an alarm's delay does not run on.
+LONGEST_GAP = 600 * NANOSECONDS
 
 
 def fitted_roles(
@@ -123,3 +130,34 @@ def unknown(roles: Sequence[str], units: Sequence[str]) -> Usual:
         none,
         none,
     )
+
+
+def fitted_levels(
+    alarm: pipelines.Alarm, passport: Passport
+) -> tuple[F64, NDArray[np.int32]]:
+    """Ascending scores that raise the severity, and the severities; config wins."""
+    stated = [(t.value, t.severity) for t in passport.thresholds]
+    if alarm.threshold is not None:
+        above = [pair for pair in stated[1:] if pair[0] > alarm.threshold]
+        stated = [(alarm.threshold, stated[0][1]), *above]
+    severities = [alarm.severity or severity for _, severity in stated]
+    return np.array([v for v, _ in stated]), np.array(severities, np.int32)
+
+
+def fitted_limits(settings: pipelines.Pipeline, threshold: float) -> Limits:
+    """When the alarm of a pipeline comes and goes."""
+    # rows on update may be seldom, as parts are; but not every silence is part of a
+    # run above the limit
+    period = settings.score.every
+    gap = LONGEST_GAP if period is None else max(5 * _ns(period), 5 * NANOSECONDS)
+    return Limits(
+        threshold,
+        settings.alarm.hysteresis,
+        _ns(settings.alarm.on_delay),
+        _ns(settings.alarm.off_delay),
+        max_gap=gap,
+    )
+
+
+def _ns(seconds: float) -> int:
+    return round(seconds * NANOSECONDS)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from edge_agent.bundle.passport import Passport
     from edge_agent.clock import Clock
     from edge_agent.config.pipelines import Pipeline
+    from edge_agent.phrases import Phrases
     from edge_agent.registry.cache import Cache
     from edge_agent.registry.crew import Crew
     from edge_agent.registry.lifecycle import Version
@@ -61,6 +62,7 @@ class PlantFloor:
         clock: for dates of expiry and the start of ticks.
         memory: bytes that loaded models may take together.
         catch_up: ns of ticks a new trigger makes in one turn at most.
+        phrases: what is said of rows.
     """
 
     def __init__(
@@ -72,6 +74,8 @@ class PlantFloor:
         clock: Clock,
         memory: int,
         catch_up: int | None = None,
+        *,
+        phrases: Phrases,
     ) -> None:
         self.manned: dict[str, Seating] = {}
         """Who works at each post, or shall as soon as the lines are built."""
@@ -83,6 +87,7 @@ class PlantFloor:
         self._passport_of = passport_of
         self._clock = clock
         self._catch_up = catch_up
+        self._phrases = phrases
         self._seats: Seats | None = None
         self._sessions = Sessions(memory)
         self._tended = clock.now()
@@ -173,20 +178,21 @@ class PlantFloor:
 
     def _rung(self, name: str, crew: Crew) -> Commissioned:
         settings, version = self._pipelines[name], crew.version
+        because, phrases = crew.because, self._phrases
         kind = self._tags.type_named(settings.assets)
         if version is None:
-            return without_model(name, settings, kind, crew.because)
+            return without_model(name, settings, kind, because, phrases=phrases)
         if crew.rung is Fallback.LIMITS:
             passport = self._passport(version.digest)
             if passport is None:
                 raise Unfit(version.key, "its passport is not here any more")
             with _unfit(version):
-                return limits_only(name, settings, passport, kind, crew.because)
+                return limits_only(
+                    name, settings, passport, kind, because, phrases=phrases
+                )
         made = self._model(name, version)
         return (
-            made
-            if crew.rung is Fallback.MODEL
-            else on_rung(made, crew.rung, crew.because)
+            made if crew.rung is Fallback.MODEL else on_rung(made, crew.rung, because)
         )
 
     def _model(self, name: str, version: Version) -> Commissioned:
@@ -197,7 +203,7 @@ class PlantFloor:
             kind = self._tags.type_named(settings.assets)
             folder = self._cache.bundle(version.name, version.digest)
             with _unfit(version):
-                made = commission(name, settings, kind, folder)
+                made = commission(name, settings, kind, folder, phrases=self._phrases)
                 if made.digest != version.digest:
                     raise ModelRejected(f"{folder} holds another bundle than verified")
             self._loaded[key] = made

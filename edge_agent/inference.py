@@ -258,8 +258,10 @@ class Inference:
     ) -> list[Record]:
         post = line.posts[position]
         name, key = post.pipeline.info.pipeline, post.key
-        done = post.turn(line.states[position], rows, watched, self._clock)
+        before = line.states[position]
+        done = post.turn(before, rows, watched, self._clock)
         line.states[position] = done.state
+        tallies.explanations(self._instruments, name, before.spent, done.state.spent)
         tallies.rows(self._instruments, done.pipeline, rows, done.scores)
         if self._observe is not None:
             self._observe(done.pipeline, rows, done.scores)

@@ -12,8 +12,9 @@ import numpy as np
 
 from edge_agent import alarms
 from edge_agent.explain import TOP
+from edge_agent.occlusion import afford
 from edge_agent.pipeline import PipelineState
-from edge_agent.reasons import explained, instead
+from edge_agent.reasons import Teller, explained, instead
 from edge_agent.records import AlarmRecord, AlarmState, Fallback, NoScore, ScoreRecord
 from edge_agent.reporting import Said, packed, worth_sending
 from edge_agent.samples import Quality
@@ -24,14 +25,13 @@ if TYPE_CHECKING:
     from edge_agent.alarms import AlarmStates, Transitions
     from edge_agent.explain import Top
     from edge_agent.features.feature_rows import FeatureRows
+    from edge_agent.occlusion import Spent
     from edge_agent.pipeline import Pipeline, Scorer
     from edge_agent.reasons import Explanation
     from edge_agent.records import Record
     from edge_agent.samples import F64, I64
     from edge_agent.scores import Scores
 
-#: A score above this share of its threshold is worth an explanation.
-NEAR = 0.7
 # comparing an array with an enum costs five times as much
 _SCORED, _BAD = np.uint8(NoScore.NONE), np.uint8(Quality.BAD)
 _UNCERTAIN = np.uint8(Quality.UNCERTAIN)
@@ -96,7 +96,11 @@ def judged(
     states, after, moves = alarms.advance(state.alarms, judgeable, pipeline.limits)
     found = _Judged(rows, scores, inputs, quality, after, moves)
     state, send = _worth_sending(pipeline, state, states, found)
-    return state, _records(pipeline, found, send)
+    if not len(send):
+        return state, []
+    state, why = _explained(pipeline, state, found, send)
+    scored = _score_record(pipeline, found, send, why)
+    return state, [scored, *_alarm_records(pipeline, found, send, why)]
 
 
 def scored(scorer: Scorer, rows: FeatureRows) -> Scores:
@@ -124,28 +128,54 @@ def _worth_sending(
         rows.asset, said, last, pipeline.deadband, pipeline.max_interval
     )
     send[judged.moves.row] = True
-    after = PipelineState(states, last.score, last.at, last.kind)
+    after = PipelineState(states, last.score, last.at, last.kind, state.spent)
     return after, np.flatnonzero(send)
 
 
-def _records(pipeline: Pipeline, judged: _Judged, send: I64) -> list[Record]:
-    if not len(send):
-        return []
-    why = _explained(pipeline, judged, send)
-    scored = _score_record(pipeline, judged, send, why)
-    return [scored, *_alarm_records(pipeline, judged, send, why)]
-
-
-def _explained(pipeline: Pipeline, judged: _Judged, send: I64) -> Explanation:
+def _explained(
+    pipeline: Pipeline, state: PipelineState, judged: _Judged, send: I64
+) -> tuple[PipelineState, Explanation]:
     """Top tags and a sentence of the rows that are near or above their limit."""
-    scores, threshold = judged.scores, pipeline.limits.threshold
-    loud = scores.score > threshold - (1 - NEAR) * abs(threshold)
+    scores, rows = judged.scores, judged.rows
+    loud = scores.score > pipeline.near
     loud |= judged.after == _ACTIVE
     loud[judged.moves.row] = True
-    why = explained(
-        judged.rows, scores, judged.inputs, send, loud[send], threshold, pipeline.usual
+    asked, spent = np.zeros(len(send), bool), state.spent
+    if pipeline.occlusion is not None and np.count_nonzero(loud):
+        asked, spent = _affordable(pipeline, spent, judged, send)
+    teller = Teller(
+        *(pipeline.limits.threshold, pipeline.usual, pipeline.phrases),
+        pipeline.occlusion,
     )
-    return instead(why, pipeline.because) if pipeline.because else why
+    # the plan gives contexts only where the passport knows some
+    context = getattr(rows, "context", None)
+    why = explained(
+        teller, rows, scores, judged.inputs, send, loud[send], asked, context
+    )
+    if spent is not state.spent:
+        failed = spent.failed + why.failed
+        state = replace(state, spent=replace(spent, failed=failed))
+    if pipeline.because:
+        why = instead(why, pipeline.because, pipeline.phrases)
+    return state, why
+
+
+def _affordable(
+    pipeline: Pipeline, spent: Spent, judged: _Judged, send: I64
+) -> tuple[NDArray[np.bool_], Spent]:
+    """Which of the rows that are sent the model is asked about: alarms, and few."""
+    scores = judged.scores
+    high = scores.score > pipeline.limits.threshold
+    high |= judged.after == _ACTIVE
+    high &= scores.no_score == _SCORED
+    fresh = np.zeros(len(high), bool)
+    fresh[judged.moves.row] = judged.moves.state == _ACTIVE
+    asked = high[send]
+    if not np.count_nonzero(asked):
+        return asked, spent
+    mine = send[asked]
+    asked[asked], spent = afford(spent, judged.rows.at[mine], fresh[mine])
+    return asked, spent
 
 
 def _score_record(

@@ -7,12 +7,14 @@ crash is `PipelineState`: arrays, replaced each turn, saved with the turn's reco
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from edge_agent.alarms import NEVER, AlarmStates
+from edge_agent.occlusion import Spent
+from edge_agent.phrases import Phrases
 from edge_agent.records import Fallback
 
 if TYPE_CHECKING:
@@ -22,11 +24,14 @@ if TYPE_CHECKING:
 
     from edge_agent.alarms import Limits
     from edge_agent.explain import Usual
+    from edge_agent.occlusion import Occlusion
     from edge_agent.records import PipelineInfo
     from edge_agent.samples import F64, I64
     from edge_agent.scores import Scores
 
 
+#: Share of the way from an ordinary score to the limit that is worth an explanation.
+NEAR = 0.7
 #: Rungs on which a model scores.
 MODELS = (Fallback.MODEL, Fallback.LAST_KNOWN_GOOD)
 
@@ -59,6 +64,9 @@ class Pipeline:
         max_interval: ns after which a row is sent anyway.
         fallback: which rung of the ladder the scorer is.
         because: why it is not the model itself, in words; empty when it is.
+        normal: the score of an ordinary row; what is near the limit is seen from here.
+        occlusion: how to ask the model which tags made a score; None not to.
+        phrases: what is said of its rows, in the language of who reads it.
     """
 
     info: PipelineInfo
@@ -72,6 +80,16 @@ class Pipeline:
     max_interval: int = 60_000_000_000
     fallback: Fallback = Fallback.MODEL
     because: str = ""
+    normal: float = 0.0
+    occlusion: Occlusion | None = None
+    phrases: Phrases = field(default_factory=Phrases)
+
+    @property
+    def near(self) -> float:
+        """A score above this is worth an explanation: 70 % of the way to the limit."""
+        limit = self.limits.threshold
+        way = limit - self.normal if self.normal < limit else abs(limit)
+        return limit - (1 - NEAR) * way
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -83,12 +101,14 @@ class PipelineState:
         sent_score: float64[assets] score of the last row that was sent.
         sent_at: int64[assets] its time, `alarms.NEVER` before the first.
         sent_as: int64[assets] its quality, reason and alarm, packed.
+        spent: what explanations have cost.
     """
 
     alarms: AlarmStates
     sent_score: F64
     sent_at: I64
     sent_as: I64
+    spent: Spent = field(default_factory=Spent)
 
     @staticmethod
     def fresh(assets: int) -> PipelineState:

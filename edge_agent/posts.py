@@ -173,7 +173,8 @@ class Post:
             mine = Verdicts(scores.score, self.pipeline.limits.threshold, took)
             self._unwatched = mine, rows if watched is None else watched
         if error and whole and self.standby is not None:
-            used = replace(self.standby, because=f"by limits: the model {error}")
+            said = self.standby.phrases.say("instead.failing", error=error)
+            used = replace(self.standby, because=said)
             scores = judging.scored(used.scorer, rows)
         if off:
             self._take_off(off)
@@ -194,11 +195,13 @@ class Post:
         return off
 
     def _take_off(self, reason: str) -> None:
-        because = f"by limits: the model was taken off, it {reason}"
+        say = self.pipeline.phrases.say
         if self.standby is not None:
+            because = say("instead.taken_off", reason=reason)
             self.pipeline = replace(self.standby, because=because)
         else:
-            self.pipeline = without(self.pipeline, f"the model was taken off: {reason}")
+            because = say("instead.nothing", reason=reason)
+            self.pipeline = without(self.pipeline, because)
         self.standby, self.beside, self.key = None, None, ""
 
     def watch(self, clock: Clock) -> str:
@@ -251,4 +254,5 @@ def without(pipeline: Pipeline, because: str) -> Pipeline:
         alarmed=False,
         fallback=Fallback.NO_SCORE,
         because=because,
+        occlusion=None,
     )

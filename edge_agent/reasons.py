@@ -8,33 +8,51 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.explain import TOP, Top, explain, sentence
+from edge_agent.explain import TOP, Top, distances, explain
+from edge_agent.occlusion import occluded
 from edge_agent.records import NoScore
 from edge_agent.samples import Quality
+from edge_agent.wording import sentence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from edge_agent.explain import Usual
+    from edge_agent.explain import F32, Usual
     from edge_agent.features.feature_rows import FeatureRows
-    from edge_agent.samples import I64
+    from edge_agent.occlusion import Occlusion
+    from edge_agent.phrases import Phrases
+    from edge_agent.samples import F64, I32, I64
     from edge_agent.scores import Scores
 
-NORMAL = "normal"
+    Bools = NDArray[np.bool_]
 
-_INPUT = {
-    NoScore.INPUT_MISSING: "no value",
-    NoScore.INPUT_BAD: "the source says the value is bad",
-    NoScore.WARMING_UP: "still filling the window",
-    NoScore.INPUT_STALE: "no new value",
-}
-_MODEL = {
-    NoScore.MODEL_NAN: "the model gave no number",
-    NoScore.MODEL_ERROR: "the model fails",
-    NoScore.MODEL_MISSING: "there is no usable model",
-    NoScore.MODEL_SLOW: "the model took too long",
-    NoScore.MODEL_EXPIRED: "the model has expired",
-}
+_MODEL = frozenset(
+    {
+        NoScore.MODEL_NAN,
+        NoScore.MODEL_ERROR,
+        NoScore.MODEL_MISSING,
+        NoScore.MODEL_SLOW,
+        NoScore.MODEL_EXPIRED,
+    }
+)
+_KEYS = {why: f"no_score.{why.name.lower()}" for why in NoScore}
+
+
+@dataclass(frozen=True, slots=True)
+class Teller:
+    """What explanations of a pipeline are made with.
+
+    Attributes:
+        threshold: the alarm's.
+        usual: what the passport says is usual.
+        phrases: in the language of who reads them.
+        occlusion: how to ask the model; None where it is not asked.
+    """
+
+    threshold: float
+    usual: Usual
+    phrases: Phrases
+    occlusion: Occlusion | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,36 +62,44 @@ class Explanation:
     Attributes:
         top: arrays of n rows, see `explain.Top`.
         sentence: n sentences.
+        failed: rows for which the model was asked and gave no answer.
     """
 
     top: Top
     sentence: tuple[str, ...]
+    failed: int = 0
 
 
 def explained(
+    teller: Teller,
     rows: FeatureRows,
     scores: Scores,
     quality: NDArray[np.uint8],
     send: I64,
-    loud: NDArray[np.bool_],
-    threshold: float,
-    usual: Usual,
+    loud: Bools,
+    asked: Bools,
+    context: I32 | None = None,
 ) -> Explanation:
     """Explain the rows that are sent.
 
     Args:
+        teller: what to explain with.
         rows: the turn's.
         scores: of them.
         quality: of the scores.
         send: int64[n] positions of the rows that are sent.
         loud: bool[n] which of them deserve to be explained.
-        threshold: the alarm's.
-        usual: what the passport says is usual.
+        asked: bool[n] those of them that are worth asking the model for.
+        context: int32 of each of the turn's rows, in the order of the contexts that
+            ``teller.usual`` was made for; None where there are none.
     """
-    sentences = [NORMAL] * len(send)
+    phrases = teller.phrases
+    normal = phrases.say("normal")
+    sentences = [normal] * len(send)
     if np.count_nonzero(quality):
         for place in np.flatnonzero(quality[send] != Quality.GOOD).tolist():
-            sentences[place] = _doubt(rows, scores, int(send[place]), usual)
+            row = int(send[place])
+            sentences[place] = _doubt(rows, scores, row, teller.usual, phrases)
     if not np.count_nonzero(loud):
         return Explanation(nothing(len(send)), tuple(sentences))
     loud &= scores.no_score[send] == NoScore.NONE
@@ -81,21 +107,93 @@ def explained(
     if not len(chosen):
         return Explanation(nothing(len(send)), tuple(sentences))
     picked = send[chosen]
-    values = rows.values[picked]
-    parts = None if scores.contributions is None else scores.contributions[picked]
-    found = explain(values, parts, usual)
+    found = _found(
+        teller,
+        rows.values[picked],
+        scores.score[picked],
+        None if scores.contributions is None else scores.contributions[picked],
+        asked[chosen],
+        None if context is None else context[picked],
+    )
     for row, place in enumerate(chosen.tolist()):
-        score = float(scores.score[send[place]])
-        said = sentence(score, threshold, found, row, values, usual)
-        doubtful = sentences[place] != NORMAL
-        sentences[place] = f"{said} ({sentences[place]})" if doubtful else said
-    return Explanation(_spread(found, chosen, len(send)), tuple(sentences))
+        said = found.said(row, teller)
+        doubtful = sentences[place] != normal
+        if doubtful:
+            said = phrases.say("with_remark", said=said, remark=sentences[place])
+        sentences[place] = said
+    top = _spread(found.top, chosen, len(send))
+    return Explanation(top, tuple(sentences), found.failed)
 
 
-def instead(why: Explanation, because: str) -> Explanation:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """Rows with the tags that made their scores.
+
+    Attributes:
+        distant: bool[n] told by distance, as nobody knew better.
+        failed: rows for which the model gave no answer.
+    """
+
+    values: F32
+    score: F64
+    place: I64
+    top: Top
+    distant: Bools
+    failed: int
+
+    def said(self, row: int, teller: Teller) -> str:
+        said = sentence(
+            float(self.score[row]),
+            teller.threshold,
+            self.top,
+            row,
+            self.values,
+            teller.usual,
+            teller.phrases,
+            int(self.place[row]),
+        )
+        if self.distant[row] and self.top.role[row, 0] >= 0:
+            return teller.phrases.say("by_distance", said=said)
+        return said
+
+
+def _found(
+    teller: Teller,
+    values: F32,
+    score: F64,
+    own: F32 | None,
+    asked: Bools,
+    context: I32 | None,
+) -> _Found:
+    """Parts by asking the model, else by its own word, else by distance."""
+    usual = teller.usual
+    place, failed = usual.places(context, len(values)), 0
+    distant = np.full(len(values), own is None)
+    parts = None if own is None else own.astype(np.float64)
+    rows = np.flatnonzero(asked)
+    if teller.occlusion is not None and len(rows):
+        mine = None if own is None else own[rows]
+        told = occluded(
+            teller.occlusion, values[rows], score[rows], mine, usual, place[rows]
+        )
+        answered = np.isfinite(told).all(axis=1)
+        failed = len(rows) - int(np.count_nonzero(answered))
+        rows, told = rows[answered], told[answered]
+        if parts is None:
+            parts = distances(values, usual, place)
+        parts[rows] = told
+        distant[rows] = False
+    top = explain(values, parts, usual, place)
+    return _Found(values, score, place, top, distant, failed)
+
+
+def instead(why: Explanation, because: str, phrases: Phrases) -> Explanation:
     """The same with a word about who scored in the model's place, and why."""
+    calm = (phrases.say("normal"), "")
     told = tuple(
-        because if said in (NORMAL, "") else f"{said} ({because})"
+        because
+        if said in calm
+        else phrases.say("with_remark", said=said, remark=because)
         for said in why.sentence
     )
     return replace(why, sentence=told)
@@ -121,27 +219,29 @@ def _spread(found: Top, places: I64, count: int) -> Top:
     return into
 
 
-def _doubt(rows: FeatureRows, scores: Scores, row: int, usual: Usual) -> str:
+def _doubt(
+    rows: FeatureRows, scores: Scores, row: int, usual: Usual, phrases: Phrases
+) -> str:
     """Why a row has no score, or one that is not to be trusted fully."""
     why = NoScore(int(scores.no_score[row]))
     if why in _MODEL:
-        detail = f" ({scores.error})" if scores.error else ""
-        return f"no score: {_MODEL[why]}{detail}"
-    lacking = np.flatnonzero(rows.missing[row])
-    names = _tags(lacking, usual)
-    if why is not NoScore.NONE:
-        since = _since(float(rows.age[row]))
-        return f"no score: {_INPUT[why]} of {names}{since}"
-    good, total = int(rows.inputs_good[row]), rows.values.shape[1]
-    return f"input uncertain: {good} of {total} features are good"
+        said = phrases.say(_KEYS[why])
+        if not scores.error:
+            return said
+        return phrases.say("no_score.error", reason=said, error=scores.error)
+    if why is NoScore.NONE:
+        good, total = int(rows.inputs_good[row]), rows.values.shape[1]
+        return phrases.say("uncertain", good=good, total=total)
+    tags = _tags(np.flatnonzero(rows.missing[row]), usual, phrases)
+    said = phrases.say(_KEYS[why], tags=tags)
+    age = float(rows.age[row])
+    if not np.isfinite(age) or age < 1:
+        return said
+    return phrases.say("no_score.oldest", reason=said, age=phrases.number(age, 0))
 
 
-def _since(age: float) -> str:
-    return f", oldest value {age:.0f} s old" if np.isfinite(age) and age >= 1 else ""
-
-
-def _tags(features: I64, usual: Usual) -> str:
+def _tags(features: I64, usual: Usual, phrases: Phrases) -> str:
     roles = list(dict.fromkeys(usual.role[features].tolist()))
-    names = [usual.labels[role] for role in roles[:TOP]]
-    more = len(roles) - len(names)
-    return ", ".join(names) + (f" and {more} more" if more else "")
+    names = ", ".join(usual.labels[role] for role in roles[:TOP])
+    more = len(roles) - min(len(roles), TOP)
+    return phrases.say("tags.more", tags=names, more=more) if more else names

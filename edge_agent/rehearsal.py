@@ -66,7 +66,8 @@ def _seating(loaded: Loaded, name: str) -> Seating:
     settings = loaded.config.pipelines[name]
     kind = loaded.plant.tags.type_named(settings.assets)
     try:
-        made = commission(name, settings, kind, folder_of(loaded, name))
+        folder = folder_of(loaded, name)
+        made = commission(name, settings, kind, folder, phrases=loaded.phrases)
     except (ModelRejected, RegistryUnavailable) as why:
-        made = without_model(name, settings, kind, str(why))
+        made = without_model(name, settings, kind, str(why), phrases=loaded.phrases)
     return Seating(made.pipeline, made.plan, made.standby)

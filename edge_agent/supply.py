@@ -99,6 +99,7 @@ class Supply:
             clock,
             config.model_memory,
             catch_up,
+            phrases=loaded.phrases,
         )
         inquiry = Inquiry(
             registry,

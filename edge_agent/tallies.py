@@ -13,6 +13,7 @@ from edge_agent.records import NoScore
 if TYPE_CHECKING:
     from edge_agent.features.feature_rows import FeatureRows
     from edge_agent.instruments import Instruments
+    from edge_agent.occlusion import Spent
     from edge_agent.pipeline import Pipeline
     from edge_agent.scores import Scores
 
@@ -40,4 +41,23 @@ def rows(
             count, word = int(reasons[why]), why.name.lower()
             instruments.count(
                 "rows_without_score_total", count, pipeline=name, reason=word
+            )
+
+
+def explanations(
+    instruments: Instruments, pipeline: str, before: Spent, after: Spent
+) -> None:
+    """Count a turn's explanations, and those a model could not give."""
+    if after is before:
+        return
+    failed = after.failed - before.failed
+    results = {
+        "by_model": after.asked - before.asked - failed,
+        "over_budget": after.over - before.over,
+        "failed": failed,
+    }
+    for result, count in results.items():
+        if count:
+            instruments.count(
+                "explanations_total", count, pipeline=pipeline, result=result
             )

@@ -235,7 +235,7 @@ class _House:
                 Forwarder(
                     sink,
                     self.journal,
-                    FlatProfile(place, intervals),
+                    FlatProfile(place, intervals, self.loaded.phrases),
                     settings,
                     clock=self.clock,
                     instruments=self.instruments,

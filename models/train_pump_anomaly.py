@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.bundle.writing import write_bundle
+from edge_agent.config.languages import english
 from edge_agent.demo.equipment import INSTRUMENTS, ROLES
-from edge_agent.explain import explain, sentence
+from edge_agent.explain import explain
 from edge_agent.features.feature_rows import joined
 from edge_agent.scoring import OnnxScorer
+from edge_agent.wording import sentence
 from models.pump_detector import IR_VERSION, OPSET, Weights, fit, judge, to_onnx
 from models.pump_hall import HOLD, MIN_COMPLETENESS, PERIOD, PUMPS, WINDOW, Day, rows
 from models.pump_trials import (
@@ -245,7 +247,9 @@ def _prove(bundle: Bundle, threshold: float) -> list[str]:
         values = mine.values[outcome.row : outcome.row + 1]
         verdict = scorer.score(values)
         top = explain(values, verdict.contributions, usual)
-        text = sentence(float(verdict.score[0]), threshold, top, 0, values, usual)
+        text = sentence(
+            float(verdict.score[0]), threshold, top, 0, values, usual, english()
+        )
         said[trial.name] = text
     return [*summary(outcomes), *(f"{name}: {text}" for name, text in said.items())]
 

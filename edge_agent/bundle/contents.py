@@ -20,12 +20,15 @@ from edge_agent.bundle.passport import parse, passport_bytes
 from edge_agent.bundle.reading import read_plain
 from edge_agent.bundle.reference import Reference, read_reference
 from edge_agent.bundle.tensors import check_external
+from edge_agent.bundle.usual import normal, ranges
 from edge_agent.errors import ModelRejected
 from edge_agent.explain import Usual
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
+
+    from numpy.typing import NDArray
 
     from edge_agent.bundle.passport import Passport
 
@@ -60,12 +63,18 @@ class Bundle:
         """First eight digits of the digest, as SCADA shows them."""
         return self.digest[:8]
 
-    def usual(self, roles: Sequence[str], renamed: Mapping[str, str]) -> Usual:
+    def usual(
+        self,
+        roles: Sequence[str],
+        renamed: Mapping[str, str],
+        contexts: Sequence[str] = (),
+    ) -> Usual:
         """What explanations need, for an asset type's roles.
 
         Args:
             roles: the asset type's roles in order.
             renamed: passport tag -> role, where they differ.
+            contexts: the pipeline's, in order.
 
         Raises:
             ModelRejected: the asset type lacks a tag of the model.
@@ -90,7 +99,20 @@ class Bundle:
             high=self.reference.usual_high,
             mean=self.reference.mean,
             std=self.reference.std,
+            contexts=ranges(self.reference, [f.name for f in features], contexts),
         )
+
+    def normal(self, contexts: Sequence[str] = ()) -> NDArray[np.float32]:
+        """What is put in a feature's place to see what it did to a score.
+
+        Args:
+            contexts: the pipeline's, in order.
+
+        Returns:
+            float32[contexts + 1, quantiles, features]; last of all rows.
+        """
+        names = [feature.name for feature in self.passport.features]
+        return normal(self.reference, names, contexts)
 
 
 def open_bundle(path: Path) -> Bundle:

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from edge_agent.config import loading
-from edge_agent.config.problems import Refused, report
+from edge_agent.config.languages import ENGLISH
+from edge_agent.config.problems import Refused, listed, report
 
 if TYPE_CHECKING:
     import argparse
@@ -93,6 +94,10 @@ def _summary(loaded: Loaded, models: dict[str, str]) -> dict[str, Any]:
             name: {"assets": pipeline.assets, "model": models.get(name, "")}
             for name, pipeline in config.pipelines.items()
         },
+        "language": {
+            "name": loaded.config.language,
+            "in_english": list(loaded.catalogue.missing),
+        },
         "outputs": {name: output.host for name, output in config.outputs.items()},
     }
 
@@ -109,11 +114,22 @@ def _plain(summary: dict[str, Any]) -> str:
             for n, p in _of(summary, "pipelines")
         ),
         *(("output", n, host) for n, host in _of(summary, "outputs")),
+        *_translated(summary["language"]),
     ]
     width = max((len(name) for _, name, _ in rows), default=0)
     lines = [f"  {what:<9} {name:<{width}}  {text}" for what, name, text in rows]
     head = f"The configuration is right: {summary['tags']} tags, sha256 "
     return "\n".join([f"{head}{summary['digest'][:8]}", *lines])
+
+
+def _translated(language: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Nothing of English, which is complete."""
+    name, lacking = language["name"], language["in_english"]
+    if not lacking:
+        return [] if name == ENGLISH else [("language", name, "complete")]
+    plural = "phrases are" if len(lacking) > 1 else "phrase is"
+    said = f"{len(lacking)} {plural} in English: {listed(lacking)}"
+    return [("language", name, said)]
 
 
 def _of(summary: dict[str, Any], section: str) -> list[tuple[str, Any]]:

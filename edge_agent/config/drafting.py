@@ -254,7 +254,10 @@ def _anchored(config: AgentConfig, root: Block, places: list[int]) -> AgentConfi
     if groups:
         items["assets"] = Items(root.mark, items=[groups[place] for place in places])
     anchored: AgentConfig = _with_anchor(config, Block(root.mark, items=items))
-    return anchored
+    if (node := items.get("languages")) is None:
+        return anchored
+    # as lists do: a copy of the files has its own
+    return anchored.model_copy(update={"languages": _beside(config.languages, node)})
 
 
 def _with_anchor(value: Any, node: Node | None) -> Any:  # noqa: ANN401  (any field)

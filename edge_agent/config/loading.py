@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.config.drafting import Draft, drafted
+from edge_agent.config.languages import catalogue
 from edge_agent.config.merging import merged
 from edge_agent.config.plant import Plant, plant_of
-from edge_agent.config.problems import Problem, Refused
+from edge_agent.config.problems import Problem, Refused, listed
 from edge_agent.config.reading import read_text, unreadable
 from edge_agent.config.rosters import lists_of
 from edge_agent.config.tree import Block, Mark, parse
@@ -23,9 +24,11 @@ from edge_agent.config.tree import Block, Mark, parse
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from edge_agent.config.languages import Catalogue
     from edge_agent.config.problems import Loc
     from edge_agent.config.reading import SourceText
     from edge_agent.config.schema import AgentConfig
+    from edge_agent.phrases import Phrases
 
 MAIN = "agent.yaml"
 PARTS = "conf.d"
@@ -44,6 +47,7 @@ class Loaded:
         files: what was read, lists (CSV) included, in order.
         digest: SHA-256 over these files' names and content.
         draft: the files' text, to point at a place in it.
+        catalogue: what the agent says in SCADA, in the configured language.
     """
 
     config: AgentConfig
@@ -51,6 +55,12 @@ class Loaded:
     files: tuple[Path, ...]
     digest: str
     draft: Draft = field(repr=False, compare=False)
+    catalogue: Catalogue = field(repr=False, compare=False)
+
+    @property
+    def phrases(self) -> Phrases:
+        """What the agent says in SCADA."""
+        return self.catalogue.phrases
 
     def problem(self, loc: Loc, message: str, hint: str = "") -> Problem:
         """A problem found later (a model, a certificate) at its place in the files.
@@ -104,15 +114,29 @@ def read(path: Path, *, home: Path | None = None) -> Loaded:
     root = merged(trees, problems)
     draft = drafted(root, whole=len(trees) == len(files))
     rosters = draft.check()
+    words = _worded(draft)
     said = {(problem.file, problem.line, problem.col) for problem in problems}
     problems += [p for p in draft.problems if (p.file, p.line, p.col) not in said]
-    if problems or draft.config is None:
+    if problems or draft.config is None or words is None:
         raise Refused(sorted(problems, key=_order(files)))
     config = draft.config
     listed = (list_ for group in config.assets for list_ in lists_of(group))
-    read_files = (*files, *dict.fromkeys(listed))
+    read_files = (*files, *dict.fromkeys(listed), *words.files)
     plant = plant_of(tuple(config.sources), rosters)
-    return Loaded(config, plant, read_files, _hashed(read_files), draft)
+    return Loaded(config, plant, read_files, _hashed(read_files), draft, words)
+
+
+def _worded(draft: Draft) -> Catalogue | None:
+    """The phrases of the configured language; what is wrong goes to the draft."""
+    if draft.config is None:
+        return None
+    found = catalogue(draft.config.language, draft.config.languages)
+    draft.problems.extend(found.problems)
+    if not found.found:
+        said = f"there is no language {draft.config.language!r}; there is: "
+        hint = f"add {draft.config.language}.yaml to the folder that languages: names"
+        draft.complain(("language",), said + listed(found.known), hint)
+    return found
 
 
 def _files(path: Path) -> tuple[list[Path], list[Problem]]:

@@ -38,6 +38,7 @@ def written(
         *_section("Who answers for it", _people(passport)),
         *_section("What it reads", _features(passport)),
         *_section("When it alarms", _alarms(passport)),
+        *_section("How its alarms are explained", _explained(passport)),
         *_section("How good it is", _required(passport), *quality),
         *_section("What it was trained on", _training(passport, reference)),
         *_section("How it was made", f"From {source}.", *made),
@@ -106,6 +107,18 @@ def _alarms(passport: Passport) -> str:
         + (f", not above {most:.3g} with 95 % confidence" if most is not None else "")
         + f". {found.note}"
     )
+
+
+def _explained(passport: Passport) -> str:
+    outputs = passport.model.outputs
+    told = outputs.contributions or outputs.score.read == "reconstruction"
+    said = (
+        "The gateway puts each tag in turn at usual values of the profile and looks "
+        "how far the score falls."
+    )
+    if not told:
+        return f"{said} The model itself tells no part of a feature in its score."
+    return f"{said} That and what the model tells itself count half each."
 
 
 def _required(passport: Passport) -> str:

@@ -42,6 +42,7 @@ from edge_agent.sinks.state import TOPS, StateWriter
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from edge_agent.phrases import Phrases
     from edge_agent.records import PipelineInfo
     from edge_agent.sinks.sink import Frame
     from edge_agent.sinks.topics import Place
@@ -84,10 +85,13 @@ class FlatProfile:
     Args:
         place: where the gateway stands.
         intervals: seconds between two reports of a calm asset, by pipeline.
+        phrases: in the language of who reads SCADA.
     """
 
-    def __init__(self, place: Place, intervals: Mapping[str, float]) -> None:
-        self._place = place
+    def __init__(
+        self, place: Place, intervals: Mapping[str, float], phrases: Phrases
+    ) -> None:
+        self._place, self._phrases = place, phrases
         self._intervals = intervals
         self._writers: dict[PipelineInfo, StateWriter] = {}
         self._newest_alarm: dict[bytes, int] = {}
@@ -175,7 +179,7 @@ class FlatProfile:
             top_role=np.full((count, TOPS), -1, np.int16),
             inputs_good=np.zeros(count, np.int16),
             completeness=np.zeros(count),
-            reason=("agent stopped",) * count,
+            reason=(self._phrases.say("agent_stopped"),) * count,
             label=(),
         )
         writer = self._writer(record.info)
@@ -184,7 +188,7 @@ class FlatProfile:
     def _writer(self, info: PipelineInfo) -> StateWriter:
         writer = self._writers.get(info)
         if writer is None:
-            writer = self._writers[info] = StateWriter(info, self._place)
+            writer = self._writers[info] = StateWriter(info, self._place, self._phrases)
         return writer
 
     def _agent_event(self, stored: Stored, what: Happening, old: bool) -> Frame:
@@ -200,6 +204,6 @@ class FlatProfile:
         topic = f"{folder}/alarm".encode()
         if self._newest_alarm.get(topic, -1) <= stored.id:
             self._newest_alarm[topic] = stored.id
-            payload = alarm_payload(stored, record, gateway, old=old)
+            payload = alarm_payload(stored, record, gateway, self._phrases, old=old)
             frames.append((topic, payload, 1, True))
         return frames

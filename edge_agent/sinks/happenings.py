@@ -11,11 +11,13 @@ import numpy as np
 
 from edge_agent.records import AlarmState
 from edge_agent.sinks import jsontext
-from edge_agent.sinks.state import TOPS, model_of, usual
+from edge_agent.sinks.ranges import usual
+from edge_agent.sinks.state import TOPS, model_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from edge_agent.phrases import Phrases
     from edge_agent.records import AlarmRecord, EventRecord, LossRecord
     from edge_agent.store.outbox import Stored
 
@@ -96,7 +98,7 @@ def event_payload(stored: Stored, what: Happening, gateway: str, *, old: bool) -
 
 
 def alarm_payload(
-    stored: Stored, record: AlarmRecord, gateway: str, *, old: bool
+    stored: Stored, record: AlarmRecord, gateway: str, phrases: Phrases, *, old: bool
 ) -> bytes:
     """A message of ``alarm``."""
     info = record.info
@@ -119,7 +121,7 @@ def alarm_payload(
             ("threshold", jsontext.real(record.threshold)),
             ("severity", b"%d" % record.severity),
             ("reason", jsontext.text(record.reason)),
-            *_tops(record),
+            *_tops(record, phrases),
             ("part", jsontext.text(record.part)),
             *((key, jsontext.text(value)) for key, value in model_of(info)),
             *_order(stored, old=old),
@@ -131,14 +133,14 @@ def _id(stored: Stored, gateway: str) -> str:
     return f"{gateway}-{stored.boot}-{stored.seq}"
 
 
-def _tops(record: AlarmRecord) -> list[tuple[str, bytes]]:
+def _tops(record: AlarmRecord, phrases: Phrases) -> list[tuple[str, bytes]]:
     units = dict(zip(record.info.roles, record.info.units, strict=False))
     known = [top for top in record.top if math.isfinite(top[1])][:TOPS]
     fields = []
     for place in range(1, TOPS + 1):
         if place <= len(known):
             role, value, low, high, share = known[place - 1]
-            words = usual(low, high, units.get(role, ""))
+            words = usual(low, high, units.get(role, ""), phrases)
             shown = float(jsontext.significant(np.array([value]))[0])
         else:
             role, shown, words, share = "", 0.0, "", 0.0

@@ -6,7 +6,6 @@ a gap for each value. Values are rendered a column at a time.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,12 +13,14 @@ import numpy as np
 from edge_agent.records import AlarmState, Fallback, NoScore
 from edge_agent.samples import Quality
 from edge_agent.sinks import jsontext
+from edge_agent.sinks.ranges import usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from edge_agent.phrases import Phrases
     from edge_agent.records import PipelineInfo, ScoreRecord
     from edge_agent.samples import F64, U8
     from edge_agent.sinks.sink import Frame
@@ -89,14 +90,15 @@ class StateWriter:
     Args:
         info: what its rows share.
         place: where the gateway stands.
+        phrases: in the language of who reads SCADA.
     """
 
-    def __init__(self, info: PipelineInfo, place: Place) -> None:
+    def __init__(self, info: PipelineInfo, place: Place, phrases: Phrases) -> None:
         folders = [place.of_pipeline(asset, info.pipeline) for asset in info.assets]
         self.state = [f"{folder}/state".encode() for folder in folders]
         self.history = [f"{folder}/history".encode() for folder in folders]
         self._roles = [*map(jsontext.text, info.roles), _EMPTY]
-        self._units = info.units
+        self._units, self._phrases = info.units, phrases
         self._usual: dict[tuple[int, float, float], bytes] = {}
         self._info = info
         self._templates: dict[tuple[object, ...], tuple[bytes, list[str]]] = {}
@@ -196,7 +198,7 @@ class StateWriter:
                     known.clear()
                 role, bottom, top = key
                 unit = self._units[role] if 0 <= role < len(self._units) else ""
-                words = usual(bottom, top, unit) if role >= 0 else ""
+                words = usual(bottom, top, unit, self._phrases) if role >= 0 else ""
                 found = known[key] = jsontext.text(words)
             made.append(found)
         return made
@@ -242,16 +244,6 @@ def _judgements(
         "inputs_good": jsontext.whole(record.inputs_good[rows]),
         **_texts("reason", record.reason, rows),
     }
-
-
-def usual(low: float, high: float, unit: str) -> str:
-    """A usual range in words: ``1.2 to 3.4 mm/s``, ``below 5 bar``, empty if none."""
-    behind = f" {unit}" if unit else ""
-    if math.isfinite(low) and math.isfinite(high):
-        return f"{low:.4g} to {high:.4g}{behind}"
-    if math.isfinite(high):
-        return f"below {high:.4g}{behind}"
-    return f"above {low:.4g}{behind}" if math.isfinite(low) else ""
 
 
 def _template(

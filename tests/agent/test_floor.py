@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent import floor
 from edge_agent.clock import ManualClock
+from edge_agent.config.languages import english
 from edge_agent.config.pipelines import Pipeline
 from edge_agent.registry.cache import Cache
 from edge_agent.registry.floor import Unfit
@@ -31,7 +32,9 @@ def plant(
     )
     cache, clock = Cache(folder), ManualClock()
     named = {"pumps": settings}
-    return floor.PlantFloor(named, TAGS, cache, passports, clock, 1_000_000)
+    return floor.PlantFloor(
+        named, TAGS, cache, passports, clock, 1_000_000, phrases=english()
+    )
 
 
 @pytest.mark.parametrize(
@@ -42,7 +45,7 @@ def test_whatever_a_load_raises_names_the_version(
 ) -> None:
     """A disk that fails, a runtime nobody understands: the ladder goes on."""
 
-    def broken(*_: object) -> None:
+    def broken(*_: object, **__: object) -> None:
         raise error
 
     monkeypatch.setattr(floor, "commission", broken)

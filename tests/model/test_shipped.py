@@ -9,9 +9,11 @@ import pytest
 
 from edge_agent.bundle.contents import Bundle, open_bundle
 from edge_agent.bundle.passport import find
+from edge_agent.config.languages import english
 from edge_agent.demo.equipment import INSTRUMENTS, ROLES
-from edge_agent.explain import explain, sentence
+from edge_agent.explain import explain
 from edge_agent.scoring import OnnxScorer
+from edge_agent.wording import sentence
 from models.pump_detector import fit, judge, to_onnx
 from models.pump_hall import SPECS, Day, rows
 from models.pump_trials import Trial, false_alarms, run
@@ -75,7 +77,7 @@ def test_a_fault_is_found_in_time_and_named(
     verdict, usual = scorer.score(values), bundle.usual(ROLES, {})
     why = explain(values, verdict.contributions, usual)
     assert ROLES[why.role[0, 0]] in top
-    text = sentence(float(verdict.score[0]), limit, why, 0, values, usual)
+    text = sentence(float(verdict.score[0]), limit, why, 0, values, usual, english())
     assert text.startswith("Score ")
     assert ("unusually still" in text) == (trial.kind == "stuck_sensor")
 

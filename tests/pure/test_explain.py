@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from edge_agent.explain import Top, Usual, explain, sentence
+from edge_agent.config.languages import english
+from edge_agent.explain import Top, Usual, explain
+from edge_agent.wording import sentence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,7 +37,7 @@ def told(
     """Explanation and sentence of one row against a limit of 3."""
     row = np.array([values], np.float32)
     top = explain(row, np.array([contributions], np.float32), USUAL)
-    return top, sentence(score, 3.0, top, 0, row, USUAL)
+    return top, sentence(score, 3.0, top, 0, row, USUAL, english())
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,8 @@ def test_without_contributions_distance_decides() -> None:
 def test_an_asset_type_with_one_tag_has_one_reason() -> None:
     """Places beyond the tags there are stay empty."""
     one = Usual(
-        ("flow",), ("m3/h",), np.array([0]), ("last",), (None,), *[np.ones(1)] * 4
+        *(("flow",), ("m3/h",), np.array([0]), ("last",), (None,)),
+        *(np.ones(1), np.ones(1), np.ones(1), np.ones(1)),
     )
 
     top = explain(np.ones((2, 1), np.float32), np.ones((2, 1), np.float32), one)
@@ -182,7 +185,7 @@ def test_shares_add_up_whatever_the_model_says(
         ]
         assert [r for r, _ in found] == [r for r, _ in expected]
         assert [s for _, s in found] == pytest.approx([s for _, s in expected])
-        assert sentence(5.0, 3.0, top, row, values, USUAL).isascii()
+        assert sentence(5.0, 3.0, top, row, values, USUAL, english()).isascii()
     assert np.array_equal(contributions, kept, equal_nan=True)
     _same(moved.role, top.role[order])
     _same(moved.share, top.share[order])

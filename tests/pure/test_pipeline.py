@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from edge_agent.alarms import Limits
+from edge_agent.config.languages import english
 from edge_agent.explain import Usual
 from edge_agent.features.feature_rows import FeatureRows
 from edge_agent.judging import turn
@@ -74,6 +75,7 @@ def pipeline(**changes: object) -> Pipeline:
         Limits(3.0, on_delay=0, off_delay=0),
         np.array([3.0, 6.0]),
         np.array([400, 800], np.int32),
+        phrases=english(),
     )
     return replace(made, **changes)  # type: ignore[arg-type]
 

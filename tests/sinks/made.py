@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from edge_agent.clock import SystemClock
+from edge_agent.config.languages import english
 from edge_agent.config.schema import MqttOutput
 from edge_agent.errors import SinkLost
 from edge_agent.instruments import Instruments
@@ -38,7 +39,7 @@ def forwarder(sink: Sink, journal: Journal, settings: MqttOutput) -> Forwarder:
     return Forwarder(
         sink,
         journal,
-        FlatProfile(place, {"pump-anomaly": 10.0}),
+        FlatProfile(place, {"pump-anomaly": 10.0}, english()),
         settings,
         clock=SystemClock(),
         instruments=Instruments(),

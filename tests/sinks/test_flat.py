@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from edge_agent.config.languages import english
 from edge_agent.records import (
     AlarmRecord,
     AlarmState,
@@ -37,7 +38,7 @@ _PER_LEAF: dict[str, list[tuple[str, str]]] = {}
 
 
 def _profile() -> FlatProfile:
-    return FlatProfile(PLACE, {"pump-anomaly": 10.0})
+    return FlatProfile(PLACE, {"pump-anomaly": 10.0}, english())
 
 
 def _stored(record: Record, boot: int = 1, seq: int = 0) -> Stored:
