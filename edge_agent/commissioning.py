@@ -32,6 +32,7 @@ from edge_agent.records import Fallback, PipelineInfo
 from edge_agent.samples import NANOSECONDS
 from edge_agent.scores import NoModel
 from edge_agent.scoring import OnnxScorer
+from edge_agent.yardsticks import yardstick_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from edge_agent.bundle.passport import Passport
     from edge_agent.config import pipelines
     from edge_agent.explain import Usual
+    from edge_agent.monitoring.drift.yardstick import Yardstick
     from edge_agent.phrases import Phrases
     from edge_agent.samples import AssetType
 
@@ -139,12 +141,19 @@ def _with_model(
         normal=ordinary(bundle.reference),
         occlusion=Occlusion(asked, bundle.normal(contexts)),
         phrases=phrases,
+        yardstick=_yardstick(bundle, usual, kind),
     )
     wanted = "limits" in settings.fallback
     standby = _by_limits(pipeline, passport, roles, kind) if wanted else None
     return Commissioned(
         pipeline, plan, specs, standby=standby, digest=bundle.digest, passport=passport
     )
+
+
+def _yardstick(bundle: Bundle, usual: Usual, kind: AssetType) -> Yardstick:
+    names = [feature.name for feature in bundle.passport.features]
+    whose = f"all assets of type {kind.name}"
+    return yardstick_of(bundle.reference, names, usual, kind.assets, whose)
 
 
 def limits_only(

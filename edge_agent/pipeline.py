@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from edge_agent.alarms import Limits
     from edge_agent.explain import Usual
+    from edge_agent.monitoring.drift.yardstick import Yardstick
     from edge_agent.occlusion import Occlusion
     from edge_agent.records import PipelineInfo
     from edge_agent.samples import F64, I64
@@ -67,6 +68,7 @@ class Pipeline:
         normal: the score of an ordinary row; what is near the limit is seen from here.
         occlusion: how to ask the model which tags made a score; None not to.
         phrases: what is said of its rows, in the language of who reads it.
+        yardstick: what its rows are held against; None where no model is.
     """
 
     info: PipelineInfo
@@ -83,6 +85,7 @@ class Pipeline:
     normal: float = 0.0
     occlusion: Occlusion | None = None
     phrases: Phrases = field(default_factory=Phrases)
+    yardstick: Yardstick | None = None
 
     @property
     def near(self) -> float:

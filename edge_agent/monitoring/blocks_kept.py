@@ -36,8 +36,13 @@ _QUICK = 1
 _FIELDS = ("n", "missing", "total", "square", "low", "high", "counts")
 
 
-def saved(blocks: Blocks) -> dict[str, Plain]:
-    """By name; each is of numbers, texts, lists and bytes."""
+def saved(blocks: Blocks, *, closed: bool = True) -> dict[str, Plain]:
+    """By name; each is of numbers, texts, lists and bytes.
+
+    Args:
+        blocks: all.
+        closed: also what is closed: much, and new only behind a close.
+    """
     head = {
         "format": _FORMAT,
         "baseline": blocks.grid.baseline_id,
@@ -58,7 +63,7 @@ def saved(blocks: Blocks) -> dict[str, Plain]:
             "live": live,
         }
     }
-    for place in range(WINDOWS):
+    for place in range(WINDOWS if closed else 0):
         windows = [
             [context, _window(windows[place])]
             for context, windows in blocks.closed.items()

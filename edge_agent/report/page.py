@@ -95,7 +95,7 @@ def _none(key: str) -> str:
 
 def _tiles(report: Report) -> str:
     versions = ", ".join(sorted({p.version for p in report.places})) or "nowhere"
-    count = f"{len(report.places)} pipelines"
+    count = _counted(len(report.places), "pipeline")
     tiles = [
         _tile("Runs at", count, versions, "good" if report.places else "warn"),
         *(_accuracy_tile(one) for one in report.accuracy[:2]),
@@ -123,7 +123,9 @@ def _drift_tile(drift: Sequence[Drift]) -> str:
     names = ", ".join(dict.fromkeys(off))
     if not drift:
         return _tile("Drift", "not judged", "no data yet", "warn")
-    return _tile("Drift", f"{len(off)} columns", names or "steady", _kind(bool(off)))
+    return _tile(
+        "Drift", _counted(len(off), "column"), names or "steady", _kind(bool(off))
+    )
 
 
 def _alarm_tile(alarms: Sequence[Alarms]) -> str:
@@ -142,6 +144,10 @@ def _finding_tile(places: Sequence[Place]) -> str:
         found[0] if found else "none",
         _kind(bool(found)),
     )
+
+
+def _counted(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"
 
 
 def _kind(wrong: bool) -> str:
@@ -238,7 +244,8 @@ def _drift(one: Drift) -> str:
         *("Column", "Verdict", "Mean then", "Mean now", "Std then", "Std now"),
         *("Missing", "PSI", "JS", "KS", "W1/std", "Effect / limit"),
     )
-    days = charts.line(one.days, f"Largest effect over its limit, {where}", limit=1.0)
+    title = "Largest effect of a column over its limit (dashed), day by day"
+    days = _captioned(charts.line(one.days, title, limit=1.0), title)
     return (
         f"<h3>{escape(where)}</h3><p>{one.rows} rows, {escape(one.since)} to "
         f"{escape(one.until)}, against the passport's reference.</p>{days}"
@@ -279,9 +286,8 @@ def _accuracy(one: Accuracy) -> str:
     )
     head = ("Measure", "Value", "Interval", "Rows", "")
     rows = [_measure(m) for m in one.measures]
-    days = charts.line(
-        one.days, f"{one.days_of} of {one.pipeline} day by day", limit=one.level
-    )
+    title = f"{one.days_of} day by day, and what is required (dashed)"
+    days = _captioned(charts.line(one.days, title, limit=one.level), title)
     return (
         f"<h3>{escape(one.pipeline)}, version {escape(one.version)}</h3>"
         f"<p>Required: {escape(one.requirement)}. <b>{escape(one.state)}</b>. "
@@ -313,7 +319,8 @@ def _alarms(one: Alarms) -> str:
     )
     parts = (counted, f"Budget: {one.budget}." if one.budget else "", one.suggestion)
     said = " ".join(escape(part) for part in parts if part)
-    picture = charts.bars(one.days, f"Alarms of {one.pipeline} day by day")
+    title = "Alarms day by day"
+    picture = _captioned(charts.bars(one.days, title), title)
     return f"<h3>{escape(one.pipeline)}</h3><p>{said}</p>{picture}"
 
 
@@ -336,6 +343,12 @@ def _about(report: Report) -> str:
         "Intervals are of 95 %. Shares and rates without enough rows are left out.</p>"
         f"<ul>{notes}</ul>"
     )
+
+
+def _captioned(drawing: str, title: str) -> str:
+    if not drawing:
+        return ""
+    return f"<figure>{drawing}<figcaption>{escape(title)}</figcaption></figure>"
 
 
 def _list(facts: Mapping[str, Any]) -> str:

@@ -1,0 +1,182 @@
+"""What the turn hands over for monitoring, and when it is looked at.
+
+Taking rows and samples costs the turn next to nothing; counting and judging come behind
+its records, one look a turn at most, so that no turn waits for many.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.monitors.drift import Beside, DriftWatch
+from edge_agent.samples import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from edge_agent.config.pipelines import Pipeline as Settings
+    from edge_agent.features.feature_rows import FeatureRows
+    from edge_agent.instruments import Instruments
+    from edge_agent.lines import Line
+    from edge_agent.monitoring.conditions import Condition
+    from edge_agent.monitors.sensors import SensorWatch
+    from edge_agent.pipeline import Pipeline
+    from edge_agent.records import Record
+    from edge_agent.samples import I64, SampleBatch
+    from edge_agent.scores import Scores
+
+#: Ns of rows that a crash may leave uncounted. A finding is saved with its record.
+SAVE_EVERY = 60 * NANOSECONDS
+_FOLD_EVERY = NANOSECONDS
+
+
+class Monitors:
+    """Monitoring of all lines; the turn's thread alone calls it, but for `status`.
+
+    Args:
+        lines: as the turn has them.
+        pipelines: as configured.
+        sensors: watch of each line's tags; None where it is not wanted.
+        instruments: counters.
+        now: agent time, ns.
+    """
+
+    def __init__(
+        self,
+        lines: Sequence[Line],
+        pipelines: Mapping[str, Settings],
+        sensors: Sequence[SensorWatch | None],
+        instruments: Instruments,
+        now: int,
+    ) -> None:
+        self._lines = lines
+        self._sensors = sensors
+        self._drift: dict[str, tuple[int, int, DriftWatch]] = {}
+        count = max(len(pipelines), 1)
+        for place, line in enumerate(lines):
+            for position, post in enumerate(line.posts):
+                name = post.pipeline.info.pipeline
+                settings = pipelines[name].monitor
+                if settings.enabled:
+                    # not all at once: each has its own place in the hour
+                    every = round(settings.every * NANOSECONDS)
+                    due = now + every + every * len(self._drift) // (2 * count)
+                    watch = DriftWatch(name, settings, due, instruments)
+                    self._drift[name] = place, position, watch
+        self._folded = self._saved = now
+        self._turn = 0
+        self._looked: set[str] = set()
+
+    def samples(self, place: int, batch: SampleBatch) -> None:
+        """Settled samples of a line's asset type."""
+        if (sensors := self._sensors[place]) is not None:
+            sensors.take(batch)
+
+    def rows(
+        self, pipeline: Pipeline, rows: FeatureRows, scores: Scores, now: int
+    ) -> None:
+        """Scored rows of a pipeline."""
+        found = self._drift.get(pipeline.info.pipeline)
+        if found is not None:
+            place, position, watch = found
+            names = self._lines[place].context_names(position)
+            watch.take(pipeline, rows, scores, names, now)
+
+    def look(self, now: int, alive: I64) -> list[Record]:
+        """Count and judge what is due; behind the turn's records.
+
+        Args:
+            now: agent time, ns.
+            alive: int64[sources] when each was last seen alive.
+        """
+        if now - self._folded >= _FOLD_EVERY:
+            self._folded = now
+            for sensors in self._sensors:
+                if sensors is not None:
+                    sensors.fold()
+        return self._look_at_sensors(now, alive) or self._look_at_drift(now)
+
+    def _look_at_sensors(self, now: int, alive: I64) -> list[Record]:
+        for place, sensors in enumerate(self._sensors):
+            if sensors is not None and now >= sensors.due:
+                running = self._lines[place].running(now)
+                return [*sensors.look(now, alive, running)]
+        return []
+
+    def _look_at_drift(self, now: int) -> list[Record]:
+        due = [entry for entry in self._drift.values() if now >= entry[2].due]
+        if not due:
+            return []
+        place, position, watch = min(due, key=lambda entry: entry[2].due)
+        names = self._lines[place].context_names(position)
+        self._looked.add(watch.name)
+        return [*watch.look(names, now, self._beside(place))]
+
+    def _beside(self, place: int) -> Beside:
+        sensors = self._sensors[place]
+        return sensors.beside if sensors is not None else Beside()
+
+    def saved(self, now: int, *, last: bool = False) -> dict[str, bytes]:
+        """Parts of the checkpoint that are due.
+
+        What was looked at goes with its findings; besides, one pipeline a call, each
+        about once a minute, and habits of sensors once an hour: written at once, all
+        of it would hold up a turn and wear out the flash.
+        """
+        found: dict[str, bytes] = {}
+        wanted = [*self._drift] if last else [*self._looked, *self._next(now)]
+        self._looked = set()
+        for name in dict.fromkeys(wanted):
+            place, position, watch = self._drift[name]
+            names = self._lines[place].context_names(position)
+            for part, body in watch.saved(names).items():
+                found[f"drift/{name}/{part}"] = body
+        for line, sensors in zip(self._lines, self._sensors, strict=True):
+            if sensors is not None:
+                kind = line.builder.window.kind.name
+                for part, body in sensors.saved(now, last=last).items():
+                    found[f"sensors/{kind}/{part}"] = body
+        return found
+
+    def _next(self, now: int) -> list[str]:
+        """The pipeline whose turn it is to be saved, if it is time."""
+        pause = SAVE_EVERY // max(len(self._drift), 1)
+        if not self._drift or now - self._saved < pause:
+            return []
+        self._saved = now
+        self._turn = (self._turn + 1) % len(self._drift)
+        return [[*self._drift][self._turn]]
+
+    def restore(self, checkpoint: Mapping[str, bytes], now: int) -> None:
+        """Go on where a checkpoint was made; what does not fit starts fresh."""
+        for name, (_, _, watch) in self._drift.items():
+            watch.restore(_below(checkpoint, f"drift/{name}/"))
+        for line, sensors in zip(self._lines, self._sensors, strict=True):
+            if sensors is not None:
+                kind = line.builder.window.kind.name
+                sensors.restore(_below(checkpoint, f"sensors/{kind}/"), now)
+
+    def status(self, name: str) -> dict[str, Any]:
+        """A pipeline's drift for the status; any thread."""
+        found = self._drift.get(name)
+        if found is None:
+            return {"state": "not watched"}
+        _, _, watch = found
+        told = [e.condition.sentence for e in watch.episodes.told()]
+        return {**watch.status, "findings": told}
+
+    def conditions(self, name: str) -> tuple[Sequence[Condition], Beside]:
+        """What drift and sensors show of a pipeline now; any thread."""
+        found = self._drift.get(name)
+        if found is None:
+            return (), Beside()
+        place, _, watch = found
+        return watch.conditions, self._beside(place)
+
+
+def _below(checkpoint: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
+    return {
+        name.removeprefix(prefix): body
+        for name, body in checkpoint.items()
+        if name.startswith(prefix)
+    }
