@@ -62,8 +62,9 @@ class Bins(BaseModel):
         """Bins of equal count between the lowest and the highest number.
 
         Where numbers repeat (a column that is mostly one number) equal edges are
-        merged. The first edge lies just below the lowest number: nothing of the
-        column itself is below or above.
+        merged, and the lowest and the highest have a bin of their own: a switch has
+        two, not one that hides it. The first edge lies just below the lowest number:
+        nothing of the column itself is below or above.
         """
         known = np.asarray(column[np.isfinite(column)], np.float64)
         if not len(known):
@@ -74,8 +75,8 @@ class Bins(BaseModel):
             high = np.nextafter(high, np.float32(np.inf))
         below = np.nextafter(low, np.float32(-np.inf))
         inner = cuts.astype(np.float32)
-        # the lowest number itself where many are: else 0 and 1 share a bin
-        edges = np.unique(np.r_[below, inner[(inner >= low) & (inner < high)], high])
+        inner = np.where(inner < high, inner, np.nextafter(high, np.float32(-np.inf)))
+        edges = np.unique(np.r_[below, inner[inner >= low], high])
         origin = float(edges[len(edges) // 2])
         return Bins(origin=origin, edges=tuple(float(e) for e in edges))
 

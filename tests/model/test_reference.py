@@ -81,6 +81,17 @@ def test_what_was_never_seen_is_counted_below_and_above() -> None:
     assert (counted.n, counted.missing) == (4, 2)
 
 
+@pytest.mark.parametrize("often", [0.001, 0.03, 0.4, 0.97, 0.999])
+def test_a_switch_is_not_one_bin(often: float) -> None:
+    """Zeros and ones are counted apart, however rare one of them was in training."""
+    on = np.arange(2000) < 2000 * often
+    bins = Bins.of(on.astype(float))
+
+    zeros, ones = tally(np.zeros(7), bins), tally(np.ones(7), bins)
+
+    assert not np.minimum(zeros.counts, ones.counts).any()
+
+
 def test_moments_keep_their_digits_far_from_zero() -> None:
     """A deviation of 0.01 on a reading of a million survives the sums."""
     column = 1e6 + np.random.default_rng(0).normal(0, 0.01, 1000)
