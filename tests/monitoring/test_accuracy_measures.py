@@ -208,7 +208,10 @@ def test_an_alarm_of_many_rows_is_one_false_alarm() -> None:
     alarm = np.array([1, 1, 1, 0, 1, 1, 0, 1])
     episode = np.array([7, 7, 7, UNKNOWN, 8, 8, UNKNOWN, 7])
     rows = Joined.of(np.zeros(8), alarm, np.zeros(8), episode=episode)
-    sums = summed(rows, np.zeros(8, np.int32), 1, hours=np.array([336.0]))
+    right = Joined.of(np.zeros(2), np.ones(2), np.ones(2), episode=np.array([9, 9]))
+    zero = np.zeros(8, np.int32)
+    sums = summed(rows, zero, 1, hours=np.array([336.0]))
+    sums = sums.plus(summed(right, zero[:2], 1))
 
     assert sums.false_alarms.tolist() == [2]
     assert measured(sums).of("false_alarms_per_week").value == pytest.approx(1.0)

@@ -25,7 +25,8 @@ def rows_of(seed: int, assets: int, steps: int) -> alarms.Rows:
     """Scores that wander about the threshold, with gaps and rows without a verdict."""
     random = np.random.default_rng(seed)
     score = 1.0 + np.cumsum(random.normal(0, 0.15, (steps, assets)), axis=0)
-    score += 0.1 * (1.0 - score)
+    # some go far below all candidates and come back
+    score = np.where(random.random(assets) < 0.5, 1.0 + 2.5 * np.sin(score * 4), score)
     score[random.random(score.shape) < 0.02] = np.nan
     pause = np.where(random.random(steps) < 0.05, 30, 1)
     at = np.repeat(np.cumsum(pause) * SECOND, assets)
@@ -98,6 +99,17 @@ def test_a_peak_is_the_highest_threshold_that_would_have_alarmed(
         if place + 1 < len(GRID):
             later = active_at(rows, place + 1, who, when)
             assert later is None or later < since[who, when]
+
+
+def test_an_alarm_that_comes_again_has_its_whole_off_delay() -> None:
+    """Though the last time it was below its clear limit is long ago."""
+    score = np.repeat([2.0, 0.0, 2.0, 0.0], [6, 12, 6, 6])
+    at = np.arange(30) * SECOND
+    rows = alarms.Rows(np.zeros(30, np.int32), at, score, np.ones(30, bool))
+    _, levels, over = run(rows, 1, 4)
+
+    assert [when // SECOND for _, when, _ in over] == [14]
+    assert levels.active[0] > LIVE
 
 
 def active_at(rows: alarms.Rows, place: int, asset: int, end: int) -> int | None:
