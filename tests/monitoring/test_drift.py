@@ -45,7 +45,6 @@ def test_the_same_process_is_quiet() -> None:
 
 
 @pytest.mark.parametrize(
-    "change",
     ("times", "more"),
     [(1.0, 1.0), (1.0, -1.0), (2.0, 0.0), (0.2, 0.0)],
     ids=["higher", "lower", "wider", "narrower"],
@@ -131,7 +130,7 @@ def test_a_switch_that_is_on_more_often_is_found() -> None:
         plants.reference_of((rng.random((20_000, 1)) < 0.2).astype(np.float64), MINUTE)
     )
 
-    look = look_at((rng.random((1440, 1)) < 0.6) * 1.0, often)
+    look = look_at((rng.random((1440, 1)) < 0.6).astype(np.float64), often)
 
     assert look.ks[0] == pytest.approx(0.4, abs=0.05)
     assert look.drifted.all()
