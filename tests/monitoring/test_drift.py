@@ -50,10 +50,10 @@ def test_the_same_process_is_quiet() -> None:
     ids=["higher", "lower", "wider", "narrower"],
 )
 def test_a_change_is_found(times: float, more: float) -> None:
-    """A day that is moved by one standard deviation, spread or pressed together."""
-    day = plants.ar1(np.random.default_rng(2), 1440, 4, 0.9)
+    """Three days moved by one standard deviation, spread or pressed together."""
+    days = plants.ar1(np.random.default_rng(2), 4320, 4, 0.9)
 
-    look = look_at(day * times + more)
+    look = look_at(days * times + more)
 
     assert look.drifted.all()
 
