@@ -120,6 +120,16 @@ class Tally(BaseModel):
         return float(np.sqrt(max(self.sumsq / self.n - middle * middle, 0.0)))
 
 
+def as_counted(column: Table) -> NDArray[np.float64]:
+    """Numbers as rows hold them, in 32 bits.
+
+    Else a number just above an edge is on one side of it in the reference and on the
+    other in a live row.
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray(np.asarray(column, np.float32), np.float64)
+
+
 def tally(column: Table, bins: Bins) -> Tally:
     """Count a column, NaN where a number is missing.
 
@@ -130,7 +140,7 @@ def tally(column: Table, bins: Bins) -> Tally:
     wide = np.asarray(column, np.float64)
     known = wide[np.isfinite(wide)]
     edges = np.array(bins.edges)
-    place = np.searchsorted(edges, known, side="left")
+    place = np.searchsorted(edges, as_counted(known), side="left")
     counts = np.bincount(place, minlength=len(edges) + 1)
     away = known - bins.origin
     there = len(known) > 0

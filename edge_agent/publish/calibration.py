@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.bundle.calibration import MAX_NAMES, Calibration, Calibrations, Scatter
+from edge_agent.bundle.profile import as_counted
 from edge_agent.bundle.reference import CALIBRATED
 from edge_agent.publish.scattering import scattered
 from edge_agent.samples import NANOSECONDS
@@ -78,7 +79,7 @@ def calibrated(
     if not len(times):
         return None
     columns = {
-        name: _column(np.asarray(values[:, i], np.float64), own, asset, cut, times)
+        name: _column(as_counted(values[:, i]), own, asset, cut, times)
         for i, (name, own) in enumerate(bins.items())
     }
     return Calibration(

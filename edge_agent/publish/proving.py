@@ -260,5 +260,7 @@ def _reference(
         raise ModelRejected(str(error)) from error
     table = np.column_stack(list(outputs.values()))
     scored = (judged, whole[calm], table)
-    learned = (training, np.arange(len(training)), training.values)
+    # where only the rows kept aside carry times, theirs tell how features scatter
+    timed = training if training.at is not None else judged
+    learned = (timed, np.arange(len(timed)), timed.values)
     return with_calibration(made, learned, scored, told.assets)

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     Counts = NDArray[np.float32]
 
-_ENOUGH = 30
+_ENOUGH = 20
+_MANY = 100
 _GENTLE, _STEEP = -0.5, -1.0
 _MORE = 2.5
 _APART = 1.5
@@ -69,7 +70,7 @@ def scattered(
     """
     measure = _Measure.of(edges, counts)
     told = np.array([_told(_grouped(counts, of, k), measure) for k in times.tolist()])
-    lengths: F64 = times * length
+    lengths = np.asarray(times * length, np.float64)
     own, of_own = _extended(lengths, told[:, 0], told[:, 2], span)
     shared, of_shared = _extended(lengths, told[:, 1], told[:, 2], span)
     heavy = np.append(told[:, 3], 1.0)
@@ -190,7 +191,7 @@ def _between(counts: Counts, measure: _Measure) -> float:
 def _extended(lengths: F64, seen: F64, freedom: F64, span: float) -> tuple[F64, F64]:
     """Scatter and degrees of freedom at each length and at the whole span."""
     last = _last(freedom)
-    slope = _slope(lengths[: last + 1], seen[: last + 1])
+    slope = _slope(lengths, seen, freedom)
     # the whole holds its own stretches: they scatter about it by less than about what
     # an endless reference would have shown, by as much as the whole itself is off
     fall = float((span / lengths[-1]) ** slope)
@@ -211,14 +212,22 @@ def _last(freedom: F64) -> int:
     return max(int((freedom >= _ENOUGH).sum()) - 1, 0)
 
 
-def _slope(lengths: F64, scatter: F64) -> float:
-    """How scatter falls with the length, of logarithms, over the last factor of 4."""
+def _slope(lengths: F64, scatter: F64, freedom: F64) -> float:
+    """How scatter falls with the length, of logarithms, at the long end.
+
+    A straight line through the lengths with no more than `_MANY` stretches, each as
+    sure as their number makes it, and one standard error to the careful side.
+    """
+    used = (freedom <= max(_MANY, float(freedom[-1]))) & (scatter > 0)
     if scatter[-1] <= 0:
         return _STEEP
-    if len(lengths) < 3 or scatter[-3] <= 0:  # noqa: PLR2004
+    if used.sum() < 3:  # noqa: PLR2004
         return _GENTLE
-    fall = np.log(scatter[-1] / scatter[-3]) / np.log(lengths[-1] / lengths[-3])
-    return min(max(float(fall), _STEEP), _GENTLE)
+    x, y, weight = np.log(lengths[used]), np.log(scatter[used]), freedom[used] / 2.0
+    x = x - np.average(x, weights=weight)
+    spread = float(weight @ x**2)
+    fall = float(weight @ (x * y)) / spread + 1.0 / np.sqrt(spread)
+    return float(min(max(fall, _STEEP), _GENTLE))
 
 
 def _widening(freedom: F64) -> F64:

@@ -1,8 +1,7 @@
 """One look at all that is remembered of a pipeline: each context, each window.
 
-A column is told of by the window in which it stands out most, provided that it is away
-from the reference in every shorter window as well: what was mended yesterday is still
-in the mean of a month.
+A column is told of by the window in which it stands out most, unless a shorter window
+shows that it is over: what was mended yesterday is still in the mean of a month.
 """
 
 from __future__ import annotations
@@ -24,13 +23,18 @@ from edge_agent.monitoring.drift.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from edge_agent.monitoring.blocks import Blocks, Piece
     from edge_agent.monitoring.drift.yardstick import Profile, Yardstick
-    from edge_agent.samples import I64
+    from edge_agent.samples import F64, I64
+
+    Bools = NDArray[np.bool_]
+
+_STILL = 0.5
+_SURE = 0.4
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +56,9 @@ class Sight:
     worst: I64
 
     @property
-    def judged(self) -> NDArray[np.bool_]:
+    def judged(self) -> Bools:
         """bool[columns], by one window or another."""
-        found: NDArray[np.bool_] = np.any([look.judged for look in self.looks], axis=0)
+        found: Bools = np.any([look.judged for look in self.looks], axis=0)
         return found
 
 
@@ -140,16 +144,48 @@ def _sight(
         looks.append(looked(profile, piece.tallies, stretch, alpha, floors))
     if profile is None or not looks:
         return None
-    return Sight(context, profile, tuple(pieces), tuple(looks), _worst(looks, floors))
+    return Sight(
+        context, profile, tuple(pieces), tuple(looks), _worst(profile, pieces, looks)
+    )
 
 
-def _worst(looks: list[Look], floors: Floors) -> I64:
-    away = np.array([(k.w1 >= floors.area) | (k.ks >= floors.largest) for k in looks])
-    away = np.logical_and.accumulate(away, axis=0)
-    strength = np.array([look.strength for look in looks]) * away
+def _worst(profile: Profile, pieces: Sequence[Piece], looks: Sequence[Look]) -> I64:
+    """The window each column is told of."""
+    strength = np.array([look.strength for look in looks])
+    if (strength >= 1.0).any():
+        moved = [_moved(profile, piece) for piece in pieces]
+        for place in range(1, len(looks)):
+            for shorter in range(place):
+                gone = _is_gone(
+                    looks[shorter], moved[shorter], looks[place], moved[place]
+                )
+                strength[place, gone] = 0.0
     worst = strength.argmax(axis=0)
     there = np.take_along_axis(strength, worst[None], axis=0)[0] >= 1.0
     return np.where(there, worst, -1).astype(np.int64)
+
+
+def _moved(profile: Profile, piece: Piece) -> F64:
+    """float64[columns, bins], difference of the cumulative shares."""
+    live, then = piece.tallies, profile.tallies
+    found: F64 = (
+        live.counts.cumsum(axis=1) / np.maximum(live.n, 1)[:, None]
+        - then.counts.cumsum(axis=1) / np.maximum(then.n, 1)[:, None]
+    )
+    return found
+
+
+def _is_gone(short: Look, now: F64, long: Look, before: F64) -> Bools:
+    """bool[columns], whether a shorter window shows that it is over.
+
+    Less than half of the move, in its direction, where the shorter window's own
+    scatter is too small for that to be chance.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        left = (now * before).sum(axis=1) / (before * before).sum(axis=1)
+        error = 0.5 / np.sqrt(short.n_eff) / long.ks
+    found: Bools = (left < _STILL) & (error < _SURE) & (short.strength < 1.0)
+    return found
 
 
 def _counted(sights: list[Sight]) -> dict[Unjudged, int]:
