@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from edge_agent.alarms import Limits
     from edge_agent.explain import Usual
+    from edge_agent.levels import ContextLevels
     from edge_agent.records import PipelineInfo
     from edge_agent.samples import F64, I64
     from edge_agent.scores import Scores
@@ -59,6 +60,8 @@ class Pipeline:
         max_interval: ns after which a row is sent anyway.
         fallback: which rung of the ladder the scorer is.
         because: why it is not the model itself, in words; empty when it is.
+        levels_in: levels and severities of contexts that have their own; None where
+            none has.
     """
 
     info: PipelineInfo
@@ -72,6 +75,7 @@ class Pipeline:
     max_interval: int = 60_000_000_000
     fallback: Fallback = Fallback.MODEL
     because: str = ""
+    levels_in: ContextLevels | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -9,7 +9,7 @@ import numpy as np
 from edge_agent.features.words import MAX_WORDS, OTHER_WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Container, Sequence
 
     from edge_agent.features.words import Words
     from edge_agent.samples import I32, I64
@@ -102,7 +102,7 @@ class Names:
         return "/".join(reversed(said))
 
 
-def leading(name: str, known: Sequence[str] | dict[str, object]) -> str | None:
+def leading(name: str, known: Container[str]) -> str | None:
     """The longest leading part of a context's name that is known; None for none.
 
     ``recipeA/early`` is found under ``recipeA`` where nothing is said of the shift.

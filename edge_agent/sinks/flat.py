@@ -177,6 +177,8 @@ class FlatProfile:
             completeness=np.zeros(count),
             reason=("agent stopped",) * count,
             label=(),
+            contexts=(),
+            context=None,
         )
         writer = self._writer(record.info)
         return writer.frames(last, gone, slice(None), old=False)

@@ -11,7 +11,8 @@ import numpy as np
 
 from edge_agent.records import AlarmState
 from edge_agent.sinks import jsontext
-from edge_agent.sinks.state import TOPS, model_of, usual
+from edge_agent.sinks.ranges import usual
+from edge_agent.sinks.state import TOPS, model_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,12 @@ class Happening:
             f"alarm {record.state.name.lower()}",
             f"{info.pipeline}/{info.assets[record.asset]}",
             record.reason,
-            {"occurrence": record.occurrence, "score": score, "part": record.part},
+            {
+                "occurrence": record.occurrence,
+                "score": score,
+                "part": record.part,
+                "context": record.context,
+            },
             record.severity,
         )
 

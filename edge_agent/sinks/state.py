@@ -6,7 +6,6 @@ a gap for each value. Values are rendered a column at a time.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +13,8 @@ import numpy as np
 from edge_agent.records import AlarmState, Fallback, NoScore
 from edge_agent.samples import Quality
 from edge_agent.sinks import jsontext
+from edge_agent.sinks.contextual import contexts
+from edge_agent.sinks.ranges import usual
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,7 +65,7 @@ _KEYS = (
         for place in range(1, TOPS + 1)
         for what in ("tag", "value", "usual", "share")
     ),
-    *("part", "label", "model", "model_version", "model_sha8", "fallback"),
+    *("part", "label", "context", "model", "model_version", "model_sha8", "fallback"),
     *("inputs_good", "inputs_total", "boot", "seq", "hist"),
 )
 #: What every row says of an asset that is well.
@@ -141,6 +142,8 @@ class StateWriter:
             "boot": b"%d" % stored.boot,
             "hist": _TRUE if old else _FALSE,
         }
+        varying, constant = contexts(record, rows)
+        columns, same = columns | varying, same | constant
         calm = _calm(record, rows, valid) if len(ms) >= _WORTH_LOOKING else None
         if calm is None:
             columns |= _judgements(record, rows, valid, quality)
@@ -242,16 +245,6 @@ def _judgements(
         "inputs_good": jsontext.whole(record.inputs_good[rows]),
         **_texts("reason", record.reason, rows),
     }
-
-
-def usual(low: float, high: float, unit: str) -> str:
-    """A usual range in words: ``1.2 to 3.4 mm/s``, ``below 5 bar``, empty if none."""
-    behind = f" {unit}" if unit else ""
-    if math.isfinite(low) and math.isfinite(high):
-        return f"{low:.4g} to {high:.4g}{behind}"
-    if math.isfinite(high):
-        return f"below {high:.4g}{behind}"
-    return f"above {low:.4g}{behind}" if math.isfinite(low) else ""
 
 
 def _template(
