@@ -16,7 +16,14 @@ from edge_agent.bundle.contents import open_bundle
 from edge_agent.errors import ConfigError, ModelRejected
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import FeatureSpec
-from edge_agent.fitting import fitted_roles, renamed, trained, unknown
+from edge_agent.fitting import (
+    context_levels,
+    fitted_levels,
+    fitted_roles,
+    renamed,
+    trained,
+    unknown,
+)
 from edge_agent.limitrule import LimitRule
 from edge_agent.pipeline import Pipeline
 from edge_agent.records import Fallback, PipelineInfo
@@ -27,8 +34,6 @@ from edge_agent.scoring import OnnxScorer
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-    from numpy.typing import NDArray
 
     from edge_agent.bundle.contents import Bundle
     from edge_agent.bundle.passport import Passport
@@ -102,7 +107,7 @@ def _with_model(
     specs = tuple(renamed(spec, roles) for spec in passport.specs())
     plan = FeaturePlan(specs, kind)
     info = _info(name, kind, passport, usual.units, bundle.digest)
-    levels, severities = _levels(settings.alarm, passport)
+    levels, severities = fitted_levels(settings.alarm, passport)
     pipeline = Pipeline(
         info,
         OnnxScorer(bundle, deadline=settings.deadline),
@@ -113,6 +118,7 @@ def _with_model(
         alarmed=settings.alarm.enabled,
         deadband=settings.report.deadband,
         max_interval=_ns(settings.report.max_interval),
+        levels_in=context_levels(settings.alarm, passport),
     )
     wanted = "limits" in settings.fallback
     standby = _by_limits(pipeline, passport, roles, kind) if wanted else None
@@ -223,6 +229,7 @@ def _by_limits(
         severities=severity,
         deadband=0.0,
         fallback=Fallback.LIMITS,
+        levels_in=None,
     )
 
 
@@ -244,17 +251,6 @@ def _info(
         model_sha8=digest[:8],
         model_digest=digest,
     )
-
-
-def _levels(
-    alarm: pipelines.Alarm, passport: Passport
-) -> tuple[NDArray[np.float64], NDArray[np.int32]]:
-    stated = [(t.value, t.severity) for t in passport.thresholds]
-    if alarm.threshold is not None:
-        above = [pair for pair in stated[1:] if pair[0] > alarm.threshold]
-        stated = [(alarm.threshold, stated[0][1]), *above]
-    severities = [alarm.severity or severity for _, severity in stated]
-    return np.array([v for v, _ in stated]), np.array(severities, np.int32)
 
 
 def _limits(settings: pipelines.Pipeline, threshold: float) -> Limits:

@@ -10,12 +10,15 @@ from edge_agent.config.units import canonical
 from edge_agent.errors import ModelRejected
 from edge_agent.explain import Usual
 from edge_agent.features.spec import FeatureSpec
+from edge_agent.levels import ContextLevels
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from edge_agent.bundle.passport import Passport
+    from edge_agent.bundle.passport import Passport, Threshold
     from edge_agent.config import pipelines
+    from edge_agent.config.pipelines import Alarm
+    from edge_agent.levels import Levels
     from edge_agent.samples import AssetType
 
 
@@ -123,3 +126,45 @@ def unknown(roles: Sequence[str], units: Sequence[str]) -> Usual:
         none,
         none,
     )
+
+
+def fitted_levels(alarm: Alarm, passport: Passport) -> Levels:
+    """Levels of the score, and the severity from each of them on."""
+    return _levels(alarm, passport.thresholds, alarm.threshold)
+
+
+def context_levels(alarm: Alarm, passport: Passport) -> ContextLevels | None:
+    """Levels of the contexts that have their own; None where none has.
+
+    What the operator wants of all of a pipeline's rows overrides what the passport
+    says of some.
+    """
+    stated = passport.context_thresholds if alarm.threshold is None else {}
+    if not stated and not alarm.thresholds:
+        return None
+    found = {
+        name: _levels(
+            alarm, stated.get(name, passport.thresholds), alarm.thresholds.get(name)
+        )
+        for name in (*stated, *alarm.thresholds)
+    }
+    default = fitted_levels(alarm, passport)
+    return ContextLevels(found, default)
+
+
+def _levels(
+    alarm: Alarm, stated: Sequence[Threshold], threshold: float | None
+) -> Levels:
+    """Levels as the passport states them, or as the operator wants the first.
+
+    Args:
+        alarm: as configured.
+        stated: the passport's, ascending.
+        threshold: the operator's; None for the passport's.
+    """
+    pairs = [(one.value, one.severity) for one in stated]
+    if threshold is not None:
+        above = [pair for pair in pairs[1:] if pair[0] > threshold]
+        pairs = [(threshold, pairs[0][1]), *above]
+    severities = [alarm.severity or severity for _, severity in pairs]
+    return np.array([value for value, _ in pairs]), np.array(severities, np.int32)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.features.naming import leading
+from edge_agent.features.naming import Places, leading
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,8 +32,9 @@ class ContextLevels:
 
     def __init__(self, by_name: Mapping[str, Levels], default: Levels) -> None:
         self._by_name, self._default = dict(by_name), default
-        self._names: Sequence[str] = ()
-        self._table: F64 = np.zeros(0)
+        self._places = Places(list(by_name))
+        first = [float(levels[0]) for levels, _ in by_name.values()]
+        self._first = np.array([*first, default[0][0]], np.float64)
 
     def of(self, name: str) -> Levels:
         """Levels of a context."""
@@ -44,13 +45,9 @@ class ContextLevels:
         """float64[n] the first level of each row's context.
 
         Args:
-            names: of the contexts, a list that only grows.
-            context: int32[n] positions in it; -1 for a row that is not judged, which
-                has the pipeline's own.
+            names: of the contexts by number, a list that is only appended to.
+            context: int32[n]; -1 for a row that is not judged, which has the
+                pipeline's own.
         """
-        if self._names is not names or len(self._table) != len(names) + 1:
-            levels = [self.of(name)[0][0] for name in names]
-            self._names = names
-            self._table = np.array([*levels, self._default[0][0]])
-        found: F64 = self._table[context]
+        found: F64 = self._first[self._places.of(names, context)]
         return found

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from edge_agent.explain import Usual
     from edge_agent.features.feature_rows import FeatureRows
-    from edge_agent.samples import I64
+    from edge_agent.samples import F64, I64
     from edge_agent.scores import Scores
 
 NORMAL = "normal"
@@ -56,7 +56,7 @@ def explained(
     quality: NDArray[np.uint8],
     send: I64,
     loud: NDArray[np.bool_],
-    threshold: float,
+    threshold: F64,
     usual: Usual,
 ) -> Explanation:
     """Explain the rows that are sent.
@@ -67,7 +67,7 @@ def explained(
         quality: of the scores.
         send: int64[n] positions of the rows that are sent.
         loud: bool[n] which of them deserve to be explained.
-        threshold: the alarm's.
+        threshold: float64[rows] the alarm's, of each of the turn's rows.
         usual: what the passport says is usual.
     """
     sentences = [NORMAL] * len(send)
@@ -86,7 +86,8 @@ def explained(
     found = explain(values, parts, usual)
     for row, place in enumerate(chosen.tolist()):
         score = float(scores.score[send[place]])
-        said = sentence(score, threshold, found, row, values, usual)
+        limit = float(threshold[send[place]])
+        said = sentence(score, limit, found, row, values, usual)
         doubtful = sentences[place] != NORMAL
         sentences[place] = f"{said} ({sentences[place]})" if doubtful else said
     return Explanation(_spread(found, chosen, len(send)), tuple(sentences))

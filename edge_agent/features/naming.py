@@ -102,6 +102,33 @@ class Names:
         return "/".join(reversed(said))
 
 
+class Places:
+    """Where what is kept by context lies, for rows that know only their number.
+
+    Args:
+        known: names of contexts, in the order of what is kept.
+    """
+
+    def __init__(self, known: Sequence[str]) -> None:
+        self._known = {name: place for place, name in enumerate(known)}
+        self._names: Sequence[str] = ()
+        self._table: I64 = np.full(1, -1, np.int64)
+
+    def of(self, names: Sequence[str], context: I32) -> I64:
+        """int64[n] position of each row's context, by `leading`; -1 for none.
+
+        Args:
+            names: of the contexts by number, a list that is only appended to.
+            context: int32[n], -1 for a row that is not judged.
+        """
+        if self._names is not names or len(self._table) != len(names) + 1:
+            found = [leading(name, self._known) for name in names]
+            places = [-1 if name is None else self._known[name] for name in found]
+            self._names, self._table = names, np.array([*places, -1], np.int64)
+        place: I64 = self._table[context]
+        return place
+
+
 def leading(name: str, known: Container[str]) -> str | None:
     """The longest leading part of a context's name that is known; None for none.
 

@@ -90,8 +90,10 @@ def encode_score(record: ScoreRecord, digest: bytes) -> bytes:
             len(record),
             record.inputs_total,
             int(record.kind),
-            *(tuple(map(text, getattr(record, name))) for name in _TEXTS),
-            None if record.context is None else tuple(map(text, record.contexts)),
+            _plain(record.part),
+            _plain(record.reason),
+            _plain(record.label),
+            None if record.context is None else _plain(record.contexts),
         )
     )
     columns = [
@@ -102,6 +104,10 @@ def encode_score(record: ScoreRecord, digest: bytes) -> bytes:
         columns.append(np.ascontiguousarray(record.context, _CONTEXT).tobytes())
     prefix = b"\0\0\0" + len(header).to_bytes(4, "little")
     return b"".join([prefix, header, bytes(_padding(header)), *columns])
+
+
+def _plain(texts: Sequence[str]) -> tuple[str, ...]:
+    return tuple(map(text, texts))
 
 
 def decode_score(body: bytes, info: Callable[[bytes], PipelineInfo]) -> ScoreRecord:

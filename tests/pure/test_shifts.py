@@ -10,13 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.features.shifts import (
-    NO_SHIFT,
-    Shifts,
-    overlapping,
-    span_of,
-    utc,
-)
+from edge_agent.config.spans import overlapping, span_of
+from edge_agent.features.shifts import NO_SHIFT, Shifts, utc
 
 BERLIN = ZoneInfo("Europe/Berlin")
 THREE = (("early", 360, 840), ("late", 840, 1320), ("night", 1320, 360))
