@@ -26,21 +26,14 @@ class Frozen(BaseModel):
     )
 
 
-Value = Annotated[
-    str,
-    Field(
-        min_length=1,
-        max_length=100,
-        json_schema_extra={"type": ["string", "integer"]},
-    ),
-]
+Value = Annotated[str, Field(json_schema_extra={"type": ["string", "integer"]})]
 """What a state or recipe tag says: a text, or a whole number."""
 
 
 class Context(Frozen):
     """In which state, recipe, product and shift a row was made."""
 
-    running: dict[str, Annotated[tuple[Value, ...], Field(min_length=1)]] = {}
+    running: dict[str, tuple[Value, ...]] = {}
     """Role of a state tag -> the values in which the machine runs; rows in any other
     state raise no alarm and are not monitored."""
     warm_up: Duration = 0.0

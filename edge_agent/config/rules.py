@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.config import units
 from edge_agent.config.addresses import FIELD
+from edge_agent.config.scalars import shown
 from edge_agent.config.schema import MqttLink, MqttSource, OpcUaSource, Security
 from edge_agent.config.spans import overlapping, span_of
 from edge_agent.config.zones import zone_named
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     )
 
 _NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
+LONGEST = 100
+"""Characters of a state; as `features.words` knows it."""
 _COMMON = (
     "known are for example bar, degC, mm/s, m3/h, l/min, A, V, kW, rpm, Hz, %, kg/h"
 )
@@ -143,7 +146,7 @@ def check_context(loc: Loc, context: Context, alarm: Alarm, complain: Complain) 
 def check_running(
     loc: Loc, context: Context, texts: Mapping[str, bool], complain: Complain
 ) -> None:
-    """A tag with numbers never says RUN.
+    """Values in which a machine runs are such as its tag can have.
 
     Args:
         loc: of the pipeline.
@@ -152,12 +155,18 @@ def check_running(
         complain: takes every complaint.
     """
     for role, values in context.running.items():
+        at = (*loc, "context", "running", role)
+        if not values:
+            said = f"{role} has no value here: the machine would never run"
+            complain(at, said, "name the values in which it does")
         for place, value in enumerate(values):
-            if texts.get(role, True) or _NUMBER.fullmatch(value):
-                continue
-            said = f"{role} is a number and never says {value!r}"
-            hint = "write the number, or text: true at the tag"
-            complain((*loc, "context", "running", role, place), said, hint)
+            if not value.strip() or len(value) > LONGEST:
+                said = f"{shown(value)} is no state a tag can tell"
+                complain((*at, place), said, "name a state, as the tag says it")
+            elif not (texts.get(role, True) or _NUMBER.fullmatch(value)):
+                said = f"{role} is a number and never says {shown(value)}"
+                hint = "write the number, or text: true at the tag"
+                complain((*at, place), said, hint)
 
 
 def check_tag(

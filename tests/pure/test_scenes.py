@@ -137,7 +137,8 @@ def test_an_unknown_state_keeps_an_alarm() -> None:
     line.row(0, 9.0)
     line.hear([(5, STATE, 0, ""), (5, STATE, 1, "")])
     for second in range(10, 600, 10):
-        shown = line.row(second, 1.0)
+        line.row(second, 1.0)
+    shown = line.scored[-1]
     line.row(600, 9.0, asset=1)
 
     assert shown.alarm.tolist() == [AlarmState.ACTIVE]
