@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 _SECOND, _MINUTE = 1_000_000_000, 60_000_000_000
-_YEAR_ONE, _YEAR_LAST = -62_000_000_000, 253_000_000_000
-"""Seconds a date can be made of."""
 
 
 class Why(IntEnum):
@@ -202,10 +200,9 @@ def _left(span: int) -> str:
 
 def _since(since: int, at: int, offset: Offset) -> str:
     """Local time of a moment, with the date where it is not the row's."""
-    then, now = since // _SECOND, at // _SECOND
-    if not (_YEAR_ONE < then < _YEAR_LAST and _YEAR_ONE < now < _YEAR_LAST):
+    if since == NEVER:
         return ""
-    began, here = _local(then, offset), _local(now, offset)
+    began, here = _local(since // _SECOND, offset), _local(at // _SECOND, offset)
     same_day = began.date() == here.date()
     return f" since {began:%H:%M}" if same_day else f" since {began:%Y-%m-%d %H:%M}"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from random import Random
 from typing import TYPE_CHECKING, Any
@@ -449,3 +449,58 @@ def test_the_notebook_has_the_same_contexts() -> None:
     assert kept.gates is not None
     assert kept.context.tolist() == [0, GATED]
     assert kept.gates.why.tolist() == [0, Why.WARMING_UP]
+
+
+@pytest.mark.parametrize(
+    ("second", "said", "sentence"),
+    [
+        (0, [], "state is not known"),
+        (9, [(0, STATE, 0, 0, 2.0, 0)], "state is STOP since 00:13"),
+        (86_400, [(0, STATE, 0, 0, 2.0, 0)], "state is STOP since 2023-11-15 00:13"),
+        (9, [(0, STATE, 0, 0, 0.0, 0)], "recipe is not known"),
+        (9, [(0, STATE, 0, 0, 0.0, 2)], "state is not known"),
+        (
+            9,
+            [(0, STATE, 0, 0, 0.0, 0), (0, RECIPE, 0, 0, 4.0, 0)],
+            "no new value of recipe since 00:13",
+        ),
+        (
+            0,
+            [(0, STATE, 0, 0, 0.0, 0), (0, RECIPE, 0, 0, 4.0, 0)],
+            "warming up for another 1 s",
+        ),
+    ],
+)
+def test_why_is_told_in_local_time(
+    second: int, said: list[Arrival], sentence: str
+) -> None:
+    """One sentence a technician reads, two hours ahead of UTC."""
+    contexts = Contexts(KIND, SPEC, lambda _: 7200)
+    contexts.told(Sorter(KIND).arrivals(batch(said)), Due.of([]))
+    at = T0 + second * SECOND
+    none = Sorter(KIND).arrivals(SampleBatch.of([], [], []))
+    due = contexts.told(none, Due.of([(0, at, 0)]))
+
+    assert due.gates is not None
+    assert contexts.sentence(due.gates, 0, at) == f"not judged: {sentence}"
+
+
+def test_a_long_warm_up_is_told_in_minutes() -> None:
+    """Never less than is left, and nothing of a row that is judged."""
+    contexts = Contexts(KIND, replace(SPEC, by=(), warm_up=600 * SECOND))
+    said: list[Arrival] = [(0, STATE, 0, 0, 0.0, 0)]
+    contexts.told(Sorter(KIND).arrivals(batch(said)), Due.of([]))
+    found = []
+    for second, asset in ((0, 0), (1, 0), (541, 0), (0, 1)):
+        at = T0 + second * SECOND
+        none = Sorter(KIND).arrivals(SampleBatch.of([], [], []))
+        due = contexts.told(none, Due.of([(asset, at, 0)]))
+        assert due.gates is not None
+        found.append(contexts.sentence(due.gates, 0, at).removeprefix("not judged: "))
+
+    assert found == [
+        "warming up for another 10 min",
+        "warming up for another 10 min",
+        "warming up for another 59 s",
+        "state is not known",
+    ]
