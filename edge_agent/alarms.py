@@ -9,6 +9,11 @@ limit. One episode gives exactly two transitions.
 A row without a verdict (bad quality, no score) is no evidence either way: an active
 alarm stays active, a normal one stays normal, and a running delay starts again.
 
+A row whose alarm is suppressed by design (ISA-18.2: the machine stands, or warms up)
+is evidence of one thing only: an active alarm is not wanted. It counts as a score below
+the clear limit, so the alarm returns to normal after the off-delay; what is still wrong
+when the machine runs again comes again, as another episode. Nothing comes meanwhile.
+
 An alarm that keeps coming back is held: a return to normal waits while the asset has
 already changed too often within `Limits.chatter_window`. An alarm that comes is never
 held back, and no window ever has more than `Limits.chatter_count` changes.
@@ -23,9 +28,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.limits import Limits, Rows
 from edge_agent.records import AlarmState as State
 from edge_agent.rounds import rounds
-from edge_agent.samples import NANOSECONDS
 from edge_agent.transitions import NO_CHANGE, Transitions, joined
 
 if TYPE_CHECKING:
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from edge_agent.samples import F64, I32, I64, U8
+    from edge_agent.samples import I64, U8
 
     Bools = NDArray[np.bool_]
 
@@ -49,34 +54,6 @@ __all__ = [
 
 NEVER = int(np.iinfo(np.int64).min)
 LONG_AGO = -(2**62)
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When an alarm comes and goes.
-
-    Attributes:
-        threshold: the alarm comes above it.
-        hysteresis: share of the threshold the score must fall below it to clear.
-        on_delay, off_delay: ns.
-        max_gap: a silence between two rows longer than this starts a running delay
-            again, ns; 0 for never. Set it to a few times the scoring period.
-        chatter_count: changes of one asset within ``chatter_window`` (ns) at most, 3
-            or more; 0 switches the guard off.
-    """
-
-    threshold: float
-    hysteresis: float = 0.05
-    on_delay: int = 3 * NANOSECONDS
-    off_delay: int = 60 * NANOSECONDS
-    max_gap: int = 0
-    chatter_count: int = 6
-    chatter_window: int = 600 * NANOSECONDS
-
-    @property
-    def clear(self) -> float:
-        """At or below this the alarm may clear."""
-        return self.threshold - self.hysteresis * abs(self.threshold)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,36 +125,6 @@ class AlarmStates:
         return AlarmStates(**columns)  # type: ignore[arg-type]
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
-    """What is judged: n rows; a score that is not a number never is.
-
-    Attributes:
-        asset: int32[n] position of the asset.
-        at: int64[n] time of the row, ns; ascending within an asset.
-        score: float64[n].
-        verdict: bool[n] false where the score may not be judged.
-    """
-
-    asset: I32
-    at: I64
-    score: F64
-    verdict: Bools
-
-    def __len__(self) -> int:
-        """Count rows."""
-        return len(self.asset)
-
-    def take(self, select: I64) -> Rows:
-        """Rows by position."""
-        return Rows(
-            self.asset[select],
-            self.at[select],
-            self.score[select],
-            self.verdict[select],
-        )
-
-
 def occurrence(asset: str, since: int) -> str:
     """Id of one episode; the same live, in a replay and after a restart."""
     return f"{asset}-{since // 1000:x}"
@@ -205,7 +152,7 @@ def advance(
 
 def _calm(states: AlarmStates, rows: Rows, limits: Limits) -> bool:
     """The usual case: no asset of the rows is in alarm or on the way to one."""
-    beyond = rows.score > limits.threshold
+    beyond = rows.score > limits.of(rows)[0]
     beyond &= rows.verdict
     beyond |= states.active[rows.asset]
     beyond |= states.pending[rows.asset] != NEVER
@@ -234,8 +181,11 @@ def _step(states: AlarmStates, rows: I64, part: Rows, limits: Limits) -> Transit
     asset, at = part.asset, part.at
     active = states.active[asset]
     usable = part.verdict & ~np.isnan(part.score)
-    beyond = np.where(active, part.score <= limits.clear, part.score > limits.threshold)
-    leaning = usable & beyond
+    limit, clear = limits.of(part)
+    leaning = usable & np.where(active, part.score <= clear, part.score > limit)
+    if part.suppressed is not None:
+        unwanted = active & part.suppressed
+        usable, leaning = usable | unwanted, leaning | unwanted
     pending = _pending(states, part, leaning, limits)
     # rows that do not lean have no pending time: their wait is 0, and unused
     waited = at - np.where(leaning, pending, at)

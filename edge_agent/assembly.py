@@ -10,21 +10,27 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.clock import local_offset
 from edge_agent.config import schema
+from edge_agent.config.spans import span_of
+from edge_agent.config.zones import zone_named
+from edge_agent.features.contexts import Contexts, ContextSpec
 from edge_agent.features.depth import depth_for
 from edge_agent.features.offline import TriggerSpec, trigger_for
 from edge_agent.features.rows import RowBuilder
 from edge_agent.features.window import Window
+from edge_agent.features.words import spelled
 from edge_agent.lines import Line
 from edge_agent.posts import Post
 from edge_agent.samples import NANOSECONDS
 from edge_agent.stamps import Stamps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from edge_agent.config import pipelines
     from edge_agent.config.loading import Loaded
+    from edge_agent.config.monitoring import Context
     from edge_agent.features.plan import FeaturePlan
     from edge_agent.features.triggers import Trigger
     from edge_agent.posts import Seating
@@ -108,15 +114,19 @@ def _line(
     specs = [spec for one in made.values() for spec in one.plan.specs]
     lead = max(_lead(config.sources[tags.sources[i]]) for i in np.unique(owner))
     window = Window(kind, depth_for(specs, lead=lead), changes[owner])
-    readers = []
+    readers, contexts = [], []
     for name, one in made.items():
         due = trigger(config.pipelines[name], since, catch_up, one.plan, window)
         readers.append((one.plan, due))
+        contexts.append(contexts_of(config.pipelines[name].context, window))
     settles = [p.score.settle for n, p in config.pipelines.items() if n in made]
     periods = [p.score.every for n, p in config.pipelines.items() if n in made]
     line = Line(
-        RowBuilder(window, readers, owner),
-        [Post(one.pipeline) for one in made.values()],
+        RowBuilder(window, readers, owner, contexts=contexts),
+        [
+            Post(one.pipeline, contexts=told)
+            for one, told in zip(made.values(), contexts, strict=True)
+        ],
         period=min((round(p * NANOSECONDS) for p in periods if p), default=0),
         settle=round(max(settles) * NANOSECONDS),
     )
@@ -136,6 +146,31 @@ def _lead(source: schema.OpcUaSource | schema.MqttSource) -> int:
     """
     queue = source.queue if isinstance(source, schema.OpcUaSource) else None
     return min(queue or 0, _LONGEST_LEAD)
+
+
+def contexts_of(settings: Context, window: Window) -> Contexts | None:
+    """The contexts of a pipeline's rows; None where it has none.
+
+    Args:
+        settings: as configured.
+        window: the rings, which know which tags report changes only.
+    """
+    kind, minutes = window.kind, settings.shifts.items()
+    spec = ContextSpec(
+        tuple((role, _values(kind, role, v)) for role, v in settings.running.items()),
+        settings.by,
+        round(settings.warm_up * NANOSECONDS),
+        tuple((name, *span_of(text)) for name, text in minutes),
+    )
+    zone = None if settings.zone is None else zone_named(settings.zone)
+    return Contexts(kind, spec, local_offset(zone), window.held) if spec else None
+
+
+def _values(kind: AssetType, role: str, values: Sequence[str]) -> tuple[str, ...]:
+    """Values as the tag's are spelled: 2.0 of a number is 2."""
+    if kind.tags[kind.role_index(role)].text:
+        return tuple(values)
+    return tuple(spelled(float(value)) for value in values)
 
 
 def trigger(

@@ -7,8 +7,29 @@ The wall clock is only a label on what leaves the agent.
 
 from __future__ import annotations
 
+import datetime as dt
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import tzinfo
+
+
+def local_offset(zone: tzinfo | None) -> Callable[[int], int]:
+    """Seconds to add to UTC for the clock on the wall, as a function of the time.
+
+    Args:
+        zone: whose; None for this computer's own.
+    """
+
+    def offset(seconds: int) -> int:
+        if zone is None:
+            return time.localtime(seconds).tm_gmtoff
+        there = dt.datetime.fromtimestamp(seconds, zone).utcoffset()
+        return round(there.total_seconds()) if there is not None else 0
+
+    return offset
 
 
 class Clock(Protocol):

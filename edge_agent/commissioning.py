@@ -18,6 +18,7 @@ from edge_agent.errors import ConfigError, ModelRejected
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import FeatureSpec
 from edge_agent.fitting import (
+    context_levels,
     fitted_levels,
     fitted_limits,
     fitted_roles,
@@ -35,7 +36,7 @@ from edge_agent.scoring import OnnxScorer
 from edge_agent.yardsticks import yardstick_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from edge_agent.bundle.contents import Bundle
@@ -82,7 +83,6 @@ def commission(
     folder: Path,
     *,
     phrases: Phrases,
-    contexts: Sequence[str] = (),
 ) -> Commissioned:
     """A pipeline with its model, opened, proven and fitted to the asset type.
 
@@ -92,14 +92,13 @@ def commission(
         kind: the asset type it scores.
         folder: the version's bundle.
         phrases: what is said of its rows.
-        contexts: in which its rows are made, as ``FeatureRows.context`` counts them.
 
     Raises:
         ModelRejected: the bundle is not sound, or does not fit this plant.
     """
     try:
         bundle = open_bundle(folder)
-        return _with_model(name, settings, bundle, kind, phrases, contexts)
+        return _with_model(name, settings, bundle, kind, phrases)
     except ValueError as why:
         # a feature that does not fit its tag, as a mean of part ids
         raise ModelRejected(str(why)) from why
@@ -117,9 +116,8 @@ def _with_model(
     bundle: Bundle,
     kind: AssetType,
     phrases: Phrases,
-    contexts: Sequence[str],
 ) -> Commissioned:
-    passport = bundle.passport
+    passport, contexts = bundle.passport, tuple(bundle.reference.contexts)
     roles = fitted_roles(settings, passport, kind)
     usual = bundle.usual(tuple(tag.role for tag in kind.tags), roles, contexts)
     specs = tuple(renamed(spec, roles) for spec in passport.specs())
@@ -142,6 +140,8 @@ def _with_model(
         occlusion=Occlusion(asked, bundle.normal(contexts)),
         phrases=phrases,
         yardstick=_yardstick(bundle, usual, kind),
+        levels_in=context_levels(settings.alarm, passport),
+        known_contexts=contexts,
     )
     wanted = "limits" in settings.fallback
     standby = _by_limits(pipeline, passport, roles, kind) if wanted else None
@@ -279,6 +279,7 @@ def _by_limits(
         fallback=Fallback.LIMITS,
         normal=0.0,
         occlusion=None,
+        levels_in=None,
     )
 
 

@@ -30,12 +30,12 @@ class Verdicts:
 
     Attributes:
         score: float64[n], NaN where there is none.
-        threshold: its own.
+        threshold: its own, one for all rows or float64[n].
         took: ns the call needed.
     """
 
     score: F64
-    threshold: float
+    threshold: float | F64
     took: int
 
 
@@ -90,7 +90,7 @@ class Comparison:
         cx, cy = self.cx, self.cy
         if not self.rows and len(x):
             cx, cy = float(x[0]), float(y[0])
-        above_new, above_old = x > new.threshold, y > old.threshold
+        above_new, above_old = ((one.score > one.threshold)[both] for one in (new, old))
         x, y = x - cx, y - cy
         pause = now - self.until if self.calls else 0
         return Comparison(

@@ -11,16 +11,17 @@ from edge_agent.config.units import canonical
 from edge_agent.errors import ModelRejected
 from edge_agent.explain import Usual
 from edge_agent.features.spec import FeatureSpec
+from edge_agent.levels import ContextLevels
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from edge_agent.bundle.passport import Passport
+    from edge_agent.bundle.passport import Passport, Threshold
     from edge_agent.config import pipelines
-    from edge_agent.samples import F64, AssetType
+    from edge_agent.config.pipelines import Alarm
+    from edge_agent.levels import Levels
+    from edge_agent.samples import AssetType
 
 #: Ns between two rows of an asset over which an alarm's delay does not run on.
 LONGEST_GAP = 600 * NANOSECONDS
@@ -132,16 +133,46 @@ def unknown(roles: Sequence[str], units: Sequence[str]) -> Usual:
     )
 
 
-def fitted_levels(
-    alarm: pipelines.Alarm, passport: Passport
-) -> tuple[F64, NDArray[np.int32]]:
-    """Ascending scores that raise the severity, and the severities; config wins."""
-    stated = [(t.value, t.severity) for t in passport.thresholds]
-    if alarm.threshold is not None:
-        above = [pair for pair in stated[1:] if pair[0] > alarm.threshold]
-        stated = [(alarm.threshold, stated[0][1]), *above]
-    severities = [alarm.severity or severity for _, severity in stated]
-    return np.array([v for v, _ in stated]), np.array(severities, np.int32)
+def fitted_levels(alarm: Alarm, passport: Passport) -> Levels:
+    """Levels of the score, and the severity from each of them on."""
+    return _levels(alarm, passport.thresholds, alarm.threshold)
+
+
+def context_levels(alarm: Alarm, passport: Passport) -> ContextLevels | None:
+    """Levels of the contexts that have their own; None where none has.
+
+    What the operator wants of all of a pipeline's rows overrides what the passport
+    says of some.
+    """
+    stated = passport.context_thresholds if alarm.threshold is None else {}
+    if not stated and not alarm.thresholds:
+        return None
+    found = {
+        name: _levels(
+            alarm, stated.get(name, passport.thresholds), alarm.thresholds.get(name)
+        )
+        for name in (*stated, *alarm.thresholds)
+    }
+    default = fitted_levels(alarm, passport)
+    return ContextLevels(found, default)
+
+
+def _levels(
+    alarm: Alarm, stated: Sequence[Threshold], threshold: float | None
+) -> Levels:
+    """Levels as the passport states them, or as the operator wants the first.
+
+    Args:
+        alarm: as configured.
+        stated: the passport's, ascending.
+        threshold: the operator's; None for the passport's.
+    """
+    pairs = [(one.value, one.severity) for one in stated]
+    if threshold is not None:
+        above = [pair for pair in pairs[1:] if pair[0] > threshold]
+        pairs = [(threshold, pairs[0][1]), *above]
+    severities = [alarm.severity or severity for _, severity in pairs]
+    return np.array([value for value, _ in pairs]), np.array(severities, np.int32)
 
 
 def fitted_limits(settings: pipelines.Pipeline, threshold: float) -> Limits:

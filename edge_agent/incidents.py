@@ -10,10 +10,36 @@ from edge_agent.records import EventRecord, LossRecord
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from edge_agent.inbox import Overflow
-    from edge_agent.stamps import ClockStep
+    from edge_agent.instruments import Instruments
+    from edge_agent.stamps import ClockStep, StampCounts
 
 log = structlog.get_logger()
+
+
+class ModelNews:
+    """Which models fail: told when that begins, and when it is over."""
+
+    def __init__(self) -> None:
+        self._failing: set[str] = set()
+
+    def of(self, name: str, error: str, now: int) -> list[EventRecord]:
+        """What is new of a pipeline's model.
+
+        Args:
+            name: of the pipeline.
+            error: what its call said, empty where it worked.
+            now: agent time, ns.
+        """
+        if bool(error) == (name in self._failing):
+            return []
+        if error:
+            self._failing.add(name)
+            return [model_fails(name, error, now)]
+        self._failing.discard(name)
+        return [model_works(name, now)]
 
 
 def model_fails(pipeline: str, error: str, now: int) -> EventRecord:
@@ -32,6 +58,31 @@ def model_taken_off(pipeline: str, reason: str, now: int) -> EventRecord:
     """A model failed for good; what scores instead is in every state."""
     log.error("model taken off", pipeline=pipeline, reason=reason)
     return EventRecord(now, "model taken off", pipeline, f"the model {reason}")
+
+
+def losses(
+    drops: Iterable[Overflow],
+    sources: Sequence[str],
+    instruments: Instruments,
+    now: int,
+) -> list[LossRecord]:
+    """Samples the inbox could not hold, counted."""
+    found = []
+    for drop in drops:
+        source = sources[drop.source]
+        instruments.count("inbox_dropped_total", drop.count, source=source)
+        found.append(unread(drop, source, now))
+    return found
+
+
+def stamps(
+    found: StampCounts, sources: Sequence[str], instruments: Instruments
+) -> list[EventRecord]:
+    """Odd stamps, counted; a source whose clock was off by another amount is news."""
+    for cause in ("future", "ancient", "set_aside"):
+        if count := getattr(found, cause):
+            instruments.count("stamps_refused_total", count, cause=cause)
+    return [clock_step(step, sources[step.source]) for step in found.steps]
 
 
 def unread(drop: Overflow, source: str, now: int) -> LossRecord:

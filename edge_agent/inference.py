@@ -18,7 +18,7 @@ import structlog
 from edge_agent import incidents, tallies
 from edge_agent.lines import restore, saved
 from edge_agent.pipeline import MODELS
-from edge_agent.records import EventRecord, LossRecord, RecordClass
+from edge_agent.records import RecordClass
 from edge_agent.samples import NANOSECONDS, Quality
 from edge_agent.seats import Seats, TakenOff
 
@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from edge_agent.inbox import Inbox
     from edge_agent.instruments import Instruments
     from edge_agent.lines import Line
+    from edge_agent.monitors.watch import Monitors
     from edge_agent.pipeline import Pipeline
     from edge_agent.records import Record
     from edge_agent.samples import SampleBatch
     from edge_agent.scores import Scores
-    from edge_agent.stamps import StampCounts, Stamps
+    from edge_agent.stamps import Stamps
 
     Submit = Callable[[Sequence[Record], Mapping[str, bytes]], object]
     Keep = Callable[[SampleBatch, NDArray[np.int64], int], None]
@@ -64,6 +65,8 @@ class Inference:
         instruments: counters.
         observe: sees every row with its scores; for replay.
         record: sees every batch and sign of life; for recording.
+        monitors: are handed samples and scored rows, and judge them behind the
+            records; None for none.
         vouch: take every source as alive; for recordings that do not say.
     """
 
@@ -78,6 +81,7 @@ class Inference:
         *,
         observe: Observe | None = None,
         record: Keep | None = None,
+        monitors: Monitors | None = None,
         vouch: bool = False,
     ) -> None:
         self.turns = 0
@@ -89,8 +93,9 @@ class Inference:
         self._instruments = instruments
         self._observe = observe
         self._record = record
+        self.monitors = monitors
         self._vouch = vouch
-        self._failing: set[str] = set()
+        self._news = incidents.ModelNews()
         self.seats = Seats(lines, self.awake)
         self._fed = -(2**62)
         self._moment = -(2**62)
@@ -146,13 +151,16 @@ class Inference:
         alive = self._vouched(now)
         batch = self._in_order(self._inbox.drain() if batch is None else batch, now)
         self.seats.fill()
-        records: list[Record] = [*self._take_pending(), *self._losses(now)]
+        names, count = self._inbox.tags.sources, self._instruments
+        overflows = self._inbox.take_overflows()
+        records = self._take_pending()
+        records += incidents.losses(overflows, names, count, now)
         if self._record is not None:
             self._keep(batch, alive, now)
         if len(batch):
             self._fed = now
         settled, found = self._stamps.settle(batch)
-        records += self._stamp_events(found)
+        records += incidents.stamps(found, names, count)
         scored = 0
         for line in self._lines:
             for position, rows, watched in self._due(line, settled, now, alive):
@@ -161,6 +169,8 @@ class Inference:
         if records:
             self._submit(records, self._checkpoint(records, now))
         self.seats.watch(self._clock)
+        if self.monitors is not None:
+            self._pending.extend(self.monitors.look(now, alive))
         self.turns += 1
         return scored
 
@@ -179,11 +189,17 @@ class Inference:
         ):
             return {}
         self._saved = now
-        return saved(self._lines, self._stamps)
+        kept = saved(self._lines, self._stamps)
+        if self.monitors is not None:
+            kept |= self.monitors.saved(now, last=self._stopping.is_set())
+        return kept
 
     def restore(self, checkpoint: Mapping[str, bytes]) -> None:
         """Go on where a checkpoint was made."""
-        restore(self._lines, checkpoint, self._clock.now(), self._stamps)
+        now = self._clock.now()
+        restore(self._lines, checkpoint, now, self._stamps)
+        if self.monitors is not None:
+            self.monitors.restore(checkpoint, now)
 
     def _vouched(self, now: int) -> NDArray[np.int64]:
         """When each source was last seen alive."""
@@ -218,8 +234,8 @@ class Inference:
             self._record = None
             log.warning("recording ended", why=str(why))
 
-    def note(self, record: EventRecord) -> None:
-        """Send an event with the next turn; any thread."""
+    def note(self, record: Record) -> None:
+        """Send a record with the next turn; any thread."""
         self._pending.append(record)
         self._wake.set()
 
@@ -240,6 +256,8 @@ class Inference:
             kind = line.builder.window.kind
             own = (batch.tag >= kind.base) & (batch.tag < kind.base + kind.size)
             batch = batch.take(own)
+        if self.monitors is not None:
+            self.monitors.samples(line.builder.window.kind.name, batch)
         turned = line.builder.advance(batch, now, alive)
         tallies.samples(self._instruments, turned.counts)
         for counter, name, count in line.unmade():
@@ -265,36 +283,12 @@ class Inference:
         tallies.rows(self._instruments, done.pipeline, rows, done.scores)
         if self._observe is not None:
             self._observe(done.pipeline, rows, done.scores)
+        if self.monitors is not None:
+            self.monitors.rows(done.pipeline, rows, done.scores, now)
         if done.off:
             self.seats.off.append(TakenOff(name, key, done.off))
             done.records.append(incidents.model_taken_off(name, done.off, now))
         # rows that could not be run, or that no model ran, say nothing about the model
         elif rows.valid.any() and (done.error or done.pipeline.fallback in MODELS):
-            done.records.extend(self._model_news(name, done.error, now))
+            done.records.extend(self._news.of(name, done.error, now))
         return done.records
-
-    def _losses(self, now: int) -> list[LossRecord]:
-        found = []
-        for drop in self._inbox.take_overflows():
-            source = self._inbox.tags.sources[drop.source]
-            self._instruments.count("inbox_dropped_total", drop.count, source=source)
-            found.append(incidents.unread(drop, source, now))
-        return found
-
-    def _stamp_events(self, found: StampCounts) -> list[EventRecord]:
-        """Count odd stamps; a source whose clock was off by another amount is news."""
-        for cause in ("future", "ancient", "set_aside"):
-            if count := getattr(found, cause):
-                self._instruments.count("stamps_refused_total", count, cause=cause)
-        sources = self._inbox.tags.sources
-        return [incidents.clock_step(s, sources[s.source]) for s in found.steps]
-
-    def _model_news(self, name: str, error: str, now: int) -> list[EventRecord]:
-        """A model began to fail, or works again."""
-        if bool(error) == (name in self._failing):
-            return []
-        if error:
-            self._failing.add(name)
-            return [incidents.model_fails(name, error, now)]
-        self._failing.discard(name)
-        return [incidents.model_works(name, now)]

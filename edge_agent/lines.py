@@ -11,6 +11,7 @@ import structlog
 
 from edge_agent.alarms import LONG_AGO, NEVER
 from edge_agent.comparison import Comparison
+from edge_agent.features.recalling import Saved
 from edge_agent.features.triggers import FUTURE
 from edge_agent.pipeline import PipelineState
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.alarms import AlarmStates
+    from edge_agent.features.contexts import Contexts
     from edge_agent.features.rows import RowBuilder
     from edge_agent.features.triggers import Trigger
     from edge_agent.pipeline import Pipeline
@@ -75,13 +77,27 @@ class Line:
         self.posts[place].seat(seating)
 
     def unmade(self) -> Iterator[tuple[str, str, int]]:
-        """Rows that were not made since the last call: counter, pipeline, how many."""
+        """Rows not made and contexts not told apart since the last call.
+
+        Yields:
+            Counter, pipeline, how many.
+        """
         for name, trigger in self.triggers():
             if late := self._more("rows_late_total", name, trigger.late):
                 yield "rows_late_total", name, late
             if skipped := self._more("ticks_skipped_total", name, trigger.skipped):
                 log.warning("turns stood still", pipeline=name, ticks_skipped=skipped)
                 yield "ticks_skipped_total", name, skipped
+        for post in self.posts:
+            if post.contexts is None:
+                continue
+            name = post.pipeline.info.pipeline
+            for counter, total in (
+                ("context_values_late_total", post.contexts.late),
+                ("contexts_beyond_limit_total", post.contexts.beyond),
+            ):
+                if more := self._more(counter, name, total):
+                    yield counter, name, more
 
     def _more(self, counter: str, name: str, total: int) -> int:
         more = total - self._told.get((counter, name), 0)
@@ -103,6 +119,8 @@ def saved(lines: Sequence[Line], stamps: Stamps | None = None) -> dict[str, byte
             if post.beside is not None:
                 kept = (post.key, post.beside.key, post.comparison.saved())
                 found[f"beside/{info.pipeline}"] = msgspec.msgpack.encode(kept)
+            if post.contexts is not None:
+                found[f"context/{info.pipeline}"] = _kept(post.contexts)
         for name, trigger in line.triggers():
             if begun := trigger.saved():
                 found[f"trigger/{name}"] = msgspec.msgpack.encode(begun)
@@ -127,6 +145,9 @@ def restore(
             body = checkpoint.get(f"beside/{pipeline.info.pipeline}")
             if body is not None:
                 _recall(post, body, pipeline.info.pipeline)
+            body = checkpoint.get(f"context/{pipeline.info.pipeline}")
+            if body is not None and post.contexts is not None:
+                _remember(post.contexts, pipeline.info.pipeline, body, now)
         for name, trigger in line.triggers():
             body = checkpoint.get(f"trigger/{name}")
             if body is not None:
@@ -159,6 +180,24 @@ def _recall(post: Post, body: bytes, name: str) -> None:
         post.recall(str(key), str(other), Comparison.restored(numbers))
     except (ValueError, TypeError, msgspec.MsgspecError) as why:
         log.warning("comparison not restored", pipeline=name, why=str(why))
+
+
+def _kept(contexts: Contexts) -> bytes:
+    saved = contexts.saved()
+    plain = {name: column.tobytes() for name, column in saved.columns.items()}
+    whole = (saved.assets, saved.roles, saved.words, saved.names, plain)
+    return msgspec.msgpack.encode(whole)
+
+
+def _remember(contexts: Contexts, name: str, body: bytes, now: int) -> None:
+    try:
+        assets, roles, words, names, plain = msgspec.msgpack.decode(body)
+        columns = {key: np.frombuffer(raw, np.int64) for key, raw in plain.items()}
+        every = tuple(map(tuple, words))
+        saved = Saved(tuple(assets), tuple(roles), every, tuple(names), columns)
+        contexts.restore(saved, now + FUTURE)
+    except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as why:
+        log.warning("contexts not restored", pipeline=name, why=str(why))
 
 
 def _resumed(states: AlarmStates, now: int) -> AlarmStates:

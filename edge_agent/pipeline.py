@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from edge_agent.alarms import Limits
     from edge_agent.explain import Usual
+    from edge_agent.levels import ContextLevels
     from edge_agent.monitoring.drift.yardstick import Yardstick
     from edge_agent.occlusion import Occlusion
     from edge_agent.records import PipelineInfo
@@ -69,6 +70,9 @@ class Pipeline:
         occlusion: how to ask the model which tags made a score; None not to.
         phrases: what is said of its rows, in the language of who reads it.
         yardstick: what its rows are held against; None where no model is.
+        levels_in: levels and severities of contexts that have their own; None where
+            none has.
+        known_contexts: names of those that ``usual`` and ``occlusion`` tell apart.
     """
 
     info: PipelineInfo
@@ -86,13 +90,18 @@ class Pipeline:
     occlusion: Occlusion | None = None
     phrases: Phrases = field(default_factory=Phrases)
     yardstick: Yardstick | None = None
+    levels_in: ContextLevels | None = None
+    known_contexts: tuple[str, ...] = ()
 
-    @property
-    def near(self) -> float:
-        """A score above this is worth an explanation: 70 % of the way to the limit."""
-        limit = self.limits.threshold
-        way = limit - self.normal if self.normal < limit else abs(limit)
-        return limit - (1 - NEAR) * way
+    def near(self, limit: F64) -> F64:
+        """Scores above this are worth an explanation: 70 % of the way to the limit.
+
+        Args:
+            limit: float64[n] of each row.
+        """
+        way = np.where(self.normal < limit, limit - self.normal, np.abs(limit))
+        found: F64 = limit - (1 - NEAR) * way
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)

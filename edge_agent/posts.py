@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent import guards, judging
+from edge_agent import guards, judging, scenes
 from edge_agent.comparison import Comparison, Verdicts
 from edge_agent.guards import Health
 from edge_agent.pipeline import MODELS
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.clock import Clock
+    from edge_agent.features.contexts import Contexts
     from edge_agent.features.feature_rows import FeatureRows
     from edge_agent.features.plan import FeaturePlan
     from edge_agent.features.triggers import Trigger
@@ -114,6 +115,8 @@ class Post:
     beside: Beside | None = None
     health: Health = field(default_factory=Health)
     health_beside: Health = field(default_factory=Health)
+    contexts: Contexts | None = None
+    """Of the rows: what their numbers mean."""
     _compared: tuple[tuple[str, str], Comparison] = (("", ""), Comparison())
     """Of whom, and how they compare: one object, as other threads read it."""
     _recalled: tuple[tuple[str, str], Comparison] | None = None
@@ -170,7 +173,7 @@ class Post:
         whole = bool(np.count_nonzero(rows.valid))
         off = self._watch(scores, rows) if whole and not _resting(scores) else ""
         if self.beside is not None and not _resting(scores):
-            mine = Verdicts(scores.score, self.pipeline.limits.threshold, took)
+            mine = self._verdicts(self.pipeline, rows, scores, took)
             self._unwatched = mine, rows if watched is None else watched
         if error and whole and self.standby is not None:
             said = self.standby.phrases.say("instead.failing", error=error)
@@ -178,7 +181,7 @@ class Post:
             scores = judging.scored(used.scorer, rows)
         if off:
             self._take_off(off)
-        state, records = judging.judged(used, state, rows, scores)
+        state, records = judging.judged(used, state, rows, scores, self.contexts)
         failed = "" if _resting(first) else error
         return Turned(state, records, scores, used, failed, off)
 
@@ -222,9 +225,7 @@ class Post:
         ended = clock.now()
         if _resting(other):
             return ""
-        theirs = Verdicts(
-            other.score, beside.pipeline.limits.threshold, int(ended - began)
-        )
+        theirs = self._verdicts(beside.pipeline, seen, other, int(ended - began))
         pair = (mine, theirs) if beside.control else (theirs, mine)
         self._compared = self._pair(), self.comparison.plus(*pair, ended)
         if not np.count_nonzero(seen.valid):
@@ -235,6 +236,14 @@ class Post:
         if off:
             self.beside = None
         return off
+
+    def _verdicts(
+        self, pipeline: Pipeline, rows: FeatureRows, scores: Scores, took: int
+    ) -> Verdicts:
+        """What a model says of the rows that are judged: others compare nothing."""
+        own = scenes.thresholds(pipeline, rows, self.contexts)
+        threshold = pipeline.limits.threshold if own is None else own
+        return Verdicts(scenes.judgeable(rows, scores), threshold, took)
 
     def _pair(self) -> tuple[str, str]:
         return self.key, self.beside.key if self.beside is not None else ""

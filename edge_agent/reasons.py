@@ -43,13 +43,13 @@ class Teller:
     """What explanations of a pipeline are made with.
 
     Attributes:
-        threshold: the alarm's.
+        threshold: float64[rows] the alarm's, of each of the turn's rows.
         usual: what the passport says is usual.
         phrases: in the language of who reads them.
         occlusion: how to ask the model; None where it is not asked.
     """
 
-    threshold: float
+    threshold: F64
     usual: Usual
     phrases: Phrases
     occlusion: Occlusion | None = None
@@ -111,6 +111,7 @@ def explained(
         teller,
         rows.values[picked],
         scores.score[picked],
+        teller.threshold[picked],
         None if scores.contributions is None else scores.contributions[picked],
         asked[chosen],
         None if context is None else context[picked],
@@ -136,6 +137,7 @@ class _Found:
 
     values: F32
     score: F64
+    limit: F64
     place: I64
     top: Top
     distant: Bools
@@ -144,7 +146,7 @@ class _Found:
     def said(self, row: int, teller: Teller) -> str:
         said = sentence(
             float(self.score[row]),
-            teller.threshold,
+            float(self.limit[row]),
             self.top,
             row,
             self.values,
@@ -161,6 +163,7 @@ def _found(
     teller: Teller,
     values: F32,
     score: F64,
+    limit: F64,
     own: F32 | None,
     asked: Bools,
     context: I32 | None,
@@ -184,7 +187,7 @@ def _found(
         parts[rows] = told
         distant[rows] = False
     top = explain(values, parts, usual, place)
-    return _Found(values, score, place, top, distant, failed)
+    return _Found(values, score, limit, place, top, distant, failed)
 
 
 def instead(why: Explanation, because: str, phrases: Phrases) -> Explanation:

@@ -60,6 +60,10 @@ class NoScore(IntEnum):
     MODEL_EXPIRED = 10
 
 
+#: What a row without a context has in ``ScoreRecord.context``.
+NO_CONTEXT = 255
+
+
 @dataclass(frozen=True, slots=True)
 class PipelineInfo:
     """What every score of a pipeline has in common; joined in at send time."""
@@ -102,6 +106,9 @@ class ScoreRecord:
         reason: one sentence a row, empty string when calm.
         label: the likeliest class of each row, empty string where there is none;
             empty for a model without classes.
+        contexts: names of the contexts the rows were made in; empty without contexts.
+        context: uint8[n] position in ``contexts``, `NO_CONTEXT` for a row that was not
+            judged; None without contexts.
     """
 
     info: PipelineInfo
@@ -127,6 +134,8 @@ class ScoreRecord:
     reason: tuple[str, ...] = ()
     label: tuple[str, ...] = ()
     kind: RecordClass = RecordClass.SCORE
+    contexts: tuple[str, ...] = ()
+    context: U8 | None = None
 
     def __len__(self) -> int:
         """Count rows."""
@@ -152,6 +161,8 @@ class AlarmRecord:
     part: str = ""
     kind: RecordClass = RecordClass.ALARM
     fallback: Fallback = Fallback.MODEL
+    context: str = ""
+    """In which the row was made; empty for none, or where it was not judged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,9 @@ def rows(
     """Count a turn's rows of a pipeline, and why some have no score."""
     name, none = pipeline.info.pipeline, int(np.count_nonzero(scores.no_score))
     instruments.count("rows_scored_total", len(found) - none, pipeline=name)
+    if found.gates is not None:
+        gated = int(np.count_nonzero(found.gates.why))
+        instruments.count("rows_not_judged_total", gated, pipeline=name)
     if not none:
         return
     reasons = np.bincount(scores.no_score, minlength=len(NoScore))

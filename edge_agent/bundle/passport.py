@@ -54,6 +54,7 @@ __all__ = [
 ]
 
 _MAX_PASSPORT_BYTES = 1_000_000
+MAX_CONTEXTS = 200
 
 
 class TagFacts(PassportPart):
@@ -147,6 +148,14 @@ class Passport(PassportPart):
     model: ModelFile
     thresholds: Annotated[tuple[Threshold, ...], Field(min_length=1, max_length=10)]
     """Ascending; the first raises the alarm, the others raise its severity."""
+    context_thresholds: Annotated[
+        dict[
+            Annotated[str, Field(min_length=1, max_length=500)],
+            Annotated[tuple[Threshold, ...], Field(min_length=1, max_length=10)],
+        ],
+        Field(max_length=MAX_CONTEXTS),
+    ] = {}  # noqa: RUF012 - pydantic copies it
+    """Of contexts, named as in the reference, that have thresholds of their own."""
     golden: Golden = Golden()
     reference: FileName = "reference.json"
     files: dict[FileName, Digest]
@@ -179,9 +188,11 @@ class Passport(PassportPart):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         problems = [*self._feature_problems(), *self._file_problems()]
-        values = [t.value for t in self.thresholds]
-        if values != sorted(set(values)):
-            problems.append("thresholds must ascend")
+        of_contexts = self.context_thresholds.values()
+        for levels in (self.thresholds, *of_contexts):
+            values = [t.value for t in levels]
+            if values != sorted(set(values)):
+                problems.append("thresholds must ascend")
         if self.kind == "quality" and self.model.outputs.probabilities is None:
             problems.append("a quality model needs model.outputs.probabilities")
         if problems:

@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from edge_agent.bundle import profile
 from edge_agent.bundle.calibration import Calibrations
 from edge_agent.bundle.complaints import plain_sentences
+from edge_agent.bundle.passport import MAX_CONTEXTS
 from edge_agent.bundle.profile import QUANTILES, Bins, Tally, bins_of, tallies
 from edge_agent.bundle.reading import read_json
 from edge_agent.errors import ModelRejected
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from edge_agent.bundle.profile import Table
     from edge_agent.samples import F64
 
-MAX_CONTEXTS = 200
 CALIBRATED = 3
 """The format that has a calibration."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 
-from edge_agent import logs
+from edge_agent import logs, scenes
 from edge_agent.assembly import core
 from edge_agent.clock import ManualClock
 from edge_agent.config import loading
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from typing import TextIO
 
+    from edge_agent.assembly import Core
     from edge_agent.config.loading import Loaded
     from edge_agent.features.feature_rows import FeatureRows
     from edge_agent.inference import Observe, Submit
@@ -88,6 +89,10 @@ def replay(loaded: Loaded, recording: Recording, out: TextIO) -> dict[str, int]:
         "alarms": 0,
     }
     encode = msgspec.json.Encoder().encode
+    start = int(recording.batch.received[0]) - 1 if len(recording.batch) else 0
+    made = core(loaded, manned(loaded), start)
+    posts = [post for line in made.lines for post in line.posts]
+    contexts = {post.pipeline.info.pipeline: post.contexts for post in posts}
 
     def line(content: Mapping[str, object]) -> None:
         out.write(encode(content).decode() + "\n")
@@ -97,8 +102,11 @@ def replay(loaded: Loaded, recording: Recording, out: TextIO) -> dict[str, int]:
         found["without_score"] += int((scores.no_score != NoScore.NONE).sum())
         labels = scores.named(np.arange(len(rows)))
         for row in range(len(rows)):
-            label = labels[row] if labels else ""
-            line({**_score_line(pipeline, rows, scores, row), "label": label})
+            told = {
+                "label": labels[row] if labels else "",
+                "context": scenes.name(rows, row, contexts[pipeline.info.pipeline]),
+            }
+            line(_score_line(pipeline, rows, scores, row) | told)
 
     def submit(records: Sequence[Record], _: object) -> None:
         for record in records:
@@ -106,18 +114,21 @@ def replay(loaded: Loaded, recording: Recording, out: TextIO) -> dict[str, int]:
                 found["alarms"] += 1
                 line(_alarm_line(record))
 
-    _play(loaded, recording, observe, submit)
+    inbox = Inbox(loaded.plant.tags)
+    _play(made, inbox, ManualClock(start), recording, observe, submit)
     return found
 
 
 def _play(
-    loaded: Loaded, recording: Recording, observe: Observe, submit: Submit
+    made: Core,
+    inbox: Inbox,
+    clock: ManualClock,
+    recording: Recording,
+    observe: Observe,
+    submit: Submit,
 ) -> None:
     """Turn through the recording on its own clock, then let open rows close."""
-    batch = recording.batch
-    start = int(batch.received[0]) - 1 if len(batch) else 0
-    clock, inbox = ManualClock(start), Inbox(loaded.plant.tags)
-    made = core(loaded, manned(loaded), start)
+    batch, start = recording.batch, clock.time
     inference = Inference(
         made.lines,
         inbox,

@@ -61,18 +61,26 @@ class Frozen(BaseModel):
     )
 
 
+Value = Annotated[str, Field(json_schema_extra={"type": ["string", "integer"]})]
+"""What a state or recipe tag says: a text, or a whole number."""
+
+
 class Context(Frozen):
     """In which state, recipe, product and shift a row was made."""
 
-    running: dict[str, tuple[str, ...]] = {}
+    running: dict[str, tuple[Value, ...]] = {}
     """Role of a state tag -> the values in which the machine runs; rows in any other
     state raise no alarm and are not monitored."""
     warm_up: Duration = 0.0
-    """After the machine starts, or a context changes, rows of so long do not count."""
-    by: tuple[str, ...] = ()
+    """After the machine starts, or its recipe or product changes, rows of so long do
+    not count."""
+    by: Annotated[tuple[str, ...], Field(max_length=4)] = ()
     """Roles (texts or whole numbers) whose values make the context: recipe, product."""
-    shifts: dict[Name, str] = {}
-    """Name -> 06:00-14:00, the gateway's local time; becomes part of the context."""
+    shifts: Annotated[dict[Name, str], Field(max_length=24)] = {}
+    """Name -> 06:00-14:00, local time; becomes the last part of the context."""
+    zone: str | None = None
+    """Time zone of the shifts, such as Europe/Berlin. Default: the gateway's own; a
+    replay on another computer needs it to find the same shifts."""
 
 
 class Monitor(Frozen):

@@ -36,6 +36,8 @@ class Alarm(Frozen):
 
     threshold: Number | None = None
     """Default: the passport's."""
+    thresholds: dict[str, Number] = {}  # noqa: RUF012 - pydantic copies it
+    """Context -> threshold of its own: recipeA, or recipeA/early for a shift of it."""
     hysteresis: Annotated[Number, Field(ge=0, lt=1)] = 0.05
     """Clears below threshold x (1 - hysteresis)."""
     on_delay: Duration = 3.0

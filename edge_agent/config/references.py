@@ -10,8 +10,10 @@ from edge_agent.config.problems import did_you_mean, listed
 from edge_agent.config.rosters import rosters
 from edge_agent.config.rules import (
     check_client_ids,
+    check_context,
     check_output,
     check_registry,
+    check_running,
     check_score,
     check_source,
     check_tag,
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from edge_agent.config.lists import Complain
     from edge_agent.config.pipelines import Pipeline
+    from edge_agent.config.problems import Loc
     from edge_agent.config.rosters import Known, Roster
     from edge_agent.config.schema import AgentConfig, AssetGroup
 
@@ -84,6 +87,7 @@ def _check_pipeline(
 ) -> None:
     loc = ("pipelines", name)
     check_score((*loc, "score"), pipeline.score, complain)
+    check_context(loc, pipeline.context, pipeline.alarm, complain)
     if known.partial is None:
         return
     types = {*(roster.type for roster in read), *known.partial}
@@ -100,9 +104,16 @@ def _check_pipeline(
         for roster in members
         for role in (*roster.tags, *known.unsound.get(roster.place, ()))
     }
-    wanted = {("roles", tag): role for tag, role in pipeline.roles.items()}
+    texts = {r: tag.text for roster in members for r, tag in roster.tags.items()}
+    check_running(loc, pipeline.context, texts, complain)
+    wanted: dict[Loc, str] = {
+        ("roles", tag): role for tag, role in pipeline.roles.items()
+    }
     if pipeline.score.part is not None:
         wanted["score", "part"] = pipeline.score.part
+    wanted |= {("context", "running", role): role for role in pipeline.context.running}
+    for place, role in enumerate(pipeline.context.by):
+        wanted["context", "by", place] = role
     for where, role in wanted.items():
         if role not in roles:
             said = f"asset type {pipeline.assets!r} has no tag {role!r}; it has: "

@@ -7,11 +7,17 @@ from typing import TYPE_CHECKING
 
 from edge_agent.config import units
 from edge_agent.config.addresses import FIELD
+from edge_agent.config.scalars import shown
 from edge_agent.config.schema import MqttLink, MqttSource, OpcUaSource, Security
+from edge_agent.config.spans import overlapping, span_of
+from edge_agent.config.zones import zone_named
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge_agent.config.lists import Complain
-    from edge_agent.config.pipelines import Score
+    from edge_agent.config.monitoring import Context
+    from edge_agent.config.pipelines import Alarm, Score
     from edge_agent.config.problems import Loc
     from edge_agent.config.rosters import Roster
     from edge_agent.config.schema import (
@@ -22,6 +28,9 @@ if TYPE_CHECKING:
         TagBinding,
     )
 
+_NUMBER = re.compile(r"[-+]?[0-9]+(\.[0-9]+)?")
+LONGEST = 100
+"""Characters of a state; as `features.words` knows it."""
 _COMMON = (
     "known are for example bar, degC, mm/s, m3/h, l/min, A, V, kW, rpm, Hz, %, kg/h"
 )
@@ -107,6 +116,57 @@ def check_score(loc: Loc, score: Score, complain: Complain) -> None:
         complain((*loc, "on"), said, "add part: ROLE")
     if score.on != "cycle" and score.part is not None:
         complain((*loc, "part"), "part has a meaning only with on: cycle")
+
+
+def check_context(loc: Loc, context: Context, alarm: Alarm, complain: Complain) -> None:
+    """Shifts are spans of the day that share no minute; a zone is known here."""
+    spans = []
+    for name, text in context.shifts.items():
+        try:
+            spans.append((name, *span_of(text)))
+        except ValueError as wrong:
+            hint = "write from-to in hours and minutes, for example 22:00-06:00"
+            complain((*loc, "context", "shifts", name), str(wrong), hint)
+    if both := overlapping(spans):
+        said = f"shifts {both[0]} and {both[1]} overlap"
+        hint = "a shift ends where the next begins"
+        complain((*loc, "context", "shifts", both[1]), said, hint)
+    if context.zone is not None and zone_named(context.zone) is None:
+        said = f"the time zone {context.zone!r} is not known here"
+        complain((*loc, "context", "zone"), said, "write for example Europe/Berlin")
+    for place, role in enumerate(context.by):
+        if role in context.by[:place]:
+            complain((*loc, "context", "by", place), f"{role} is named twice")
+    if alarm.thresholds and not (context.by or context.shifts):
+        said = "thresholds are of contexts, and nothing makes any"
+        hint = "add context: with by: or shifts:, or write threshold: alone"
+        complain((*loc, "alarm", "thresholds"), said, hint)
+
+
+def check_running(
+    loc: Loc, context: Context, texts: Mapping[str, bool], complain: Complain
+) -> None:
+    """Values in which a machine runs are such as its tag can have.
+
+    Args:
+        loc: of the pipeline.
+        context: as configured.
+        texts: whether each role of the asset type is a text.
+        complain: takes every complaint.
+    """
+    for role, values in context.running.items():
+        at = (*loc, "context", "running", role)
+        if not values:
+            said = f"{role} has no value here: the machine would never run"
+            complain(at, said, "name the values in which it does")
+        for place, value in enumerate(values):
+            if not value.strip() or len(value) > LONGEST:
+                said = f"{shown(value)} is no state a tag can tell"
+                complain((*at, place), said, "name a state, as the tag says it")
+            elif not (texts.get(role, True) or _NUMBER.fullmatch(value)):
+                said = f"{role} is a number and never says {shown(value)}"
+                hint = "write the number, or text: true at the tag"
+                complain((*at, place), said, hint)
 
 
 def check_tag(

@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.features import gates
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from edge_agent.features.gates import Gates
     from edge_agent.features.window import Mask
     from edge_agent.samples import F64, I32, I64, U8
 
@@ -33,6 +36,9 @@ class FeatureRows:
         inputs_good: int16[n] features neither missing nor doubtful.
         cut_short: bool[n] a window reached further back than the ring.
         part: part ids, one a row, for `on: cycle`; empty otherwise.
+        context: int32[n] position in the pipeline's list of contexts, `contexts.GATED`
+            for a row that is not to be judged; None for a pipeline without contexts.
+        gates: why rows are not judged; None where all of them are.
     """
 
     asset: I32
@@ -46,6 +52,8 @@ class FeatureRows:
     inputs_good: NDArray[np.int16]
     cut_short: Mask
     part: tuple[str, ...] = ()
+    context: I32 | None = None
+    gates: Gates | None = None
 
     def __len__(self) -> int:
         """Count rows."""
@@ -84,6 +92,8 @@ class FeatureRows:
             self.inputs_good[select],
             self.cut_short[select],
             tuple(self.part[i] for i in select) if self.part else (),
+            None if self.context is None else self.context[select],
+            None if self.gates is None else self.gates.take(select),
         )
 
 
@@ -91,6 +101,7 @@ def joined(parts: Sequence[FeatureRows]) -> FeatureRows:
     """Several sets of rows of one plan as one, in order."""
     if len(parts) == 1:
         return parts[0]
+    told = [p.context for p in parts if p.context is not None]
     return FeatureRows(
         np.concatenate([p.asset for p in parts]),
         np.concatenate([p.at for p in parts]),
@@ -103,4 +114,6 @@ def joined(parts: Sequence[FeatureRows]) -> FeatureRows:
         np.concatenate([p.inputs_good for p in parts]),
         np.concatenate([p.cut_short for p in parts]),
         tuple(part for p in parts for part in p.part),
+        None if len(told) < len(parts) else np.concatenate(told),
+        gates.joined([p.gates for p in parts], [len(p) for p in parts]),
     )

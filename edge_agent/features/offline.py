@@ -19,6 +19,7 @@ from edge_agent.samples import SampleBatch
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from edge_agent.features.contexts import Contexts
     from edge_agent.features.spec import FeatureSpec
     from edge_agent.features.window import Mask
     from edge_agent.samples import AssetType
@@ -82,6 +83,7 @@ def offline_rows(
     trigger: TriggerSpec,
     batch: SampleBatch,
     by_exception: Mask | None = None,
+    contexts: Contexts | None = None,
 ) -> FeatureRows:
     """All rows of a recording.
 
@@ -92,11 +94,13 @@ def offline_rows(
         batch: the recording in order of arrival; see `SampleBatch.of`, which lets
             ``received`` default to the stamps.
         by_exception: tags that report changes only: bool[roles] or bool[kind.size].
+        contexts: of the rows, new ones; their ``names`` say what the numbers mean.
     """
     window = Window(kind, depth_for(specs), by_exception)
     plan = FeaturePlan(specs, kind)
     since = int(batch.received[0]) - 1 if len(batch) else 0
-    builder = RowBuilder(window, [(plan, trigger_for(trigger, plan, window, since))])
+    reader = (plan, trigger_for(trigger, plan, window, since))
+    builder = RowBuilder(window, [reader], contexts=(contexts,))
     found: list[FeatureRows] = []
     low = 0
     while low < len(batch):

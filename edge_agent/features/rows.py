@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.features.arrivals import Arrivals
+    from edge_agent.features.contexts import Contexts
     from edge_agent.features.plan import FeaturePlan
     from edge_agent.features.triggers import Due, Trigger
     from edge_agent.features.window import Mask, Window
@@ -66,6 +67,7 @@ class RowBuilder:
         source: int[kind.size] the source of each tag, for ``alive``; None where
             every source is vouched for.
         longest_cycle: seconds, see `window.span_for`.
+        contexts: of each pipeline, None where it has none; empty for none at all.
     """
 
     def __init__(
@@ -74,9 +76,11 @@ class RowBuilder:
         pipelines: Sequence[tuple[FeaturePlan, Trigger]],
         source: NDArray[np.int16] | None = None,
         longest_cycle: float = 600.0,
+        contexts: Sequence[Contexts | None] = (),
     ) -> None:
         self.window = window
         self.pipelines = list(pipelines)
+        self.contexts = list(contexts) or [None] * len(pipelines)
         self._sorter = Sorter(window.kind)
         self._source = None if source is None else window.by_column(source)
         self._longest_cycle = longest_cycle
@@ -134,10 +138,10 @@ class RowBuilder:
             now = max(now, int(batch.received[-1]))
         self._moment = max(self._moment, now)
         arrivals = self._sorter.arrivals(batch)
-        dues = [trigger.due(arrivals, now) for _, trigger in self.pipelines]
         vouched = None
         if alive is not None and self._source is not None and self.window.any_held:
             vouched = alive[self._source]
+        dues = self._due(arrivals, now, vouched)
         done: list[list[FeatureRows]] = [[] for _ in dues]
         others: dict[int, list[FeatureRows]] = {place: [] for place in self._beside}
         counts, low, made = IngestCounts(), 0, -1
@@ -165,6 +169,14 @@ class RowBuilder:
             counts,
             {place: joined(rows) for place, rows in others.items() if rows},
         )
+
+    def _due(self, arrivals: Arrivals, now: int, vouched: I64 | None) -> list[Due]:
+        """Due rows of each pipeline, with their contexts."""
+        dues = [trigger.due(arrivals, now) for _, trigger in self.pipelines]
+        for place, contexts in enumerate(self.contexts):
+            if contexts is not None:
+                dues[place] = contexts.told(arrivals, dues[place], vouched)
+        return dues
 
     def _watched(self, place: int, due: Due, alive: I64 | None) -> FeatureRows:
         plan, self.window.reach = self._beside[place]
@@ -247,6 +259,8 @@ def _of(due: Due, which: Mask) -> Due:
         seen=due.seen[which],
         start=None if due.start is None else due.start[which],
         part=tuple(due.part[i] for i in np.flatnonzero(which)) if due.part else (),
+        context=None if due.context is None else due.context[which],
+        gates=None if due.gates is None else due.gates.take(which),
     )
 
 
@@ -254,7 +268,9 @@ def _computed(
     plan: FeaturePlan, window: Window, due: Due, alive: I64 | None
 ) -> FeatureRows:
     rows = plan.compute(window, due.asset, due.at, due.start, alive)
-    return replace(rows, part=due.part) if due.part else rows
+    if not due.part and due.context is None:
+        return rows
+    return replace(rows, part=due.part, context=due.context, gates=due.gates)
 
 
 def _none(plan: FeaturePlan, window: Window) -> FeatureRows:

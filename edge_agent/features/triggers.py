@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from edge_agent.features.arrivals import Arrivals
+    from edge_agent.features.gates import Gates
     from edge_agent.features.window import Mask
     from edge_agent.samples import I32, I64, AssetType
 
@@ -51,6 +52,8 @@ class Due:
         seen: int64[n] how many of the turn's arrivals each of them sees.
         start: int64[n] where the cycles began, for `on: cycle`.
         part: part ids, for `on: cycle`.
+        context: int32[n] and
+        gates: as in `FeatureRows`; None until `contexts` has told them.
     """
 
     asset: I32
@@ -58,6 +61,8 @@ class Due:
     seen: I64
     start: I64 | None = None
     part: tuple[str, ...] = ()
+    context: I32 | None = None
+    gates: Gates | None = None
 
     def __len__(self) -> int:
         """Count rows."""

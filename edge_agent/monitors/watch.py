@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from edge_agent.monitors.drift import Beside, DriftWatch
 from edge_agent.samples import NANOSECONDS
 
@@ -51,6 +53,8 @@ class Monitors:
     ) -> None:
         self._lines = lines
         self._sensors = sensors
+        kinds = [line.builder.window.kind.name for line in lines]
+        self._by_kind = dict(zip(kinds, sensors, strict=True))
         self._drift: dict[str, tuple[int, int, DriftWatch]] = {}
         count = max(len(pipelines), 1)
         for place, line in enumerate(lines):
@@ -63,13 +67,17 @@ class Monitors:
                     due = now + every + every * len(self._drift) // (2 * count)
                     watch = DriftWatch(name, settings, due, instruments)
                     self._drift[name] = place, position, watch
+        self._rests = [
+            np.zeros(len(line.builder.window.kind.assets), bool) for line in lines
+        ]
+        """Of each line's assets, those that the operator's state tags say stand."""
         self._folded = self._saved = now
         self._turn = 0
         self._looked: set[str] = set()
 
-    def samples(self, place: int, batch: SampleBatch) -> None:
-        """Settled samples of a line's asset type."""
-        if (sensors := self._sensors[place]) is not None:
+    def samples(self, kind: str, batch: SampleBatch) -> None:
+        """Settled samples of an asset type."""
+        if (sensors := self._by_kind.get(kind)) is not None:
             sensors.take(batch)
 
     def rows(
@@ -79,7 +87,9 @@ class Monitors:
         found = self._drift.get(pipeline.info.pipeline)
         if found is not None:
             place, position, watch = found
-            names = self._lines[place].context_names(position)
+            if rows.gates is not None:
+                self._rests[place][rows.asset] = rows.gates.suppressed
+            names = self._names(place, position)
             watch.take(pipeline, rows, scores, names, now)
 
     def look(self, now: int, alive: I64) -> list[Record]:
@@ -99,8 +109,7 @@ class Monitors:
     def _look_at_sensors(self, now: int, alive: I64) -> list[Record]:
         for place, sensors in enumerate(self._sensors):
             if sensors is not None and now >= sensors.due:
-                running = self._lines[place].running(now)
-                return [*sensors.look(now, alive, running)]
+                return [*sensors.look(now, alive, ~self._rests[place])]
         return []
 
     def _look_at_drift(self, now: int) -> list[Record]:
@@ -108,9 +117,13 @@ class Monitors:
         if not due:
             return []
         place, position, watch = min(due, key=lambda entry: entry[2].due)
-        names = self._lines[place].context_names(position)
+        names = self._names(place, position)
         self._looked.add(watch.name)
         return [*watch.look(names, now, self._beside(place))]
+
+    def _names(self, place: int, position: int) -> Sequence[str]:
+        contexts = self._lines[place].posts[position].contexts
+        return contexts.names if contexts is not None else ()
 
     def _beside(self, place: int) -> Beside:
         sensors = self._sensors[place]
@@ -128,7 +141,7 @@ class Monitors:
         self._looked = set()
         for name in dict.fromkeys(wanted):
             place, position, watch = self._drift[name]
-            names = self._lines[place].context_names(position)
+            names = self._names(place, position)
             for part, body in watch.saved(names).items():
                 found[f"drift/{name}/{part}"] = body
         for line, sensors in zip(self._lines, self._sensors, strict=True):

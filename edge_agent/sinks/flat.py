@@ -181,6 +181,8 @@ class FlatProfile:
             completeness=np.zeros(count),
             reason=(self._phrases.say("agent_stopped"),) * count,
             label=(),
+            contexts=(),
+            context=None,
         )
         writer = self._writer(record.info)
         return writer.frames(last, gone, slice(None), old=False)

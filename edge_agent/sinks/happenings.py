@@ -50,7 +50,12 @@ class Happening:
             f"alarm {record.state.name.lower()}",
             f"{info.pipeline}/{info.assets[record.asset]}",
             record.reason,
-            {"occurrence": record.occurrence, "score": score, "part": record.part},
+            {
+                "occurrence": record.occurrence,
+                "score": score,
+                "part": record.part,
+                "context": record.context,
+            },
             record.severity,
         )
 

@@ -13,6 +13,7 @@ import numpy as np
 from edge_agent.records import AlarmState, Fallback, NoScore
 from edge_agent.samples import Quality
 from edge_agent.sinks import jsontext
+from edge_agent.sinks.contextual import contexts
 from edge_agent.sinks.ranges import usual
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ _KEYS = (
         for place in range(1, TOPS + 1)
         for what in ("tag", "value", "usual", "share")
     ),
-    *("part", "label", "model", "model_version", "model_sha8", "fallback"),
+    *("part", "label", "context", "model", "model_version", "model_sha8", "fallback"),
     *("inputs_good", "inputs_total", "boot", "seq", "hist"),
 )
 #: What every row says of an asset that is well.
@@ -143,6 +144,8 @@ class StateWriter:
             "boot": b"%d" % stored.boot,
             "hist": _TRUE if old else _FALSE,
         }
+        varying, constant = contexts(record, rows)
+        columns, same = columns | varying, same | constant
         calm = _calm(record, rows, valid) if len(ms) >= _WORTH_LOOKING else None
         if calm is None:
             columns |= _judgements(record, rows, valid, quality)

@@ -1,19 +1,16 @@
 """Records to bytes and back, in a neutral form.
 
-A score record is one small msgpack header and its columns as they lie in memory:
-writing costs a copy, reading costs nothing (arrays look into the body). Wire bytes
-never enter the store: topics, sequence numbers and aliases belong to a session.
+Scores are columns, see `scores`. Wire bytes never enter the store: topics, sequence
+numbers and aliases belong to a session.
 """
 
 from __future__ import annotations
 
 import hashlib
-from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from edge_agent.records import (
     AlarmRecord,
@@ -27,47 +24,17 @@ from edge_agent.records import (
     RecordClass,
     ScoreRecord,
 )
-from edge_agent.store.plain import text
+from edge_agent.store.scores import decode_score, encode_score, take
+
+__all__ = ["decode", "encode", "info_of", "pack_info", "rows_of", "size_of"]
+__all__ += ["span_of", "take", "unpack_info"]
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from edge_agent.records import Record
 
-#: name, type, values a row; the order is the order in the body: widest first, so
-#: that every column starts aligned.
-_COLUMNS: tuple[tuple[str, str, int], ...] = (
-    ("at", "<i8", 1),
-    ("score", "<f8", 1),
-    ("threshold", "<f8", 1),
-    ("completeness", "<f8", 1),
-    ("age", "<f8", 1),
-    ("top_value", "<f8", 3),
-    ("top_low", "<f8", 3),
-    ("top_high", "<f8", 3),
-    ("top_share", "<f8", 3),
-    ("asset", "<i4", 1),
-    ("severity", "<i4", 1),
-    ("top_role", "<i2", 3),
-    ("inputs_good", "<i2", 1),
-    ("alarm", "u1", 1),
-    ("quality", "u1", 1),
-    ("no_score", "u1", 1),
-    ("fallback", "u1", 1),
-)
-_TEXTS = ("part", "reason", "label")
 _SCORE, _ALARM, _EVENT, _LOSS = b"S", b"A", b"E", b"L"
-_PREFIX = 8  # one letter, three spare bytes, header length: columns stay aligned
-
-
-class _ScoreHeader(msgspec.Struct, array_like=True):
-    info: bytes
-    rows: int
-    inputs_total: int
-    kind: int
-    part: tuple[str, ...]
-    reason: tuple[str, ...]
-    label: tuple[str, ...] = ()
 
 
 class _Alarm(msgspec.Struct, array_like=True):
@@ -85,6 +52,7 @@ class _Alarm(msgspec.Struct, array_like=True):
     part: str
     kind: int
     fallback: int = 0
+    context: str = ""
 
 
 class _Event(msgspec.Struct, array_like=True):
@@ -109,7 +77,6 @@ class _Loss(msgspec.Struct, array_like=True):
 
 _pack = msgspec.msgpack.Encoder(enc_hook=str).encode
 _info_decoder = msgspec.msgpack.Decoder(PipelineInfo)
-_header_decoder = msgspec.msgpack.Decoder(_ScoreHeader)
 _alarm_decoder = msgspec.msgpack.Decoder(_Alarm)
 _event_decoder = msgspec.msgpack.Decoder(_Event)
 _loss_decoder = msgspec.msgpack.Decoder(_Loss)
@@ -158,21 +125,11 @@ def size_of(record: Record) -> int:
     return 300
 
 
-def take(record: ScoreRecord, rows: Sequence[int]) -> ScoreRecord:
-    """Some rows of a score record."""
-    picked = list(rows)
-    found = {name: getattr(record, name)[picked] for name, _, _ in _COLUMNS}
-    for name in _TEXTS:
-        words = getattr(record, name)
-        found[name] = tuple(words[i] for i in picked) if words else ()
-    return replace(record, **found)
-
-
 def encode(record: Record) -> bytes:
     """Body of a record, whose values are `plain`."""
     match record:
         case ScoreRecord():
-            return _encode_score(record)
+            return _SCORE + encode_score(record, pack_info(record.info)[0])
         case AlarmRecord():
             return _ALARM + _pack(_packed_alarm(record))
         case EventRecord(at, name, subject, message, details, kind):
@@ -197,7 +154,7 @@ def decode(body: bytes, info: Callable[[bytes], PipelineInfo]) -> Record:
     """
     kind = body[:1]
     if kind == _SCORE:
-        return _decode_score(body, info)
+        return decode_score(body, info)
     if kind == _ALARM:
         return _decode_alarm(_alarm_decoder.decode(body[1:]), info)
     if kind == _EVENT:
@@ -225,49 +182,6 @@ def decode(body: bytes, info: Callable[[bytes], PipelineInfo]) -> Record:
     raise ValueError(f"no record starts with {kind!r}")
 
 
-def _encode_score(record: ScoreRecord) -> bytes:
-    digest, _ = pack_info(record.info)
-    header = _pack(
-        _ScoreHeader(
-            digest,
-            len(record),
-            record.inputs_total,
-            int(record.kind),
-            *(tuple(map(text, getattr(record, name))) for name in _TEXTS),
-        )
-    )
-    columns = [
-        np.ascontiguousarray(getattr(record, name), dtype).tobytes()
-        for name, dtype, _ in _COLUMNS
-    ]
-    prefix = _SCORE + b"\0\0\0" + len(header).to_bytes(4, "little")
-    return b"".join([prefix, header, bytes(_padding(header)), *columns])
-
-
-def _decode_score(body: bytes, info: Callable[[bytes], PipelineInfo]) -> ScoreRecord:
-    packed = body[_PREFIX : _PREFIX + int.from_bytes(body[4:_PREFIX], "little")]
-    header = _header_decoder.decode(packed)
-    end = _PREFIX + len(packed) + _padding(packed)
-    columns: dict[str, Any] = {}
-    for name, dtype, width in _COLUMNS:
-        column = np.frombuffer(body, dtype, header.rows * width, end)
-        columns[name] = column if width == 1 else column.reshape(header.rows, width)
-        end += column.nbytes
-    return ScoreRecord(
-        info=info(header.info),
-        inputs_total=header.inputs_total,
-        kind=RecordClass(header.kind),
-        part=header.part,
-        reason=header.reason,
-        label=header.label,
-        **columns,
-    )
-
-
-def _padding(header: bytes) -> int:
-    return -len(header) % 8
-
-
 def _packed_alarm(record: AlarmRecord) -> _Alarm:
     return _Alarm(
         pack_info(record.info)[0],
@@ -284,6 +198,7 @@ def _packed_alarm(record: AlarmRecord) -> _Alarm:
         record.part,
         int(record.kind),
         int(record.fallback),
+        record.context,
     )
 
 

@@ -40,6 +40,7 @@ def plain(record: Record) -> Record:
                 occurrence=text(record.occurrence),
                 reason=text(record.reason),
                 part=text(record.part),
+                context=text(record.context),
                 top=cast("tuple[tuple[str, float, float, float, float], ...]", top),
             )
         case EventRecord():

@@ -153,6 +153,53 @@ def test_a_held_alarm_clears_when_calm() -> None:
     assert 600 <= found[-1][0] <= 610
 
 
+def gated(
+    scores: Sequence[float], stands: Sequence[bool], limits: Limits = LIMITS
+) -> list[tuple[int, int]]:
+    """One asset, a row a second, its machine standing in some; the changes."""
+    count = len(scores)
+    rows = Rows(
+        np.zeros(count, np.int32),
+        np.arange(count) * S,
+        np.array(scores, np.float64),
+        ~np.array(stands, bool),
+        suppressed=np.array(stands, bool),
+    )
+    _, _, found = advance(AlarmStates.fresh(1), rows, limits)
+    return list(
+        zip((rows.at[found.row] // S).tolist(), found.state.tolist(), strict=True)
+    )
+
+
+def test_an_alarm_does_not_outlive_the_machine_it_is_about() -> None:
+    """Suppressed by design: gone after the off-delay, back when the machine runs."""
+    stands = [False] * 4 + [True] * 10 + [False] * 4
+
+    assert gated([11.0] * 18, stands) == [(3, 1), (9, 0), (17, 1)]
+
+
+def test_no_alarm_comes_while_the_machine_stands() -> None:
+    """Neither from standing still, nor with a delay that began before."""
+    assert gated([11.0] * 20, [True] * 20) == []
+    assert gated([11.0] * 6, [False] * 2 + [True] + [False] * 3) == []
+
+
+def test_a_row_has_the_limit_of_its_context() -> None:
+    """What is an alarm in one recipe is none in another; it clears by its own limit."""
+    limits = Limits(threshold=10.0, hysteresis=0.1, on_delay=0, off_delay=0)
+    own = np.array([20.0, 10.0, 20.0, 10.0, 10.0])
+    rows = Rows(
+        np.zeros(5, np.int32),
+        np.arange(5) * S,
+        np.array([12.0, 12.0, 18.5, 9.5, 9.0]),
+        np.ones(5, bool),
+        own,
+    )
+    _, after, _ = advance(AlarmStates.fresh(1), rows, limits)
+
+    assert after.tolist() == [0, 1, 1, 1, 0]
+
+
 @dataclass
 class Slow:
     """The rules for one asset, written to be read."""
@@ -165,19 +212,21 @@ class Slow:
     number: int = 0
     changes: list[int] = field(default_factory=list)
 
-    def row(self, at: int, score: float, *, verdict: bool) -> str:
+    def row(
+        self, at: int, score: float, limit: float, *, verdict: bool, unwanted: bool
+    ) -> str:
         """Take one row; which change it made, or nothing."""
-        if not verdict or np.isnan(score):
+        unwanted &= self.active
+        if (not verdict or np.isnan(score)) and not unwanted:
             self.pending = None
             return ""
         silent = self.judged is not None and at - self.judged > self.limits.max_gap
         self.judged = at
         if self.limits.max_gap and silent:
             self.pending = None
-        leaning = (
-            score <= self.limits.clear if self.active else score > self.limits.threshold
-        )
-        if not leaning:
+        clear = limit - self.limits.hysteresis * abs(limit)
+        leaning = verdict and (score <= clear if self.active else score > limit)
+        if not (leaning or unwanted):
             self.pending = None
             return ""
         if self.pending is None:
@@ -201,9 +250,13 @@ streams = st.lists(
         st.integers(0, 4),
         st.sampled_from([0.0, 9.0, 9.4, 9.6, 10.0, 10.1, 50.0, float("nan")]),
         st.booleans() | st.just(value=True),
+        st.sampled_from([10.0, 10.0, 9.5, -9.0]),
+        st.sampled_from([False, False, False, True]),
     ),
     max_size=120,
 )
+Stream = list[tuple[int, int, float, bool, float, bool]]
+"""Asset, how long after the one before, score, verdict, threshold, suppressed."""
 limits_drawn = st.builds(
     Limits,
     threshold=st.just(10.0),
@@ -216,13 +269,15 @@ limits_drawn = st.builds(
 )
 
 
-def rows_of(stream: list[tuple[int, int, float, bool]]) -> Rows:
+def rows_of(stream: Stream) -> Rows:
     """Rows of four assets; each row comes some time after the one before."""
     return Rows(
         np.array([s[0] for s in stream], np.int32),
         np.cumsum([s[1] for s in stream], dtype=np.int64),
         np.array([s[2] for s in stream], np.float64),
         np.array([s[3] for s in stream], bool),
+        np.array([s[4] for s in stream], np.float64),
+        np.array([s[5] for s in stream], bool),
     )
 
 
@@ -247,15 +302,15 @@ def same(one: AlarmStates, other: AlarmStates) -> bool:
 
 @given(stream=streams, limits=limits_drawn)
 @settings(max_examples=200, deadline=None)
-def test_all_at_once_is_what_one_by_one_is(
-    stream: list[tuple[int, int, float, bool]], limits: Limits
-) -> None:
+def test_all_at_once_is_what_one_by_one_is(stream: Stream, limits: Limits) -> None:
     """The vectorised rules equal the readable ones, row for row."""
     rows = rows_of(stream)
     slow = [Slow(limits) for _ in range(4)]
     expected, after = {}, []
-    for i, (asset, _, score, verdict) in enumerate(stream):
-        change = slow[asset].row(int(rows.at[i]), score, verdict=verdict)
+    for i, (asset, _, score, verdict, limit, unwanted) in enumerate(stream):
+        change = slow[asset].row(
+            int(rows.at[i]), score, limit, verdict=verdict, unwanted=unwanted
+        )
         if change:
             expected[i] = change
         after.append(slow[asset].active)
@@ -271,7 +326,7 @@ def test_all_at_once_is_what_one_by_one_is(
 @given(stream=streams, limits=limits_drawn, cut=st.integers(0, 120))
 @settings(max_examples=150, deadline=None)
 def test_a_batch_gives_what_its_halves_give(
-    stream: list[tuple[int, int, float, bool]], limits: Limits, cut: int
+    stream: Stream, limits: Limits, cut: int
 ) -> None:
     """However turns chop the rows, and over a checkpoint, changes are the same."""
     rows = rows_of(stream)

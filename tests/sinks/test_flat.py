@@ -118,7 +118,8 @@ def test_a_calm_score_as_scada_sees_it() -> None:
         b'"top1_tag":"","top1_value":0.0,"top1_usual":"","top1_share":0.0,'
         b'"top2_tag":"","top2_value":0.0,"top2_usual":"","top2_share":0.0,'
         b'"top3_tag":"","top3_value":0.0,"top3_usual":"","top3_share":0.0,'
-        b'"part":"","label":"","model":"pump-anomaly","model_version":"3",'
+        b'"part":"","label":"","context":"","model":"pump-anomaly",'
+        b'"model_version":"3",'
         b'"model_sha8":"0123abcd","fallback":"model","inputs_good":2,'
         b'"inputs_total":2,"boot":1,"seq":1,"hist":false}'
     )
@@ -330,3 +331,16 @@ def test_quality_codes_are_those_of_opc_ua() -> None:
     codes = [_check(frame)["quality_code"] for frame in _sent(record)]
 
     assert codes == [192, 64, 0]
+
+
+def test_a_state_says_in_which_context_it_was_made() -> None:
+    """Rows of one context, of several, and rows that were not judged."""
+    names = ("recipeA/early", 'say "B"')
+    for codes in ([0, 0, 0, 0, 0], [0, 1, 255, 1, 0]):
+        record = replace(
+            made.scores(5, at=NOW), contexts=names, context=np.array(codes, np.uint8)
+        )
+        expected = [names[code] if code < 255 else "" for code in codes]
+        found = [_check(frame)["context"] for frame in _sent(record)]
+
+        assert found == expected

@@ -45,6 +45,8 @@ def score_records(draw: st.DrawFn) -> ScoreRecord:
         return draw(hnp.arrays(np.dtype(dtype), shape, elements=elements))
 
     texts = st.lists(_text, min_size=n, max_size=n).map(tuple)
+    numbers = hnp.arrays(np.uint8, n, elements=st.sampled_from([0, 255]))
+    context = draw(st.one_of(st.none(), numbers))
     low, high = -(2**62), 2**62
     return ScoreRecord(
         info=info,
@@ -69,6 +71,8 @@ def score_records(draw: st.DrawFn) -> ScoreRecord:
         part=draw(st.one_of(st.just(()), texts)),
         reason=draw(st.one_of(st.just(()), texts)),
         label=draw(st.one_of(st.just(()), texts)),
+        contexts=() if context is None else (draw(_text),),
+        context=context,
     )
 
 

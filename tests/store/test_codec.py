@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import msgspec
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -64,3 +67,38 @@ def test_unknown_pipeline_is_a_key_error() -> None:
     """A score without its pipeline's information cannot be told apart: refused."""
     with pytest.raises(KeyError):
         codec.decode(codec.encode(made.scores()), _none_known)
+
+
+def test_bodies_of_before_contexts_are_read() -> None:
+    """What waits in the outbox over an update of the agent is not lost."""
+    score, alarm = made.scores(3, at=1), made.alarm(1)
+    body = codec.encode(score)
+    size = int.from_bytes(body[4:8], "little")
+    fields = msgspec.msgpack.decode(body[8 : 8 + size])
+    assert fields.pop() is None
+    header = msgspec.msgpack.encode(fields)
+    columns = body[8 + size + -size % 8 :]
+    prefix = body[:4] + len(header).to_bytes(4, "little")
+    old = b"".join([prefix, header, bytes(-len(header) % 8), columns])
+    transition = msgspec.msgpack.decode(codec.encode(alarm)[1:])
+    assert transition.pop() == ""
+    infos = dict([codec.pack_info(score.info)])
+    known = {digest: codec.unpack_info(info) for digest, info in infos.items()}
+
+    assert made.same(codec.decode(old, known.__getitem__), score)
+    assert made.same(
+        codec.decode(b"A" + msgspec.msgpack.encode(transition), known.__getitem__),
+        alarm,
+    )
+
+
+def test_a_context_without_a_name_is_damage() -> None:
+    """A row never points behind the names of its record."""
+    record = replace(
+        made.scores(2, at=1), contexts=("A",), context=np.array([0, 255], np.uint8)
+    )
+    body = codec.encode(record)
+
+    assert made.same(_back(record), record)
+    with pytest.raises(ValueError, match="no name"):
+        codec.decode(body[:-1] + b"\x01", lambda _: record.info)
