@@ -137,7 +137,7 @@ def test_noise_up_and_down_is_told(times: float, word: str) -> None:
     stream = Stream(values=values)
 
     assert stream.watch(LEARN) == set()
-    assert stream.watch(3) == {(What.SENSOR_NOISE, "B", "warmth")}
+    assert stream.watch(5) == {(What.SENSOR_NOISE, "B", "warmth")}
     assert word in stream.look().conditions[0].sentence
 
 
@@ -176,13 +176,13 @@ def test_tags_that_move_unlike_before_are_several() -> None:
     def values(seconds: F64, random: np.random.Generator) -> F64:
         found = usual(seconds, random)
         late = seconds >= LONG * 60
-        found[late, tag(FLOW)] -= 20.0
-        found[late, tag(PRESSURE)] += 2.0
+        found[late, tag(FLOW)] -= 35.0
+        found[late, tag(PRESSURE)] += 3.5
         return found
 
     stream = Stream(values=values)
 
-    assert stream.watch(LONG + 4) == set()
+    assert stream.watch(LONG + 3) == set()
     move = stream.look().moves[0]
     assert (move.asset, move.alone, move.ready) == ("B", "", True)
     assert {shift.role for shift in move.shifts[:2]} == {"flow", "pressure"}
@@ -205,8 +205,7 @@ def test_a_jump_by_a_known_factor_is_a_unit(
     stream = ill(lambda own: times * own + plus, place, LONG)
 
     assert stream.watch(LONG) == set()
-    found = {key for key in stream.watch(3) if key[0] is not What.SENSOR_RANGE}
-    assert found == {(What.SENSOR_UNIT, "B", ROLES[place // 4])}
+    assert (What.SENSOR_UNIT, "B", ROLES[place // 4]) in stream.watch(2)
     assert f"exactly {name}" in stream.look().conditions[0].sentence
 
 

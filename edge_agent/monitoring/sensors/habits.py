@@ -209,7 +209,13 @@ def _towards(old: F64, new: F64, weight: F64 | float) -> F64:
 
 
 def learned(
-    habits: Habits, sums: Sums, late: Lately, usual_hold: F64, healthy: Bools, dt: float
+    habits: Habits,
+    sums: Sums,
+    late: Lately,
+    usual_hold: F64,
+    healthy: Bools,
+    steady: Bools,
+    dt: float,
 ) -> Habits:
     """Habits behind a look.
 
@@ -219,6 +225,8 @@ def learned(
         late: behind it.
         usual_hold: float64[tags], s, a hold longer than this is not learned.
         healthy: bool[tags] to learn from.
+        steady: bool[tags] whose noise may be learned from: one that grows must not
+            take its limit along.
         dt: s since the look before.
     """
     seen = healthy & (sums.count > 0)
@@ -242,7 +250,7 @@ def learned(
         resolution=np.where(
             seen, np.minimum(habits.resolution, sums.step), habits.resolution
         ),
-        **_unrest(habits, late, rate, looks),
+        **_unrest(habits, late, rate, looks, steady),
         **_holds(habits, sums, seen & (sums.held <= usual_hold), fade),
         **found,
     )
@@ -258,8 +266,10 @@ def _period(habits: Habits, sums: Sums, seen: Bools, dt: float) -> F64:
     return _towards(habits.period, np.where(usable, own, np.nan), share)
 
 
-def _unrest(habits: Habits, late: Lately, rate: F64, looks: F64) -> dict[str, F64]:
-    usable = np.where(rate > 0, late.noise, np.nan)
+def _unrest(
+    habits: Habits, late: Lately, rate: F64, looks: F64, steady: Bools
+) -> dict[str, F64]:
+    usable = np.where((rate > 0) & steady, late.noise, np.nan)
     # the first are no deviations: late noise and usual noise are only being found
     since = looks - _FINDING
     away = np.where(since > 0, (usable - habits.noise) ** 2, np.nan)

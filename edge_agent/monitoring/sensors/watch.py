@@ -29,6 +29,8 @@ EVERY = 10.0
 """Seconds between two looks that the limits are made for."""
 _SETTLE = 600.0
 """Seconds after a standstill in which an asset is not judged: it warms up."""
+_STEADY = 0.5
+"""Of the sign of noise: below it noise is learned from."""
 _STANDS, _OFTEN = 2, 0.5
 """So many tags at the low end of their range, and the asset stands still; those that
 are there in half of their samples say nothing."""
@@ -122,7 +124,10 @@ def _learned(health: Health, seen: Seen, dt: float) -> Health:
     # a tag that has just come back is not healthy yet: its gap was none of its habits
     healthy = ~(odd | health.open | seen.signs.down | over)
     habits = usual.learned(
-        health.habits, health.sums, health.late, seen.signs.usual_hold, healthy, dt
+        *(health.habits, health.sums, health.late, seen.signs.usual_hold),
+        healthy=healthy,
+        steady=seen.signs.noise < _STEADY,
+        dt=dt,
     )
     return replace(health, habits=habits, open=odd)
 
