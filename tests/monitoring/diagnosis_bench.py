@@ -13,6 +13,7 @@ import argparse
 import copy
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING
@@ -22,8 +23,9 @@ import numpy as np
 from edge_agent.bundle.contents import open_bundle
 from edge_agent.bundle.passport import find
 from edge_agent.monitoring.conditions import Cause, Condition
-from edge_agent.monitoring.diagnosis import Evidence, diagnosed
+from edge_agent.monitoring.diagnosis import diagnosed
 from edge_agent.monitoring.episodes import Episodes
+from edge_agent.monitoring.evidence import Evidence
 from edge_agent.monitoring.sensors import Health, Look, look, take, told
 from edge_agent.scoring import OnnxScorer
 from models.pump_hall import PUMP, PUMPS
@@ -104,13 +106,15 @@ class Bench:
 
     def _followed(self, case: Case, watched: Watched) -> Outcome:
         votes: Counter[Cause] = Counter()
-        first, strangers, sentences = 0, set(), {}
+        first = 0
+        strangers: set[tuple[str, str, str, str]] = set()
+        sentences: dict[object, str] = {}
         mine = {"", PUMP.assets[case.pump]} if case.pump >= 0 else None
         for number in range(case.looks):
             conditions, found = self._look(watched, case)
             watched.episodes, _ = watched.episodes.looked(
                 conditions,
-                lambda key, of=found: of.judged(key[1], key[2]),
+                partial(_judged, found),
                 watched.hall.now,
                 PERSIST,
             )
@@ -154,9 +158,18 @@ class Bench:
         if case is None:
             return [], found
         conditions = [*found.conditions, *others]
-        resting = found.resting
-        evidence = Evidence(conditions, found.moves, assets=PUMPS, resting=resting)
+        evidence = Evidence(
+            conditions,
+            found.moves,
+            assets=PUMPS,
+            resting=found.resting,
+            together=found.together,
+        )
         return diagnosed(evidence), found
+
+
+def _judged(found: Look, key: tuple[str, str, str, str]) -> bool:
+    return found.judged(key[1], key[2])
 
 
 def _viewed(rows: F64, case: Case | None) -> F64:

@@ -100,7 +100,7 @@ class IllHall:
         for step in range(STEPS):
             shown = self.hall.step(PERIOD)
             value[step] = [shown[role] for role in ROLES]
-        ages = (self.steps - self.began + np.arange(STEPS)) * PERIOD
+        ages = PERIOD * (self.steps - self.began + np.arange(STEPS, dtype=np.float64))
         shown_ = Shown(
             value,
             np.zeros(shape, np.uint8),

@@ -10,15 +10,8 @@ from __future__ import annotations
 from edge_agent.monitoring.sensors.facts import Facts
 from edge_agent.monitoring.sensors.findings import Look, told
 from edge_agent.monitoring.sensors.movements import Move, Shift
-from edge_agent.monitoring.sensors.watch import (
-    EVERY,
-    Health,
-    Seen,
-    look,
-    restored,
-    saved,
-    take,
-)
+from edge_agent.monitoring.sensors.state import Health, restored, saved
+from edge_agent.monitoring.sensors.watch import EVERY, Seen, look, take
 
 __all__ = [
     "EVERY",

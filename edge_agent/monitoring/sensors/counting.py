@@ -71,7 +71,10 @@ def summed(
     trail = replace(trail, bad=_bad_since(trail.bad, tag, good, received))
     if bad_count is not None:
         sums = replace(sums, bad=sums.bad + bad_count)
-        order, tag, value, received = (x[good] for x in (order, tag, value, received))
+        order, tag, value, received = (
+            *(order[good], tag[good]),
+            *(value[good], received[good]),
+        )
         if not len(order):
             return sums, trail
     starts = _starts(tag)
@@ -99,12 +102,14 @@ def _starts(tag: Index) -> Index:
 
 
 def _bad_since(bad: I64, tag: Index, good: NDArray[np.bool_], received: I64) -> I64:
-    last = np.append(np.flatnonzero(np.diff(tag)), len(tag) - 1)
-    own = tag[last]
-    since = np.where(bad[own] == NEVER, received[last], bad[own])
-    after = bad.copy()
-    after[own] = np.where(good[last], NEVER, since)
-    return after
+    """Since when the newest samples of each tag have all been bad."""
+    starts = _starts(tag)
+    own, last = tag[starts], np.append(starts[1:], len(tag)) - 1
+    good_last = np.maximum.reduceat(np.where(good, np.arange(len(tag)), -1), starts)
+    first = np.maximum(good_last + 1, starts)
+    goes_on = (good_last < 0) & (bad[own] != NEVER)
+    since = np.where(goes_on, bad[own], received[np.minimum(first, last)])
+    return _put(bad, own, np.where(good[last], NEVER, since))
 
 
 def _folded(

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from edge_agent.monitoring.conditions import Condition, What
-from edge_agent.monitoring.sensors.movements import Move, movements
+from edge_agent.monitoring.sensors.movements import (
+    Move,
+    Shift,
+    movements,
+    together,
+)
 from edge_agent.monitoring.sensors.sentences import (
+    TOO_EARLY,
     Words,
     signs_in_words,
     unit_or_step,
@@ -16,9 +23,10 @@ from edge_agent.monitoring.sensors.sentences import (
 
 if TYPE_CHECKING:
     from edge_agent.monitoring.sensors.facts import Facts
-    from edge_agent.monitoring.sensors.watch import Health, Seen
+    from edge_agent.monitoring.sensors.state import Health
+    from edge_agent.monitoring.sensors.watch import Seen
 
-_WHOLE = 2 / 3
+_WHOLE = 0.75
 """Share of an asset's tags with one sign that is told of the asset instead."""
 
 
@@ -28,12 +36,14 @@ class Look(NamedTuple):
     Attributes:
         conditions: of tags, without a diagnosis.
         moves: of assets.
+        together: tags by which all assets have moved as one.
         seen: the same as arrays.
         facts: of the asset type.
     """
 
     conditions: list[Condition]
     moves: list[Move]
+    together: tuple[Shift, ...]
     seen: Seen
     facts: Facts
 
@@ -71,11 +81,14 @@ def told(seen: Seen, health: Health, facts: Facts) -> Look:
     """
     moves = list(movements(seen, facts))
     found: dict[int, Condition] = {}
+    # a jump is noisy at first, and another unit is noisy for good
+    pending = {_place(facts, m) for m in moves if m.alone and not m.ready}
     for kind, shown in signs_in_words(seen):
-        for place in np.flatnonzero(shown >= 1.0):
-            if int(place) not in found:
-                words = Words(int(place), float(shown[place]), seen, health, facts)
-                found[int(place)] = kind(words)
+        for odd in np.flatnonzero(shown >= 1.0).tolist():
+            early = odd in pending and kind in TOO_EARLY
+            if odd not in found and not early:
+                words = Words(odd, float(shown[odd]), seen, health, facts)
+                found[odd] = kind(words)
     for move in moves:
         if move.alone and move.ready:
             place = _place(facts, move)
@@ -84,7 +97,7 @@ def told(seen: Seen, health: Health, facts: Facts) -> Look:
             noise = by_itself is not None and by_itself.what is What.SENSOR_NOISE
             if by_itself is None or noise or step.what is What.SENSOR_UNIT:
                 found[place] = step
-    return Look(_gathered(found, facts), moves, seen, facts)
+    return Look(_gathered(found, facts), moves, together(seen, facts), seen, facts)
 
 
 def _place(facts: Facts, move: Move) -> int:
@@ -96,7 +109,7 @@ def _gathered(found: dict[int, Condition], facts: Facts) -> list[Condition]:
     by_asset: dict[tuple[What, str], list[Condition]] = {}
     for condition in found.values():
         by_asset.setdefault((condition.what, condition.asset), []).append(condition)
-    whole = max(2, round(_WHOLE * int(facts.numeric.sum()) / facts.shape[1]))
+    whole = max(2, ceil(_WHOLE * int(facts.numeric.sum()) / facts.shape[1]))
     together = {What.SENSOR_STUCK, What.SENSOR_DROPOUT, What.SENSOR_CLOCK}
     kept: list[Condition] = []
     for (what, asset), own in by_asset.items():

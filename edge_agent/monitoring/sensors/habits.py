@@ -23,12 +23,14 @@ _SHORT = 60.0
 """Time constant of shares, s."""
 _LONG = 300.0
 """Time constant of the count of spikes, s."""
-_SAMPLES = 40.0
+_SAMPLES = 100.0
 """Samples that the noise of late is made of."""
 _SPIKE, _STEPS = 4.6, 5.0
 """A spike is larger than so many mean bends, and than so many smallest steps."""
 _ENOUGH = 4
 """Samples of one look that its noise is told from."""
+_FINDING = 15
+"""Looks until the noise is found."""
 LOOKS, SAMPLES = 30, 60
 """Looks with samples, and samples, before a tag is judged."""
 
@@ -62,7 +64,8 @@ class Lately:
         """Before any sample."""
         none = np.full(tags, np.nan)
         zero = np.zeros(tags)
-        return Lately(*([zero] * 7), none, none, none)
+        shares = (zero, zero, zero, zero, zero, zero)
+        return Lately(*shares, spikes=zero, noise=none, now=none, delay=none)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -166,7 +169,8 @@ def lately(before: Lately, sums: Sums, habits: Habits, dt: float) -> Lately:
     return Lately(
         **shares,
         spikes=before.spikes * np.exp(-dt / _LONG) + sums.spikes,
-        noise=_towards(before.noise, now, weight),
+        # means, and only then their logarithm: that of few samples strays far down
+        noise=_logarithm(_towards(np.exp(before.noise), np.exp(now), weight)),
         now=now,
         delay=_towards(before.delay, np.where(some, sums.delay, np.nan), 1.0 - keep),
     )
@@ -187,14 +191,31 @@ def _noise(sums: Sums) -> F64:
         return np.where(enough & (mean > 0), np.log(mean), np.nan)
 
 
+def _logarithm(mean: F64) -> F64:
+    found: F64 = np.log(mean)
+    return found
+
+
 def _towards(old: F64, new: F64, weight: F64 | float) -> F64:
     """A mean that starts with its first number and passes over missing ones."""
-    start = np.where(np.isnan(old), new, old)
-    return start + np.where(np.isnan(new), 0.0, weight * (np.nan_to_num(new) - start))
+    step = new - old
+    step *= weight
+    after: F64 = old + step
+    # NaN where either was: then the other stands, which is the rare case
+    gone = np.isnan(after)
+    if gone.any():
+        after = np.where(gone, np.where(np.isnan(old), new, old), after)
+    return after
 
 
 def learned(
-    habits: Habits, sums: Sums, late: Lately, usual_hold: F64, healthy: Bools, dt: float
+    habits: Habits,
+    sums: Sums,
+    late: Lately,
+    usual_hold: F64,
+    healthy: Bools,
+    steady: Bools,
+    dt: float,
 ) -> Habits:
     """Habits behind a look.
 
@@ -204,6 +225,8 @@ def learned(
         late: behind it.
         usual_hold: float64[tags], s, a hold longer than this is not learned.
         healthy: bool[tags] to learn from.
+        steady: bool[tags] whose noise may be learned from: one that grows must not
+            take its limit along.
         dt: s since the look before.
     """
     seen = healthy & (sums.count > 0)
@@ -227,7 +250,7 @@ def learned(
         resolution=np.where(
             seen, np.minimum(habits.resolution, sums.step), habits.resolution
         ),
-        **_unrest(habits, late, rate),
+        **_unrest(habits, late, rate, looks, steady),
         **_holds(habits, sums, seen & (sums.held <= usual_hold), fade),
         **found,
     )
@@ -243,9 +266,14 @@ def _period(habits: Habits, sums: Sums, seen: Bools, dt: float) -> F64:
     return _towards(habits.period, np.where(usable, own, np.nan), share)
 
 
-def _unrest(habits: Habits, late: Lately, rate: F64) -> dict[str, F64]:
-    usable = np.where(rate > 0, late.noise, np.nan)
-    away = (usable - habits.noise) ** 2
+def _unrest(
+    habits: Habits, late: Lately, rate: F64, looks: F64, steady: Bools
+) -> dict[str, F64]:
+    usable = np.where((rate > 0) & steady, late.noise, np.nan)
+    # the first are no deviations: late noise and usual noise are only being found
+    since = looks - _FINDING
+    away = np.where(since > 0, (usable - habits.noise) ** 2, np.nan)
+    rate = np.where(rate > 0, np.maximum(rate, 1.0 / np.maximum(since, 1.0)), 0.0)
     return {
         "noise": _towards(habits.noise, usable, rate),
         "unrest": _towards(habits.unrest, away, rate),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from edge_agent.monitoring.sensors.moves import FLEET
 from edge_agent.monitoring.sensors.sums import NEVER
 from edge_agent.samples import NANOSECONDS
 
@@ -21,6 +22,8 @@ _WAIT_TIED, _WAIT_FREE, _WAIT_SEVERAL = 30.0, 150.0, 60.0
 are not (what else the same cause moves may come late: a bearing warms), and of several
 tags (a machine may be stopping)."""
 TIED = 0.5
+_FLEET = 3
+"""Assets that may be called all of them."""
 _SEVERAL = 3
 """Looks with several tags that make it more than one."""
 _NAMED, _WORTH_NAMING, _AT_MOST = 2, 3.0, 4
@@ -95,6 +98,32 @@ def movements(seen: Seen, facts: Facts) -> Iterator[Move]:
             age >= (_WAIT_SEVERAL if several else wait) and (several or alone),
             _shifts(seen, facts, int(asset), horizon, lead if alone else None),
         )
+
+
+def together(seen: Seen, facts: Facts) -> tuple[Shift, ...]:
+    """Roles by which all assets have moved as one; levels are means over them.
+
+    Args:
+        seen: by `watch.look`.
+        facts: of the asset type.
+    """
+    fleet = seen.unusual.fleet
+    if facts.shape[1] < _FLEET or not (np.abs(fleet) > FLEET).any():
+        return ()
+    horizon = int(np.abs(fleet).max(axis=1).argmax())
+    after = seen.motion.means[0]
+    before = after - seen.unusual.shift[horizon]
+    return tuple(
+        Shift(
+            facts.kind.tags[role].role,
+            facts.kind.tags[role].unit,
+            float(np.nanmean(before[role])),
+            float(np.nanmean(after[role])),
+            float(fleet[horizon, role]),
+        )
+        for role in np.argsort(-np.abs(fleet[horizon]))
+        if abs(fleet[horizon, role]) > FLEET
+    )
 
 
 def _shifts(

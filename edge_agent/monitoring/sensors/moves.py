@@ -17,14 +17,12 @@ and a new level is the usual one after a while.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from numpy.typing import NDArray
 
     from edge_agent.samples import F64
@@ -41,8 +39,12 @@ _MEMORY = 30 * 3600.0
 _RIDGE = 0.02
 _MARGIN = 1.5
 """Over the largest T2 that was usual."""
+_FEW = 20.0
+"""Independent shifts by which a limit is doubled."""
 _ORDINARY = 0.35
 """Share of the limit that T2 without a tag stays below when the others are as usual."""
+FLEET = 5.0
+"""Deviations of the mean shift of all assets that are no chance."""
 _CREEP = 0.02
 """How far a larger one that is still usual moves that mark, once it is known."""
 
@@ -54,20 +56,20 @@ class Motion:
     Attributes:
         means: float64[lags, roles, assets], NaN before the first value.
         looks: float64[roles, assets], values in them.
-        frozen: float64[horizons, assets], s for which a slow mean has been kept.
         covariance: float64[horizons, roles, roles].
         learned: float64[horizons], s of learning.
         peak: float64[horizons], largest T2 that was usual.
         before: float64[roles, assets], level at the last look that was as usual.
+        fleet: float64[horizons, roles], variance of the mean shift of all assets.
     """
 
     means: F64
     looks: F64
-    frozen: F64
     covariance: F64
     learned: F64
     peak: F64
     before: F64
+    fleet: F64
 
     @staticmethod
     def fresh(roles: int, assets: int) -> Motion:
@@ -75,11 +77,11 @@ class Motion:
         return Motion(
             np.full((len(LAGS), roles, assets), np.nan),
             np.zeros((roles, assets)),
-            np.zeros((HORIZONS, assets)),
             np.zeros((HORIZONS, roles, roles)),
             np.zeros(HORIZONS),
             np.zeros(HORIZONS),
             np.full((roles, assets), np.nan),
+            np.zeros((HORIZONS, roles)),
         )
 
     @property
@@ -106,12 +108,7 @@ class Motion:
             self,
             means=np.where(assets, np.nan, self.means),
             looks=np.where(assets, 0.0, self.looks),
-            frozen=np.where(assets, 0.0, self.frozen),
         )
-
-    def to_arrays(self) -> dict[str, F64]:
-        """For the checkpoint."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -129,6 +126,7 @@ class Unusual:
             have to be wrong for that.
         tied: float64[horizons, roles], 0..1, part of a tag's shifts that the other
             tags tell.
+        fleet: float64[horizons, roles], mean shift of all assets, in deviations of it.
     """
 
     shift: F64
@@ -139,6 +137,7 @@ class Unusual:
     share: F64
     wrong: F64
     tied: F64
+    fleet: F64
 
     @property
     def over(self) -> F64:
@@ -148,7 +147,8 @@ class Unusual:
     @property
     def leader(self) -> NDArray[np.int64]:
         """int64[horizons, assets], role that has most of T2."""
-        return self.share.argmax(axis=1)
+        found: NDArray[np.int64] = self.share.argmax(axis=1)
+        return found
 
     @property
     def alone(self) -> Bools:
@@ -182,8 +182,7 @@ def moved(motion: Motion, level: F64, dt: float, rests: Bools) -> Motion:
     weight = np.maximum(
         1.0 / np.maximum(looks, 1.0), (1.0 - np.exp(-dt / LAGS))[:, None, None]
     )
-    frozen = np.concatenate([np.zeros((1, len(rests))), motion.frozen]) > 0
-    step = np.where(seen & ~frozen[:, None, :], weight, 0.0)
+    step = np.where(seen, weight, 0.0)
     old = np.where(np.isnan(motion.means), level, motion.means)
     return replace(motion, means=old + step * (np.nan_to_num(level) - old), looks=looks)
 
@@ -212,14 +211,25 @@ def unusual(motion: Motion, resolution: F64) -> Unusual:
     share = np.where(known[:, None], pull**2 / own[:, :, None], 0.0)
     roles = len(resolution)
     least = roles + 8.0 * np.sqrt(2.0 * roles)
+    # T2 of a covariance from little has longer tails: learning so long saw so many
+    # shifts that have nothing to do with each other
+    shifts = shift.shape[2] * motion.learned / (2.0 * LAGS[1:])
+    least = least * (1.0 + _FEW / np.maximum(shifts, 1.0))
     limit = np.maximum(_MARGIN * motion.peak, least)
-    wrong = pull / own[:, :, None]
-    tied = 1.0 - 1.0 / own
-    return Unusual(shift, scale, t2, motion.judged, limit, share, wrong, tied)
+    # assets that move by themselves would give this much; they never give less
+    chance = variance / max(shift.shape[2], 1)
+    spread = np.sqrt(np.maximum(motion.fleet, chance))
+    fleet = np.where(motion.judged[:, None], shift.mean(axis=2) / spread, 0.0)
+    return Unusual(
+        *(shift, scale, t2, motion.judged, limit, share),
+        wrong=pull / own[:, :, None],
+        tied=1.0 - 1.0 / own,
+        fleet=fleet,
+    )
 
 
 def learned(motion: Motion, seen: Unusual, healthy: Bools, dt: float) -> Motion:
-    """Learn from the healthy assets; keep slow means of the others for a while.
+    """Learn from the healthy assets.
 
     Args:
         motion: behind the look.
@@ -228,22 +238,20 @@ def learned(motion: Motion, seen: Unusual, healthy: Bools, dt: float) -> Motion:
         dt: s since the last look.
     """
     over = seen.over > 1.0
-    frozen = np.where(over, motion.frozen + dt, 0.0)
-    frozen = np.where(frozen > LAGS[1:, None], -1.0, frozen)
-
-    frozen = np.where(over & (motion.frozen < 0), -1.0, frozen)
     before = np.where(over.any(axis=0), motion.before, motion.means[1])
-    motion = replace(motion, frozen=frozen, before=before)
+    motion = replace(motion, before=before)
     count = int(healthy.sum())
     if not count:
         return motion
     shift = seen.shift[:, :, healthy]
     now = shift @ shift.transpose(0, 2, 1) / count
-    rate = np.maximum(dt / (motion.learned + dt), dt / _MEMORY)[:, None, None]
-    covariance = motion.covariance + rate * (now - motion.covariance)
+    rate = np.maximum(dt / (motion.learned + dt), dt / _MEMORY)[:, None]
+    apart = np.abs(seen.fleet).max(axis=1, keepdims=True) <= FLEET
+    slow = np.where(apart, rate, 0.0)
     return replace(
         motion,
-        covariance=covariance,
+        covariance=motion.covariance + rate[:, None] * (now - motion.covariance),
+        fleet=motion.fleet + slow * (shift.mean(axis=2) ** 2 - motion.fleet),
         learned=motion.learned + dt,
         peak=_peak(motion, seen, healthy, dt),
     )
@@ -255,10 +263,3 @@ def _peak(motion: Motion, seen: Unusual, healthy: Bools, dt: float) -> F64:
     up = np.where(motion.judged, _CREEP, 1.0) * np.maximum(top - motion.peak, 0.0)
     down = motion.peak * (dt / _MEMORY)
     return np.where(motion.known, motion.peak + up - down, 0.0)
-
-
-def kept(arrays: Mapping[str, F64], away: float) -> dict[str, F64]:
-    """Arrays of a checkpoint after ``away`` s: means that are too old are none."""
-    means = arrays["means"].copy()
-    means[away > LAGS] = np.nan
-    return {**arrays, "means": means}

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 
     from edge_agent.monitoring.sensors.facts import Facts
     from edge_agent.monitoring.sensors.movements import Move
-    from edge_agent.monitoring.sensors.watch import Health, Seen
+    from edge_agent.monitoring.sensors.state import Health
+    from edge_agent.monitoring.sensors.watch import Seen
     from edge_agent.samples import F64
 
 
@@ -186,6 +187,10 @@ def _stood(w: Words) -> Condition:
     text = f"keeps one and the same stamp in {share:.0%} of its samples that arrive"
     action = "Check the device's clock: it stands still."
     return w.condition(What.SENSOR_CLOCK, text, action, stood_share=share)
+
+
+TOO_EARLY = frozenset({_noise, _spikes})
+"""Not said of a tag that has just begun to move alone."""
 
 
 def unit_or_step(

@@ -18,7 +18,7 @@ Strengths are 1 at the limit and 0 where a sign does not show or cannot be judge
     usually next to none is.
 ``noise``
     The mean bend (change to a sample less the change before, so that no ramp counts)
-    over its usual one or under it: by a factor of 2 and 6 times the usual deviation of
+    over its usual one or under it: by a factor of 2 and 8 times the usual deviation of
     its logarithm.
 ``clock``
     Stamps stand still while samples arrive, or the delay from stamp to arrival has
@@ -51,7 +51,7 @@ _PERIODS, _GAPS, _LEAST_SILENCE = 5.0, 2.0, 15.0
 _LOST, _BAD, _BAD_FOR = 0.2, 0.1, 30.0
 _SPIKES, _TIMES = 3.0, 4.0
 _BEYOND, _AT_END, _USUALLY = 0.5, 0.9, 0.05
-_NOISE, _UNREST = float(np.log(2.0)), 6.0
+_NOISE, _UNREST = float(np.log(2.0)), 8.0
 _DELAY, _JITTER, _STOOD = 1.0, 10.0, 0.5
 _LINK = 0.8
 """So many of a source's tags are silent: it is the link, not the tags."""
@@ -117,20 +117,15 @@ def signs(
     vouched = np.minimum(alive, now)[facts.source]
     seen = np.where(facts.held, np.maximum(vouched, trail.received), trail.received)
     still = _seconds(seen, trail.changed)
-    silence = _seconds(np.full(len(seen), now), trail.received)
+    silence = _seconds(now, trail.received)
     usual_hold = _usual_hold(habits)
     regular = habits.holds >= _HOLDS
     regular &= habits.hold_squared <= (1 + _REGULAR**2) * habits.hold**2
     regular &= facts.held | (trail.repeats >= _REPEATS)
-    silent = silence / np.maximum.reduce(
-        [
-            _PERIODS * habits.period,
-            _GAPS * habits.gap,
-            np.full(len(seen), _LEAST_SILENCE),
-        ]
-    )
+    patience = np.maximum(_PERIODS * habits.period, _GAPS * habits.gap)
+    silent = silence / np.maximum(patience, _LEAST_SILENCE)
     silent = np.where(facts.held | ~known, 0.0, silent)
-    bad_for = _seconds(np.full(len(seen), now), trail.bad) / _BAD_FOR
+    bad_for = _seconds(now, trail.bad) / _BAD_FOR
     down = _down(facts, silent >= 1, bad_for > 0, vouched, now)
     quiet = known & ~down
     rare, low = habits.beyond < _USUALLY, np.isfinite(facts.least)
@@ -139,7 +134,8 @@ def signs(
     delay = np.abs(late.delay - habits.delay)
 
     def shown(strength: F64, where: Bools = quiet) -> F64:
-        return np.where(where & quiet, np.nan_to_num(strength), 0.0)
+        # fmax takes the number where the other is none
+        return np.where(where & quiet, np.fmax(strength, 0.0), 0.0)
 
     return Signs(
         stuck=shown(still / usual_hold, regular & (silent < 1)),
@@ -165,10 +161,11 @@ def _usual_hold(habits: Habits) -> F64:
     return np.maximum(np.maximum(_HELD * habits.held, by_chance), _LEAST_HOLD)
 
 
-def _seconds(until: I64, since: I64) -> F64:
+def _seconds(until: I64 | int, since: I64) -> F64:
     """Time passed, 0 where there is no beginning."""
-    passed = np.where(since == NEVER, 0, until - np.where(since == NEVER, 0, since))
-    return np.maximum(passed, 0) / NANOSECONDS
+    passed = np.where(since == NEVER, 0, until - np.maximum(since, 0))
+    seconds: F64 = np.maximum(passed, 0) / NANOSECONDS
+    return seconds
 
 
 def _down(facts: Facts, silent: Bools, bad: Bools, vouched: I64, now: int) -> Bools:

@@ -62,9 +62,9 @@ FACTORS: tuple[Factor, ...] = (
     *_both("kW to hp", 1.34102, _POWER),
     *_both("rad to deg", 57.29578, _ANGLE),
 )
-_SURE = 5.0
+_SURE = 3.0
 """How many deviations the level after the jump may be off the factor's."""
-_PLAIN = 3.0
+_PLAIN = 2.0
 """How many times that a jump must be to be told from ordinary movement."""
 _NOISE = 0.7
 """How far the noise may be off the factor's, as a logarithm: a step leaves it alone."""

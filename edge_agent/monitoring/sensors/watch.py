@@ -2,120 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edge_agent.monitoring.sensors import habits as usual
 from edge_agent.monitoring.sensors import moves
 from edge_agent.monitoring.sensors.counting import summed
-from edge_agent.monitoring.sensors.habits import Habits, Lately
-from edge_agent.monitoring.sensors.moves import Motion, Unusual
 from edge_agent.monitoring.sensors.signs import Signs, signs
-from edge_agent.monitoring.sensors.sums import NEVER, Sums, Trail
+from edge_agent.monitoring.sensors.sums import NEVER, Sums
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
     from numpy.typing import NDArray
 
     from edge_agent.monitoring.sensors.facts import Facts
+    from edge_agent.monitoring.sensors.habits import Habits
+    from edge_agent.monitoring.sensors.moves import Motion, Unusual
+    from edge_agent.monitoring.sensors.state import Health, Stir
     from edge_agent.samples import F64, I64, SampleBatch
 
     Bools = NDArray[np.bool_]
 
-_OVER = 60.0
-"""Seconds as usual until an unusual movement is over."""
 EVERY = 10.0
 """Seconds between two looks that the limits are made for."""
 _SETTLE = 600.0
 """Seconds after a standstill in which an asset is not judged: it warms up."""
+_STEADY = 0.5
+"""Of the sign of noise: below it noise is learned from."""
 _STANDS, _OFTEN = 2, 0.5
 """So many tags at the low end of their range, and the asset stands still; those that
 are there in half of their samples say nothing."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stir:
-    """Since when an asset moves unusually, and whether several tags do.
-
-    Attributes:
-        since: int64[assets] agent time, `NEVER` while all is as usual.
-        last: int64[assets] agent time of the last look that was not.
-        alone, several: float64[assets] looks since then at which one tag moved alone,
-            and at which several did.
-    """
-
-    since: I64
-    last: I64
-    alone: F64
-    several: F64
-
-    @staticmethod
-    def fresh(assets: int) -> Stir:
-        """All as usual."""
-        never = np.full(assets, NEVER, np.int64)
-        return Stir(never, never, np.zeros(assets), np.zeros(assets))
-
-    def looked(self, unusual: Unusual, rests: Bools, now: int) -> Stir:
-        """Behind a look."""
-        over = (unusual.over > 1.0) & ~rests
-        some = over.any(axis=0)
-        several = (over & ~unusual.alone).any(axis=0)
-        quiet = now - np.maximum(self.last, 0) > _OVER * NANOSECONDS
-        ended = rests | (~some & quiet)
-        since = np.where(some & (self.since == NEVER), now, self.since)
-        return Stir(
-            np.where(ended, NEVER, since),
-            np.where(some, now, self.last),
-            np.where(ended, 0.0, self.alone + (some & ~several)),
-            np.where(ended, 0.0, self.several + several),
-        )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Health:
-    """State of the watch; replaced, never changed.
-
-    Attributes:
-        at: agent time of the last look, ns; `NEVER` before the first.
-        trail: newest samples.
-        sums: of the samples since the last look.
-        late: how each tag is.
-        habits: how it usually is.
-        motion: of tags beside each other.
-        rested: int64[assets] agent time an asset last stood still, or `NEVER`.
-        open: bool[tags] which showed a sign at the last look.
-        stir: of the assets that move unusually.
-    """
-
-    at: int
-    trail: Trail
-    sums: Sums
-    late: Lately
-    habits: Habits
-    motion: Motion
-    rested: I64
-    open: Bools
-    stir: Stir
-
-    @staticmethod
-    def fresh(facts: Facts) -> Health:
-        """Before any sample."""
-        size, (roles, assets) = facts.kind.size, facts.shape
-        return Health(
-            NEVER,
-            Trail.fresh(size),
-            Sums.fresh(size),
-            Lately.fresh(size),
-            Habits.fresh(size),
-            Motion.fresh(roles, assets),
-            np.full(assets, NEVER, np.int64),
-            np.zeros(size, bool),
-            Stir.fresh(assets),
-        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -148,8 +66,8 @@ class Seen:
 def take(health: Health, facts: Facts, batch: SampleBatch) -> Health:
     """Count a batch in.
 
-    What is touched is copied, so one batch a second costs less than a hundred do; see
-    `samples` for joining them.
+    A call copies its columns, so that a hundred small batches cost more than a large
+    one: gather what comes until the next look, or a second of it.
 
     Args:
         health: before it.
@@ -206,7 +124,10 @@ def _learned(health: Health, seen: Seen, dt: float) -> Health:
     # a tag that has just come back is not healthy yet: its gap was none of its habits
     healthy = ~(odd | health.open | seen.signs.down | over)
     habits = usual.learned(
-        health.habits, health.sums, health.late, seen.signs.usual_hold, healthy, dt
+        *(health.habits, health.sums, health.late, seen.signs.usual_hold),
+        healthy=healthy,
+        steady=seen.signs.noise < _STEADY,
+        dt=dt,
     )
     return replace(health, habits=habits, open=odd)
 
@@ -246,34 +167,3 @@ def _resolution(habits: Habits, facts: Facts) -> F64:
     step = habits.smallest.reshape(facts.shape)
     noise = np.exp(np.nan_to_num(habits.noise, nan=-np.inf)).reshape(facts.shape)
     return np.maximum(np.median(step, axis=1), 0.1 * np.median(noise, axis=1))
-
-
-def saved(health: Health) -> dict[str, NDArray[Any]]:
-    """What must survive a restart: arrays by name."""
-    found: dict[str, NDArray[Any]] = {
-        f"habits.{f.name}": getattr(health.habits, f.name) for f in fields(Habits)
-    }
-    found |= {f"motion.{name}": a for name, a in health.motion.to_arrays().items()}
-    found["at"] = np.array([health.at], np.int64)
-    return found
-
-
-def restored(
-    facts: Facts,
-    arrays: Mapping[str, NDArray[Any]],
-    then: Sequence[tuple[str, Sequence[str]]],
-    now: int,
-) -> Health:
-    """From what `saved` gave.
-
-    Args:
-        facts: now.
-        arrays: what was saved.
-        then: roles and assets when it was saved: ``(("roles", ...), ("assets", ...))``.
-        now: agent time, ns.
-
-    Raises:
-        ValueError: the arrays do not fit ``then``.
-        KeyError: one is missing.
-    """
-    raise NotImplementedError
