@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
     from edge_agent.sources.source import Source
+    from edge_agent.store.outbox import Stored
 
 log = structlog.get_logger()
 
@@ -82,7 +83,7 @@ def build(
             house.inbox,
             house.sources(),
             inference,
-            house.forwarders(),
+            house.forwarders(recovered.findings),
             supply.adoption,
             loaded.config.runtime_dir,
             lambda: house.status(inference),
@@ -213,8 +214,8 @@ class _House:
         vouched = settings.report == "change" and isfinite(hold)
         return hold / 2 if vouched else None
 
-    def forwarders(self) -> Sequence[Forwarder]:
-        """One an output."""
+    def forwarders(self, findings: Sequence[Stored]) -> Sequence[Forwarder]:
+        """One an output; each knows the findings that are open."""
         from edge_agent.sinks.mqtt import MqttSink
 
         config = self.loaded.config
@@ -235,7 +236,7 @@ class _House:
                 Forwarder(
                     sink,
                     self.journal,
-                    FlatProfile(place, intervals),
+                    FlatProfile(place, intervals, findings),
                     settings,
                     clock=self.clock,
                     instruments=self.instruments,
