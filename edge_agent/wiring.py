@@ -30,6 +30,7 @@ from edge_agent.registry import lineage
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
 from edge_agent.sinks.topics import Place
+from edge_agent.status import history
 from edge_agent.status.report import report
 from edge_agent.store.journal import Journal
 from edge_agent.store.traces import Origin
@@ -63,7 +64,7 @@ def build(
     """
     house = _House(loaded, complaint)
     found, supply = house.core, house.supply
-    journal = house.journal
+    journal, state_dir = house.journal, loaded.config.state_dir
     recovered = journal.start()  # another agent's recording stays untouched
     recorder = Recorder(unused(record), loaded.plant.tags) if record else None
     inference = Inference(
@@ -87,7 +88,10 @@ def build(
             supply.adoption,
             loaded.config.runtime_dir,
             lambda: house.status(inference),
-            {"lineage": partial(lineage.answer, loaded.config.state_dir, journal)},
+            {
+                "lineage": partial(lineage.answer, state_dir, journal),
+                "history": partial(history.answer, state_dir, journal),
+            },
         )
     finally:
         supply.close()

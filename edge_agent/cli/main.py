@@ -23,6 +23,7 @@ COMMANDS = (
     "replay",
     "status",
     "lineage",
+    "findings",
     "model",
     "fleet",
     "schema",
