@@ -220,6 +220,26 @@ def test_an_agent_without_an_output_of_the_centre_never_stores_drift_twice(
     assert (status["rows"], status["drift_kept"], status["snapshots_kept"]) == (0, 1, 1)
 
 
+def test_scada_sees_no_gap_where_drift_was_numbered(tmp_path: Path) -> None:
+    """A gap in the numbers means a loss to those who look: these are numbered apart."""
+    journal = made.journal(tmp_path / "store.db", origin=ORIGIN)
+    journal.start()
+    told = journal.submit(
+        [made.scores(3), made.drift(), made.finding(), made.snapshot(), made.alarm()],
+        {},
+    )
+    (later,) = journal.submit([made.event()], {})
+    journal.stop(10)
+    again = made.journal(tmp_path / "store.db", origin=ORIGIN)
+    assert again.start().boot == 2
+    again.stop(10)
+
+    scores, drift, finding, snapshot, alarm = told
+    assert [one.seq for one in (scores, finding, alarm, later)] == [0, 3, 4, 5]
+    assert len({one.id for one in [*told, later]}) == 6
+    assert {one.boot for one in (drift, snapshot)} == {1}
+
+
 def test_hours_become_a_day_without_loss(sql: sqlite3.Connection) -> None:
     """Ten days of hours are seven days of them and days before, with the same sum."""
     records = [*hours(240), *hours(1, context="recipe B", first=240)]
