@@ -110,7 +110,9 @@ def _line(
 ) -> Line:
     config, tags = loaded.config, loaded.plant.tags
     owner = tags.source[kind.base : kind.base + kind.size]
-    changes = np.array([_reports_changes(config.sources[s]) for s in tags.sources])
+    changes = np.array(
+        [schema.reports_changes(config.sources[s]) for s in tags.sources]
+    )
     specs = [spec for one in made.values() for spec in one.plan.specs]
     lead = max(_lead(config.sources[tags.sources[i]]) for i in np.unique(owner))
     window = Window(kind, depth_for(specs, lead=lead), changes[owner])
@@ -133,10 +135,6 @@ def _line(
     for place, one in enumerate(made.values()):
         line.seat(place, one)
     return line
-
-
-def _reports_changes(source: schema.OpcUaSource | schema.MqttSource) -> bool:
-    return isinstance(source, schema.OpcUaSource) and source.report == "change"
 
 
 def _lead(source: schema.OpcUaSource | schema.MqttSource) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import TYPE_CHECKING
 
 import structlog
@@ -10,13 +11,41 @@ from edge_agent.records import EventRecord, LossRecord
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from edge_agent.inbox import Overflow
     from edge_agent.instruments import Instruments
     from edge_agent.stamps import ClockStep, StampCounts
 
 log = structlog.get_logger()
+
+
+class Told:
+    """Events from before there is a turn to send them with, and from then on.
+
+    Args:
+        first: what is told already.
+    """
+
+    def __init__(self, first: Iterable[EventRecord]) -> None:
+        self._kept = list(first)
+        self._lock = threading.Lock()
+        self._to: Callable[[EventRecord], None] | None = None
+
+    def __call__(self, event: EventRecord) -> None:
+        """Tell; any thread."""
+        with self._lock:
+            if self._to is None:
+                self._kept.append(event)
+            else:
+                self._to(event)
+
+    def pass_on(self, to: Callable[[EventRecord], None]) -> None:
+        """From now on events go there, those kept so far first."""
+        with self._lock:
+            for event in self._kept:
+                to(event)
+            self._kept, self._to = [], to
 
 
 class ModelNews:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
@@ -22,26 +21,34 @@ from edge_agent.clock import SystemClock
 from edge_agent.config import schema
 from edge_agent.config.secrets import password_of
 from edge_agent.inbox import Inbox
+from edge_agent.incidents import Told
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
+from edge_agent.monitors.opening import open_monitors
 from edge_agent.recording import Recorder, unused
 from edge_agent.records import EventRecord, Fallback
 from edge_agent.registry import lineage
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
 from edge_agent.sinks.topics import Place
+from edge_agent.status import history
+from edge_agent.status.findings import OpenFindings
+from edge_agent.status.monitoring import said_of
 from edge_agent.status.report import report
 from edge_agent.store.journal import Journal
 from edge_agent.store.traces import Origin
 from edge_agent.supply import Supply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
+    from edge_agent.monitors.watch import Monitors
+    from edge_agent.records import Record
     from edge_agent.sources.source import Source
+    from edge_agent.store.outbox import Stored
 
 log = structlog.get_logger()
 
@@ -62,18 +69,20 @@ def build(
     """
     house = _House(loaded, complaint)
     found, supply = house.core, house.supply
-    journal = house.journal
+    journal, state_dir = house.journal, loaded.config.state_dir
     recovered = journal.start()  # another agent's recording stays untouched
     recorder = Recorder(unused(record), loaded.plant.tags) if record else None
     inference = Inference(
         found.lines,
         house.inbox,
         found.stamps,
-        journal.submit,
+        house.submit,
         house.clock,
         house.instruments,
         record=recorder.write if recorder else None,
+        monitors=house.monitors,
     )
+    house.findings.see(stored.record for stored in recovered.findings)
     supply.open(inference.seats)
     inference.restore(recovered.checkpoint)
     house.told.pass_on(inference.note)
@@ -82,45 +91,20 @@ def build(
             house.inbox,
             house.sources(),
             inference,
-            house.forwarders(),
+            house.forwarders(recovered.findings),
             supply.adoption,
             loaded.config.runtime_dir,
             lambda: house.status(inference),
-            {"lineage": partial(lineage.answer, loaded.config.state_dir, journal)},
+            {
+                "lineage": partial(lineage.answer, state_dir, journal),
+                "history": partial(history.answer, state_dir, journal),
+            },
         )
     finally:
         supply.close()
         if recorder is not None:
             recorder.close()
         journal.stop(timeout=2.0)
-
-
-class _Told:
-    """Events from before there is a turn to send them with, and from then on.
-
-    Args:
-        first: what is told already.
-    """
-
-    def __init__(self, first: Iterable[EventRecord]) -> None:
-        self._kept = list(first)
-        self._lock = threading.Lock()
-        self._to: Callable[[EventRecord], None] | None = None
-
-    def __call__(self, event: EventRecord) -> None:
-        """Tell; any thread."""
-        with self._lock:
-            if self._to is None:
-                self._kept.append(event)
-            else:
-                self._to(event)
-
-    def pass_on(self, to: Callable[[EventRecord], None]) -> None:
-        """From now on events go there, those kept so far first."""
-        with self._lock:
-            for event in self._kept:
-                to(event)
-            self._kept, self._to = [], to
 
 
 @dataclass(slots=True)
@@ -135,7 +119,9 @@ class _House:
     core: Core = field(init=False)
     supply: Supply = field(init=False)
     journal: Journal = field(init=False)
-    told: _Told = field(init=False)
+    told: Told = field(init=False)
+    monitors: Monitors = field(init=False)
+    findings: OpenFindings = field(default_factory=OpenFindings)
     _sources: list[Source] = field(default_factory=list)
     _forwarders: list[Forwarder] = field(default_factory=list)
     _started: int = 0
@@ -146,9 +132,16 @@ class _House:
         config.runtime_dir.mkdir(parents=True, exist_ok=True)
         self._started = self.clock.now()
         self.inbox = Inbox(self.loaded.plant.tags)
-        self.told = _Told(self._first_events())
+        self.told = Told(self._first_events())
         self.supply = Supply.of(self.loaded, self.clock, self.told, CATCH_UP)
         self.core = core(self.loaded, self.supply.manned, self._started, CATCH_UP)
+        self.monitors = open_monitors(
+            self.core.lines,
+            config,
+            self.loaded.plant.tags,
+            self.instruments,
+            self._started,
+        )
         self.journal = Journal(
             config.state_dir / "store.db",
             sinks=tuple(config.outputs),
@@ -157,6 +150,13 @@ class _House:
             instruments=self.instruments,
             origin=Origin(config.gateway, self.loaded.digest),
         )
+
+    def submit(
+        self, records: Sequence[Record], checkpoint: Mapping[str, bytes]
+    ) -> None:
+        """Hand a turn's records to the journal; open findings are remembered."""
+        self.findings.see(records)
+        self.journal.submit(records, checkpoint)
 
     def _first_events(self) -> Iterator[EventRecord]:
         now = self.clock.now()
@@ -213,8 +213,8 @@ class _House:
         vouched = settings.report == "change" and isfinite(hold)
         return hold / 2 if vouched else None
 
-    def forwarders(self) -> Sequence[Forwarder]:
-        """One an output."""
+    def forwarders(self, findings: Sequence[Stored]) -> Sequence[Forwarder]:
+        """One an output; each knows the findings that are open."""
         from edge_agent.sinks.mqtt import MqttSink
 
         config = self.loaded.config
@@ -235,7 +235,7 @@ class _House:
                 Forwarder(
                     sink,
                     self.journal,
-                    FlatProfile(place, intervals, self.loaded.phrases),
+                    FlatProfile(place, intervals, self.loaded.phrases, findings),
                     settings,
                     clock=self.clock,
                     instruments=self.instruments,
@@ -264,6 +264,7 @@ class _House:
             store=self.journal.status(),
             counters=self.instruments.snapshot(),
             complaint=self.complaint,
+            monitoring=said_of(self.findings.now(), self.clock.wall_offset()),
         )
 
     def _pipeline(self, name: str) -> dict[str, Any]:
@@ -278,6 +279,7 @@ class _House:
             "rows_scored": count("rows_scored_total", pipeline=name),
             "rows_without_score": count("rows_without_score_total", pipeline=name),
             "error": "" if made.fallback is Fallback.MODEL else made.because,
+            "drift": self.monitors.status(name),
             **self.supply.pipeline(name),
         }
 

@@ -23,6 +23,7 @@ COMMANDS = (
     "replay",
     "status",
     "lineage",
+    "findings",
     "label",
     "model",
     "fleet",

@@ -148,6 +148,11 @@ class MqttSource(MqttLink):
 Source = Annotated[OpcUaSource | MqttSource, Field(discriminator="type")]
 
 
+def reports_changes(source: OpcUaSource | MqttSource) -> bool:
+    """Whether a source sends a value only when it is another."""
+    return isinstance(source, OpcUaSource) and source.report == "change"
+
+
 class TagBinding(Frozen):
     """Where a tag of every asset of a group comes from; ``{id}`` is the asset's id."""
 

@@ -10,10 +10,11 @@ import numpy as np
 from edge_agent.findings import findings, model_of
 from edge_agent.monitoring.blocks import Cadence
 from edge_agent.monitoring.conditions import What
-from edge_agent.monitoring.diagnosis import Evidence, diagnosed
+from edge_agent.monitoring.diagnosis import diagnosed
 from edge_agent.monitoring.drift.sentences import conditions
 from edge_agent.monitoring.drift.watching import watched
 from edge_agent.monitoring.episodes import Episodes
+from edge_agent.monitoring.evidence import Evidence
 from edge_agent.monitors.counting import Counting
 from edge_agent.monitors.keeping import packed_episodes, unpacked_episodes
 from edge_agent.samples import NANOSECONDS
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from edge_agent.monitoring.blocks import Piece
     from edge_agent.monitoring.conditions import Condition
     from edge_agent.monitoring.drift.watching import Watch
-    from edge_agent.monitoring.sensors.movements import Move
+    from edge_agent.monitoring.sensors.movements import Move, Shift
     from edge_agent.pipeline import Pipeline
     from edge_agent.records import DriftRecord, FindingRecord
     from edge_agent.scores import Scores
@@ -53,11 +54,25 @@ class Beside:
         conditions: of single tags.
         moves: of assets whose tags moved.
         assets: how many there are.
+        resting: those that stand still or warm up.
+        together: tags by which all assets have moved as one.
     """
 
     conditions: Sequence[Condition] = ()
     moves: Sequence[Move] = ()
     assets: int = 1
+    resting: frozenset[str] = frozenset()
+    together: Sequence[Shift] = ()
+
+    def with_these(self, found: Sequence[Condition]) -> Evidence:
+        """All that is known, for a diagnosis."""
+        return Evidence(
+            (*found, *self.conditions),
+            self.moves,
+            assets=self.assets,
+            resting=self.resting,
+            together=self.together,
+        )
 
 
 @dataclass(slots=True)
@@ -202,12 +217,9 @@ class DriftWatch:
             ran,
         )
         found = conditions(seen, counting.yardstick)
-        evidence = Evidence(
-            (*found, *beside.conditions), beside.moves, assets=beside.assets
-        )
         self.conditions = [
             condition
-            for condition in diagnosed(evidence)
+            for condition in diagnosed(beside.with_these(found))
             if condition.what in _OWN and not condition.asset
         ]
         count = self.instruments.count

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from edge_agent.config.schema import reports_changes
 from edge_agent.monitoring.sensors.facts import Facts
 from edge_agent.monitoring.sensors.watch import EVERY
 from edge_agent.monitors.sensors import SensorWatch
@@ -11,12 +14,9 @@ from edge_agent.monitors.watch import Monitors
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from edge_agent.config.pipelines import Pipeline
+    from edge_agent.config.schema import AgentConfig
     from edge_agent.instruments import Instruments
     from edge_agent.lines import Line
     from edge_agent.samples import TagTable
@@ -24,9 +24,8 @@ if TYPE_CHECKING:
 
 def open_monitors(
     lines: Sequence[Line],
-    pipelines: Mapping[str, Pipeline],
+    config: AgentConfig,
     tags: TagTable,
-    by_exception: NDArray[np.bool_],
     instruments: Instruments,
     now: int,
 ) -> Monitors:
@@ -34,13 +33,15 @@ def open_monitors(
 
     Args:
         lines: as the turn has them.
-        pipelines: as configured.
+        config: the whole of it.
         tags: of the plant.
-        by_exception: bool[sources], whether a source reports changes only.
         instruments: counters.
         now: agent time, ns.
     """
-    sensors = []
+    pipelines, sensors = config.pipelines, []
+    by_exception = np.array(
+        [reports_changes(config.sources[name]) for name in tags.sources]
+    )
     for line in lines:
         names = [post.pipeline.info.pipeline for post in line.posts]
         wanted = any(pipelines[name].monitor.sensors for name in names)

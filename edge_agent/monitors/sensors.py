@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -10,11 +10,12 @@ import numpy as np
 import structlog
 
 from edge_agent.findings import findings
-from edge_agent.monitoring.diagnosis import Evidence, diagnosed
+from edge_agent.monitoring.diagnosis import diagnosed
 from edge_agent.monitoring.episodes import Episodes
-from edge_agent.monitoring.sensors import watch
+from edge_agent.monitoring.sensors import state, watch
 from edge_agent.monitoring.sensors.findings import told
-from edge_agent.monitoring.sensors.watch import EVERY, Health
+from edge_agent.monitoring.sensors.state import Health
+from edge_agent.monitoring.sensors.watch import EVERY
 from edge_agent.monitors.drift import Beside
 from edge_agent.monitors.keeping import packed_episodes, unpacked_episodes
 from edge_agent.samples import NANOSECONDS, SampleBatch
@@ -93,10 +94,12 @@ class SensorWatch:
         self._health, seen = watch.look(self._health, self.facts, now, alive, running)
         look = told(seen, self._health, self.facts)
         assets = len(self.facts.kind.assets)
-        evidence = Evidence(look.conditions, look.moves, assets=assets)
-        conditions: Sequence[Condition] = diagnosed(evidence)
-        self.beside = Beside(conditions, look.moves, assets)
-        rests = dict(zip(self.facts.kind.assets, seen.rests.tolist(), strict=True))
+        names = self.facts.kind.assets
+        rests = dict(zip(names, seen.rests.tolist(), strict=True))
+        resting = frozenset(name for name, rest in rests.items() if rest)
+        raw = Beside(look.conditions, look.moves, assets, resting, look.together)
+        conditions: Sequence[Condition] = diagnosed(raw.with_these(()))
+        self.beside = replace(raw, conditions=conditions)
         self.episodes, changes = self.episodes.looked(
             conditions, lambda key: not rests.get(key[1], False), now, PERSIST
         )
@@ -119,7 +122,7 @@ class SensorWatch:
         kind = self.facts.kind
         arrays = {
             name: (a.dtype.str, a.shape, a.tobytes())
-            for name, a in watch.saved(self._health).items()
+            for name, a in state.saved(self._health).items()
         }
         roles = tuple(tag.role for tag in kind.tags)
         return msgspec.msgpack.encode((roles, kind.assets, arrays))
@@ -136,8 +139,8 @@ class SensorWatch:
                 name: np.frombuffer(raw, dtype).reshape(shape)
                 for name, (dtype, shape, raw) in plain.items()
             }
-            then = (("roles", roles), ("assets", assets))
-            self._health = watch.restored(self.facts, arrays, then, now)
+            then = (tuple(roles), tuple(assets))
+            self._health = state.restored(self.facts, arrays, then, now)
         except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as why:
             log.warning("habits of sensors not restored", of=whose, why=str(why))
 

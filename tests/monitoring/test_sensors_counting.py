@@ -48,7 +48,7 @@ def test_any_cut_of_a_batch_gives_the_same_sums(batch: SampleBatch, cut: int) ->
     parts = summed(*parts, FACTS, batch.take(slice(cut, None)), SPIKE)
 
     for one, other in zip(whole, parts, strict=True):
-        for f in fields(one):
+        for f in fields(one):  # type: ignore[arg-type]
             np.testing.assert_allclose(
                 getattr(one, f.name), getattr(other, f.name), rtol=1e-9, err_msg=f.name
             )

@@ -1,0 +1,43 @@
+"""Which findings are open, for the status: told by every record that leaves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from edge_agent.records import FindingRecord, FindingState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from edge_agent.records import Record
+
+#: Findings remembered as open at most.
+MOST = 1000
+
+
+class OpenFindings:
+    """Findings by id, while they are open; `see` is one thread's, reading is any's.
+
+    Args:
+        known: open when the agent stopped.
+    """
+
+    def __init__(self, known: Iterable[Record] = ()) -> None:
+        self._open: Mapping[str, FindingRecord] = {}
+        self.see(known)
+
+    def see(self, records: Iterable[Record]) -> None:
+        """Take note of records that leave."""
+        found = [one for one in records if isinstance(one, FindingRecord)]
+        if not found:
+            return
+        after = dict(self._open)
+        for one in found:
+            after.pop(one.id, None)
+            if one.state == FindingState.OPEN and len(after) < MOST:
+                after[one.id] = one
+        self._open = after  # whoever reads has the old one or the new
+
+    def now(self) -> list[FindingRecord]:
+        """Those that are open."""
+        return list(self._open.values())
