@@ -50,9 +50,7 @@ def test_a_finding_outlives_the_agent_that_made_it(
     with ExitStack() as stack:
         historian = stack.enter_context(Historian(tmp_path, mosquitto))
         stack.enter_context(agent)
-        until(
-            lambda: bool(historian.messages("diagnostic")), "the finding at the broker"
-        )
+        until(lambda: bool(historian.messages("diagnostic")), "the finding")
         told = historian.messages("diagnostic")[-1]
         live = found(agent)
         agent.kill()

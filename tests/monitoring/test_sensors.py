@@ -251,7 +251,7 @@ def test_long_autocorrelated_tags_are_quiet() -> None:
     state = np.zeros(12)
 
     def values(seconds: F64, random: np.random.Generator) -> F64:
-        found = np.empty((len(seconds), 12))
+        found: F64 = np.empty((len(seconds), 12))
         for row in found:
             state[:] = 0.99 * state + random.normal(size=12)
             row[:] = state
