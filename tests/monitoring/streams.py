@@ -117,7 +117,7 @@ def usual(seconds: F64, random: np.random.Generator) -> F64:
     """White noise on slow swings that flow and pressure share."""
     swing = np.sin(seconds[:, None] / 97.0 + np.arange(4))
     noise = random.normal(size=(len(seconds), 12))
-    values = noise * np.repeat([0.5, 0.02, 0.1], 4)
+    values: F64 = noise * np.repeat([0.5, 0.02, 0.1], 4)
     values[:, :4] += 50 + 5 * swing
     values[:, 4:8] += 5 + 0.5 * swing
     values[:, 8:] += 40 + np.sin(seconds[:, None] / 700.0)
