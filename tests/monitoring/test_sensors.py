@@ -256,7 +256,8 @@ def test_long_autocorrelated_tags_are_quiet() -> None:
             state[:] = 0.99 * state + random.normal(size=12)
             row[:] = state
         found *= np.repeat([0.5, 0.05, 0.5], 4)
-        return found + np.repeat([50.0, 5.0, 40.0], 4)
+        found += np.repeat([50.0, 5.0, 40.0], 4)
+        return found
 
     stream = Stream(values=values)
 
@@ -364,8 +365,7 @@ def test_a_checkpoint_that_does_not_fit_is_refused() -> None:
 def test_what_tags_tell_of_each_other_is_their_learned_relation() -> None:
     """Two tags that share their movement are tied, a third is not."""
     random = np.random.default_rng(5)
-    motion, none = Motion.fresh(3, 8), np.zeros(8, bool)
-    own = np.zeros((3, 8))
+    motion, none, own = Motion.fresh(3, 8), np.zeros(8, bool), np.zeros((3, 8))
     for _ in range(400):
         own = random.normal(size=(3, 8))
         own[1] = 2 * own[0] + 0.1 * own[1]

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from edge_agent.monitoring.sensors.state import Health
     from edge_agent.monitoring.sensors.watch import Seen
 
+_EARLIEST = 30.0
+"""S until the level after a jump is known."""
 _WHOLE = 0.75
 """Share of an asset's tags with one sign that is told of the asset instead."""
 
@@ -90,12 +92,14 @@ def told(seen: Seen, health: Health, facts: Facts) -> Look:
                 words = Words(odd, float(shown[odd]), seen, health, facts)
                 found[odd] = kind(words)
     for move in moves:
-        if move.alone and move.ready:
+        if move.alone and move.age >= _EARLIEST:
             place = _place(facts, move)
             step = unit_or_step(move, place, seen, health, facts)
+            # no process makes a known factor: that need not wait
+            unit = step.what is What.SENSOR_UNIT
             by_itself = found.get(place)
             noise = by_itself is not None and by_itself.what is What.SENSOR_NOISE
-            if by_itself is None or noise or step.what is What.SENSOR_UNIT:
+            if unit or (move.ready and (by_itself is None or noise)):
                 found[place] = step
     return Look(_gathered(found, facts), moves, together(seen, facts), seen, facts)
 

@@ -29,7 +29,7 @@ EVERY = 10.0
 """Seconds between two looks that the limits are made for."""
 _SETTLE = 600.0
 """Seconds after a standstill in which an asset is not judged: it warms up."""
-_STEADY = 0.5
+_STEADY = 0.25
 """Of the sign of noise: below it noise is learned from."""
 _STANDS, _OFTEN = 2, 0.5
 """So many tags at the low end of their range, and the asset stands still; those that
