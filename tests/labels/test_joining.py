@@ -88,8 +88,8 @@ def test_a_batch_is_as_one_by_one(labels: list[tuple[str, str]], later: int) -> 
     st.lists(
         st.tuples(
             st.integers(0, 2),
-            st.integers(-5, 25),
-            st.integers(0, 12),
+            st.integers(-300, 1500),
+            st.integers(0, 720),
             st.sampled_from(list(SAID)),
         ),
         max_size=12,
@@ -105,10 +105,11 @@ def test_a_stretch_labels_the_buckets_it_covers(
     one.watch(20 * 60, every=20)
     one.desk.look()
     written = [
-        made.label(text, asset=asset, since=begin + a * MINUTE + 7 * S,
-                   until=begin + (a + n) * MINUTE + 7 * S)
-        for asset, a, n, text in labels
-    ]  # fmt: skip
+        made.label(
+            text, asset=asset, since=begin + a * S, until=begin + (a + length) * S
+        )
+        for asset, a, length, text in labels
+    ]
     for portion in cut(written, cuts):
         assert one.desk.labelled(ANOMALY, portion)
         one.desk.look()
@@ -252,6 +253,27 @@ def test_a_part_id_that_is_stuck_costs_no_more_than_others() -> None:
 
     assert one.states() == [State.NONE] * 2999 + [State.BAD]
     assert one.count("duplicate") == 2999
+
+
+def test_buckets_of_one_label_are_one_piece_of_evidence() -> None:
+    """Two stretches of two pumps are three pieces; an alarm is one episode."""
+    one = bench()
+    one.clock.time = begin = made.START // MINUTE * MINUTE
+    one.watch(600, every=20)
+    one.watch(300, 0.9, alarmed=True, every=20)
+    one.watch(600, every=20)
+    one.desk.look()
+    for asset, first, last in ((0, 0, 5), (1, 0, 20), (0, 11, 14)):
+        since, until = begin + first * MINUTE, begin + last * MINUTE
+        told = made.label("bad", asset=asset, since=since, until=until)
+        one.tell(told, name=ANOMALY)
+        one.clock.time += 5 * S
+    joined = one.desk.joined(ANOMALY)
+
+    assert np.bincount(joined.piece).tolist() == [5, 3, 20]
+    episodes = joined.episode[joined.episode >= 0]
+    assert len(set(episodes.tolist())) == 2
+    assert (joined.episode >= 0).tolist() == joined.alarm.tolist()
 
 
 def test_classes_and_groups_come_back_as_words() -> None:
