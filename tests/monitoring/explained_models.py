@@ -1,4 +1,4 @@
-"""Models of every family, built as a user builds them, for the bench of explanations."""
+"""Models of every family, built as users build them, to see how they are explained."""
 
 from __future__ import annotations
 
@@ -47,7 +47,8 @@ def healthy(seeds: Sequence[int], hours: float) -> F32:
     """Rows of halls in which nothing is wrong, one a pump and five seconds."""
     days = [rows(Day(s, hours, 6.0 * i % 24)) for i, s in enumerate(seeds)]
     found = joined(days)
-    return found.values[found.at // 1_000_000_000 % 5 == 0]
+    every: F32 = found.values[found.at // 1_000_000_000 % 5 == 0]
+    return every
 
 
 def labelled(seeds: Sequence[int]) -> tuple[F32, Texts]:
@@ -83,16 +84,18 @@ def pump_forest(out: Path, learning: F32, aside: F32) -> Bundle:
     return _anomaly(out, "pump-forest", model, mine, other, words, 0.999)
 
 
-def pump_boost(out: Path, learning: tuple[F32, Texts], *, hist: bool) -> Bundle:
+def pump_boost(
+    out: Path, learning: tuple[F32, Texts], *, hist: bool, rounds: int = 60
+) -> Bundle:
     """Which of three process faults a pump has, if any."""
     name, model = (
         "pump-boost",
-        GradientBoostingClassifier(n_estimators=60, max_depth=3, random_state=0),
+        GradientBoostingClassifier(n_estimators=rounds, max_depth=3, random_state=0),
     )
     if hist:
         name, model = (
             "pump-hist",
-            HistGradientBoostingClassifier(max_iter=60, random_state=0),
+            HistGradientBoostingClassifier(max_iter=rounds, random_state=0),
         )
     return _quality(out, name, model, learning, _pumps(SPECS))
 
@@ -143,7 +146,8 @@ def _anomaly(
     given = {"kind": "anomaly", "name": name, "out": out, "holdout": aside, **words}
     first = build(model, learning, thresholds=_at(1.0), **given).bundle
     limit = float(np.quantile(OnnxScorer(first).score(aside).score, quantile))
-    return build(model, learning, thresholds=_at(limit), **given).bundle
+    made: Bundle = build(model, learning, thresholds=_at(limit), **given).bundle
+    return made
 
 
 def _quality(
@@ -157,7 +161,7 @@ def _quality(
     half = np.random.default_rng(3).random(len(values)) < 0.7
     model.fit(values[half], names[half])
     aside = Stretch(values[~half], labels=names[~half].tolist(), every=5.0)
-    return build(
+    made: Bundle = build(
         model,
         values[half],
         holdout=aside,
@@ -168,6 +172,7 @@ def _quality(
         thresholds=_at(_LIMIT),
         **words,
     ).bundle
+    return made
 
 
 def _at(limit: float) -> list[dict[str, Any]]:

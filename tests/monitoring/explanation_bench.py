@@ -115,8 +115,8 @@ class Asked:
                 return trial.tag, trial.values[row], *at
         return None
 
-    def ways(self, alarms: Alarms) -> dict[str, F64]:
-        """Parts of the tags, float64[n, tags], by each way of explaining."""
+    def usual_ways(self, alarms: Alarms) -> dict[str, F64]:
+        """Parts of the tags, float64[n, tags]: as the agent does and as it did."""
         found = {"agent": self._by_tag(self.told(alarms.values, alarms.score))}
         parts = self.scorer.score(alarms.values).contributions
         if parts is not None:
@@ -125,6 +125,11 @@ class Asked:
         found["distance"] = self._by_tag(
             np.square((alarms.values - self.usual.mean) / spread)
         )
+        return found
+
+    def ways(self, alarms: Alarms) -> dict[str, F64]:
+        """The same, and by other ways of asking the model."""
+        found = self.usual_ways(alarms)
         necessary = alarms.score - self._variants(alarms.values, self.how.normal[0])
         middle = self.how.normal[0, _MIDDLE]
         alone = np.array(
@@ -188,11 +193,11 @@ class Asked:
             for held in itertools.combinations(tags, size)
         }
         found = np.zeros((len(values), len(tags)))
-        for held in worth:
+        for held, value in worth.items():
             for tag in set(tags) - set(held):
                 size = len(held)
                 weight = factorial(size) * factorial(len(tags) - size - 1)
-                more = worth[tuple(sorted((*held, tag)))] - worth[held]
+                more = worth[tuple(sorted((*held, tag)))] - value
                 found[:, tag] += weight / factorial(len(tags)) * more
         return found
 
@@ -252,7 +257,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="explained-") as folder:
         for name, bundle, plant in families(Path(folder)):
             asked = Asked(bundle)
-            mine = [_as_seen(t, asked) for t in trials] if plant == "pump" else hours
+            mine = [as_seen(t, asked) for t in trials] if plant == "pump" else hours
             alarms = asked.alarms(mine, ON_DELAY if plant == "pump" else 0)
             took = milliseconds(asked, alarms)
             print(f"{name}: {len(alarms.tag)} alarms, {took:.2f} ms an alarm")
@@ -265,7 +270,7 @@ def main() -> None:
                 )
 
 
-def _as_seen(trial: Trial, asked: Asked) -> Trial:
+def as_seen(trial: Trial, asked: Asked) -> Trial:
     """A pump's trial by a model's own features and tags."""
     names = [spec.name for spec in SPECS]
     columns = [names.index(name) for name in asked.columns]

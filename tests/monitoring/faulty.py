@@ -85,18 +85,19 @@ def pump_trials(
     signs = np.random.default_rng(seed)
     for number, first in enumerate(range(0, len(chosen), PUMPS)):
         mine = chosen[first : first + PUMPS]
-        shown = _shown(seed + number)
-        wrong = shown.copy()
-        for pump, fault in enumerate(mine):
-            sign = float(signs.choice([-1, 1]))
-            column = wrong[:, fault[0], pump]
-            wrong[:, fault[0], pump] = _falsified(column, fault, sign)
+        shown, wrong = _tables(mine, seed + number, signs)
         made, meant = (_rows(table, seed + number) for table in (wrong, shown))
         for pump, (tag, kind, strength) in enumerate(mine):
             own = np.flatnonzero(made.asset == pump)
             seconds = (made.at[own] - EPOCH) / NANOSECONDS - BEGIN
             values, healthy = made.values[own], meant.values[own]
             yield Trial(tag, kind, strength, seconds, values, healthy)
+
+
+def pump_samples(chosen: Sequence[tuple[int, str, float]], seed: int) -> SampleBatch:
+    """The samples of one hall in which each fault has a pump."""
+    _, wrong = _tables(chosen, seed, np.random.default_rng(seed))
+    return _samples(wrong, seed)
 
 
 def turbine_rows() -> tuple[F32, F32]:
@@ -144,6 +145,19 @@ def turbine_trials(calm: F32, std: F64, *, each: int = 40) -> Iterator[Trial]:
                 yield Trial(tag, kind, strength, zero, values[one], healthy[one])
 
 
+def _tables(
+    chosen: Sequence[tuple[int, str, float]], seed: int, signs: np.random.Generator
+) -> tuple[F64, F64]:
+    """float64[steps, roles, pumps] as it should be, and as it is shown."""
+    shown = _shown(seed)
+    wrong = shown.copy()
+    for pump, fault in enumerate(chosen):
+        sign = float(signs.choice([-1, 1]))
+        column = wrong[:, fault[0], pump]
+        wrong[:, fault[0], pump] = _falsified(column, fault, sign)
+    return shown, wrong
+
+
 def _shown(seed: int) -> F64:
     """float64[steps, roles, pumps] what healthy transmitters show."""
     hall = Hall(seed, PUMPS)
@@ -173,16 +187,20 @@ def _falsified(column: F64, fault: tuple[int, str, float], sign: float) -> F64:
     return np.clip(wrong, instrument.low, instrument.high)
 
 
-def _rows(values: F64, seed: int) -> FeatureRows:
-    """Rows of a table of readings, one a pump and second, by the gateway's code."""
+def _samples(values: F64, seed: int) -> SampleBatch:
+    """A table of readings as samples, every tag at every step."""
     count = len(values)
     jitter = np.random.default_rng(seed).uniform(0, 0.04, count)
     seconds = np.arange(count) * PERIOD + jitter
-    time = np.repeat(
-        EPOCH + np.round(seconds * NANOSECONDS).astype(np.int64), PUMP.size
-    )
+    stamps = EPOCH + np.round(seconds * NANOSECONDS).astype(np.int64)
+    time = np.repeat(stamps, PUMP.size)
     tags = np.tile(np.arange(PUMP.size, dtype=np.int32), count)
     good = np.zeros(len(time), np.uint8)
-    batch = SampleBatch(tags, time, values.reshape(-1), good, time + 50_000_000)
-    found = offline_rows(PUMP, SPECS, TriggerSpec(every=1.0), batch, BY_EXCEPTION)
+    return SampleBatch(tags, time, values.reshape(-1), good, time + 50_000_000)
+
+
+def _rows(values: F64, seed: int) -> FeatureRows:
+    """Rows of a table of readings, one a pump and second, by the gateway's code."""
+    batch, when = _samples(values, seed), TriggerSpec(every=1.0)
+    found = offline_rows(PUMP, SPECS, when, batch, BY_EXCEPTION)
     return found.take(np.flatnonzero(found.valid))
