@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LEAST = 50
 """Rows of a context below which its range would be chance; the whole's is used."""
 
+_MOST = 3e38
+"""Fits float32."""
+
 
 def ranges(
     reference: Reference, names: Sequence[str], contexts: Sequence[str]
@@ -62,7 +65,7 @@ def normal(
         part = _known(reference, context, names) if context else None
         counted = (part or reference.whole).features
         tables.append(np.array([counted[name].quantiles for name in names]).T)
-    return np.array(tables, np.float32)
+    return np.clip(tables, -_MOST, _MOST).astype(np.float32)
 
 
 def ordinary(reference: Reference) -> float:

@@ -130,8 +130,11 @@ def _worded(draft: Draft) -> Catalogue | None:
     """The phrases of the configured language; what is wrong goes to the draft."""
     if draft.config is None:
         return None
-    found = catalogue(draft.config.language, draft.config.languages)
+    folder = draft.config.languages
+    found = catalogue(draft.config.language, folder)
     draft.problems.extend(found.problems)
+    if folder is not None and not folder.is_dir():
+        draft.complain(("languages",), f"there is no folder {folder}")
     if not found.found:
         said = f"there is no language {draft.config.language!r}; there is: "
         hint = f"add {draft.config.language}.yaml to the folder that languages: names"
