@@ -96,6 +96,10 @@ def _alarms(passport: Passport) -> str:
         f"score above {one.value:.6g}: severity {one.severity}"
         for one in passport.thresholds
     )
+    levels += "".join(
+        f"\n- in context {name}: score above {own[0].value:.6g}"
+        for name, own in passport.context_thresholds.items()
+    )
     found = passport.false_alarms
     if found is None:
         return levels

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from edge_agent.publish.description import feature_words, seconds
 
 if TYPE_CHECKING:
     import datetime as dt
+    from collections.abc import Mapping
 
     from edge_agent.bundle.reference import ReferenceFile
     from edge_agent.publish.asking import Statement
@@ -49,6 +50,7 @@ class Findings:
         note: how they were counted.
         reached: measures on labelled rows; None without labels.
         atol: absolute tolerance of the golden rows.
+        by_context: false alarms of contexts with a threshold of their own.
     """
 
     thresholds: tuple[dict[str, Any], ...]
@@ -56,6 +58,7 @@ class Findings:
     note: str = ""
     reached: Reached | None = None
     atol: float = 1e-6
+    by_context: Mapping[str, Counted] = field(default_factory=dict)
 
 
 def passport_text(
@@ -98,6 +101,12 @@ def passport_text(
         text["allowance"] = {**said["allowance"], "p99": p99}
     if statement.targets is not None:
         text["targets"] = said["targets"]
+    if found.by_context:
+        severity = found.thresholds[0]["severity"]
+        text["context_thresholds"] = {
+            name: [{"value": one.threshold, "severity": severity}]
+            for name, one in found.by_context.items()
+        }
     if found.counted is not None:
         text["false_alarms"] = _false_alarms(found.counted, found.note)
     return text

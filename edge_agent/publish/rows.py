@@ -11,6 +11,7 @@ import numpy as np
 
 from edge_agent import recording
 from edge_agent.errors import ModelRejected
+from edge_agent.features.contexts import GATED, Contexts, ContextSpec
 from edge_agent.features.feature_rows import FeatureRows
 from edge_agent.features.offline import offline_rows
 from edge_agent.samples import NANOSECONDS, SampleBatch, TagTable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.publish.description import Description
-    from edge_agent.samples import F64, I32, I64
+    from edge_agent.samples import I32, I64
 
     Bools = NDArray[np.bool_]
 
@@ -37,8 +38,11 @@ class Stretch:
             or a table [rows, features].
         labels: what became of each row: names of classes for a quality model, anything
             true for an anomaly; one a row, or by part id, or by asset.
-        contexts: recipe, product or shift, likewise; or the name of a text tag whose
-            value at the row's time it is.
+        contexts: recipe, product or shift, likewise; or of a recording the tag whose
+            value it is, several with / between them: ``recipe/product``.
+        running: of a recording the values of a state tag in which the machine runs;
+            rows in other states are left out, as the gateway does not judge them.
+        warm_up: seconds after a start, or a change of context, that are left out too.
         asset: of each row of a table, by position or by id.
         at: time of each row of a table: ns since 1970, or datetime64.
         every: seconds between two rows of an asset, for a table without times.
@@ -47,6 +51,8 @@ class Stretch:
     source: Any
     labels: PerRow | None = None
     contexts: PerRow | str | None = None
+    running: Mapping[str, Sequence[str]] | None = None
+    warm_up: float = 0.0
     asset: Sequence[Any] | None = None
     at: Any = None
     every: float | None = None
@@ -78,6 +84,24 @@ class Rows:
         """Count rows."""
         return len(self.values)
 
+    def take(self, select: I64) -> Rows:
+        """Rows by position.
+
+        Raises:
+            ModelRejected: none of them has all its features.
+        """
+        if not self.whole[select].any():
+            raise ModelRejected("the machine runs in no whole row: look at running")
+        return Rows(
+            self.values[select],
+            self.whole[select],
+            self.asset[select],
+            None if self.at is None else self.at[select],
+            self.dated,
+            None if self.labels is None else self.labels[select],
+            tuple(self.contexts[i] for i in select) if self.contexts else (),
+        )
+
 
 def made(stretch: Stretch, description: Description) -> Rows:
     """Rows of a stretch.
@@ -86,17 +110,18 @@ def made(stretch: Stretch, description: Description) -> Rows:
         ModelRejected: the source cannot be read, has no whole row or does not fit what
             is said of its rows.
     """
-    source = stretch.source
+    source, contexts = stretch.source, _listening(stretch, description)
     if isinstance(source, str | Path):
         source = _recorded(Path(source), description)
-    batch = source if isinstance(source, SampleBatch) else None
-    if batch is not None:
-        source = _computed(batch, description)
+    if isinstance(source, SampleBatch):
+        source = _computed(source, description, contexts)
+    runs, parts, told = None, (), []
     if isinstance(source, FeatureRows):
         found = Rows(source.values, source.valid, source.asset, source.at, dated=True)
-        parts: Sequence[str] = source.part
+        parts, told = source.part, _names(source, contexts)
+        runs = _judged(source, contexts)
     else:
-        found, parts = _table(source, stretch, description), ()
+        found = _table(source, stretch, description)
     if not found.whole.any():
         raise ModelRejected(
             f"no row of {len(found)} has all its features: look at window, rate, hold "
@@ -104,11 +129,12 @@ def made(stretch: Stretch, description: Description) -> Rows:
         )
     names = _asset_names(found.asset, description)
     labels = _each(stretch.labels, len(found), parts, names, "labels")
-    return Rows(
+    whole = Rows(
         *(found.values, found.whole, found.asset, found.at, found.dated),
         None if labels is None else np.array(labels, dtype=object),
-        _contexts(stretch.contexts, found, batch, parts, description),
+        _contexts(stretch.contexts, found, told, parts, description),
     )
+    return whole if runs is None else whole.take(np.flatnonzero(runs))
 
 
 def _recorded(path: Path, description: Description) -> SampleBatch:
@@ -121,7 +147,9 @@ def _recorded(path: Path, description: Description) -> SampleBatch:
     return recording.read(path, tags).batch
 
 
-def _computed(batch: SampleBatch, description: Description) -> FeatureRows:
+def _computed(
+    batch: SampleBatch, description: Description, contexts: Contexts | None
+) -> FeatureRows:
     if description.score is None:
         raise ModelRejected(
             "to make rows from a recording, say when they are due, as in the agent's "
@@ -134,6 +162,7 @@ def _computed(batch: SampleBatch, description: Description) -> FeatureRows:
             description.score.trigger(),
             batch,
             description.by_exception(),
+            contexts,
         )
     except ValueError as error:
         raise ModelRejected(f"no rows can be made: {error}") from error
@@ -223,34 +252,48 @@ def _each(
 def _contexts(
     given: PerRow | str | None,
     found: Rows,
-    batch: SampleBatch | None,
+    told: Sequence[str],
     parts: Sequence[str],
     description: Description,
 ) -> tuple[str, ...]:
     if isinstance(given, str):
-        if batch is None or given not in description.tags or found.at is None:
-            raise ModelRejected(
-                f"contexts={given!r}: only a recording has a tag whose text can tell "
-                "each row's context; give one text a row"
-            )
-        return _spoken(given, found.asset, found.at, batch, description)
+        return tuple(told)
     names = _asset_names(found.asset, description)
     return tuple(_each(given, len(found), parts, names, "contexts") or ())
 
 
-def _spoken(
-    role: str, asset: I32, at: I64, batch: SampleBatch, description: Description
-) -> tuple[str, ...]:
-    """Each row's newest text of a tag; empty before the first."""
-    kind = description.asset_kind()
-    texts = np.array([*batch.texts, ""], dtype=object)
-    found = np.full(len(asset), "", dtype=object)
-    for position in np.unique(asset):
-        tag = kind.index(kind.role_index(role), int(position))
-        said = np.flatnonzero((batch.tag == tag) & np.isfinite(batch.value))
-        order = said[np.argsort(batch.time[said], kind="stable")]
-        mine = np.flatnonzero(asset == position)
-        place = np.searchsorted(batch.time[order], at[mine], side="right") - 1
-        spoken: F64 = np.append(batch.value[order], len(texts) - 1)
-        found[mine] = texts[spoken[place].astype(np.int64)]
-    return tuple(found.tolist())
+def _listening(stretch: Stretch, description: Description) -> Contexts | None:
+    """The gateway's own code for contexts; None where rows bring theirs.
+
+    Raises:
+        ModelRejected: a role that the recording does not have.
+    """
+    given = stretch.contexts
+    by = tuple(given.split("/")) if isinstance(given, str) else ()
+    running = tuple((role, tuple(v)) for role, v in (stretch.running or {}).items())
+    if not (by or running):
+        return None
+    roles = [role for role in (*by, *dict(running)) if role not in description.tags]
+    if roles or not isinstance(stretch.source, str | Path | SampleBatch):
+        raise ModelRejected(
+            f"contexts={given!r}: only a recording has tags that can tell each row's "
+            f"context; of {', '.join(roles) or 'other data'} give one text a row"
+        )
+    spec = ContextSpec(running, by, round(stretch.warm_up * NANOSECONDS))
+    return Contexts(description.asset_kind(), spec)
+
+
+def _judged(found: FeatureRows, contexts: Contexts | None) -> Bools | None:
+    """Rows of machines that run; None for all."""
+    if contexts is None or found.context is None or not contexts.spec.running:
+        return None
+    runs: Bools = found.context != GATED
+    return runs
+
+
+def _names(found: FeatureRows, contexts: Contexts | None) -> list[str]:
+    """Name of each row's context, empty for a row that has none."""
+    if contexts is None or found.context is None:
+        return []
+    names = [*contexts.names, ""]
+    return [names[number] for number in found.context.tolist()]

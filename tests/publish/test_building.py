@@ -21,6 +21,7 @@ from edge_agent.features.offline import TriggerSpec, offline_rows
 from edge_agent.features.spec import FeatureSpec
 from edge_agent.publish import Stretch, build
 from edge_agent.publish.asking import QUESTIONS
+from edge_agent.publish.findings import CONTEXT_ROWS
 from edge_agent.samples import NANOSECONDS, AssetType, SampleBatch, Tag
 from edge_agent.scoring import OnnxScorer
 from tests.publish import material
@@ -329,6 +330,60 @@ def test_a_recording_becomes_rows_by_the_gateways_own_code(tmp_path: Path) -> No
     assert set(reference.contexts) == {"A", "B"}
     # PR-2 makes A all the time, PR-1 half of it
     assert reference.contexts["A"].rows > 2 * reference.contexts["B"].rows
+
+
+def test_rows_of_a_machine_that_stands_are_left_out(tmp_path: Path) -> None:
+    """What the gateway does not judge is not learned from: only recipe B runs here."""
+    model = IsolationForest(n_estimators=3, random_state=0)
+    model.fit(material.table(50, 1)[:, :2])
+    stretch = Stretch(
+        recording(1500, 1, recipes=True),
+        contexts="recipe",
+        running={"recipe": ["B"]},
+        warm_up=100.0,
+    )
+
+    built = build(model, stretch, holdout=recording(1500, 2), **press(tmp_path))
+
+    reference = built.bundle.reference
+    assert set(reference.contexts) == {"B"}
+    # of PR-1 alone, the second ten minutes less the warm-up, a row each five seconds
+    assert reference.whole.rows == reference.contexts["B"].rows == 100
+
+
+@pytest.mark.parametrize("contexts", ["recipe/shift", "speed"])
+def test_a_context_nobody_recorded_is_an_error(tmp_path: Path, contexts: str) -> None:
+    """The missing role is named."""
+    with pytest.raises(ModelRejected, match=contexts.rsplit("/", maxsplit=1)[-1]):
+        build(
+            IsolationForest(n_estimators=3).fit(material.table(50, 1)[:, :2]),
+            Stretch(recording(50, 1, recipes=True), contexts=contexts),
+            holdout=recording(50, 2),
+            **press(tmp_path),
+        )
+
+
+def test_contexts_get_thresholds_of_their_own(tmp_path: Path) -> None:
+    """With enough rows each has its own, others that of all; the card says so."""
+    count = 2 * CONTEXT_ROWS + 800
+    names = ["calm", "wild", "rare"]
+    which = np.array([0] * CONTEXT_ROWS + [1] * CONTEXT_ROWS + [2] * 800)
+    values = material.table(count, 6)
+    wild = which == 1
+    values[wild] = 50 + 3 * (values[wild] - 50)
+    model = IsolationForest(n_estimators=20, random_state=0).fit(TRAINING)
+    held = Stretch(values, contexts=[names[i] for i in which], every=60.0)
+
+    built = build(model, TRAINING, holdout=held, **material.words(tmp_path))
+
+    passport = built.bundle.passport
+    own = passport.context_thresholds
+    assert set(own) == {"calm", "wild"}
+    assert own["calm"][0].value < own["wild"][0].value
+    assert {levels[0].severity for levels in own.values()} == {500}
+    assert passport.false_alarms is not None
+    assert "2 contexts with 1000 rows and more" in passport.false_alarms.note
+    assert f"in context wild: score above {own['wild'][0].value:.6g}" in built.card
 
 
 def test_a_recording_is_read_from_its_file(tmp_path: Path) -> None:

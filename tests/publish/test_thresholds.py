@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,6 +15,9 @@ from edge_agent.alarms import AlarmStates, Limits, Rows, advance
 from edge_agent.publish.false_alarms import asset_hours, poisson_upper
 from edge_agent.publish.thresholds import choose, count
 from edge_agent.samples import NANOSECONDS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LIMITS = Limits(
     0.0, on_delay=30 * NANOSECONDS, off_delay=60 * NANOSECONDS, max_gap=10**15
@@ -166,3 +170,26 @@ def test_a_night_without_rows_is_no_time_looked_at() -> None:
     hours = asset_hours(np.zeros(len(at), np.int32), at)
 
     assert hours == pytest.approx(16.0, abs=0.1)
+
+
+def test_thresholds_by_context_keep_the_budget_together() -> None:
+    """Judged row by row with its own limit, fresh data gives about the budget."""
+    half = 84 * 3600 * NANOSECONDS // 2
+
+    def mixed(seed: int, hours: float) -> tuple[Rows, NDArray[np.bool_]]:
+        rows = stream(seed, hours)
+        loud = rows.at % (2 * half // 100) < half // 100
+        return replace(rows, score=np.where(loud, 4 * rows.score, rows.score)), loud
+
+    rows, loud = mixed(5, 84)
+    own = {
+        name: choose(rows.take(np.flatnonzero(mine)), LIMITS, 20.0).threshold
+        for name, mine in (("loud", loud), ("calm", ~loud))
+    }
+    fresh, loud = mixed(6, 50)
+    limit = np.where(loud, own["loud"], own["calm"])
+    _, _, moves = advance(AlarmStates.fresh(4), replace(fresh, threshold=limit), LIMITS)
+    weeks = asset_hours(fresh.asset, fresh.at) / 168
+
+    assert own["calm"] < own["loud"]
+    assert 4 <= np.count_nonzero(moves.state) / weeks <= 32
