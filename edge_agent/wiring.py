@@ -82,9 +82,11 @@ def build(
         record=recorder.write if recorder else None,
         monitors=house.monitors,
     )
-    house.findings.see(stored.record for stored in recovered.findings)
     supply.open(inference.seats)
     inference.restore(recovered.checkpoint)
+    house.findings.see(stored.record for stored in recovered.findings)
+    for gone in house.findings.unwatched(house.monitors.going_on(), house.clock.now()):
+        inference.note(gone)
     house.told.pass_on(inference.note)
     try:
         yield Agent(

@@ -65,7 +65,8 @@ def normal(
         part = _known(reference, context, names) if context else None
         counted = (part or reference.whole).features
         tables.append(np.array([counted[name].quantiles for name in names]).T)
-    return np.clip(tables, -_MOST, _MOST).astype(np.float32)
+    found: NDArray[np.float32] = np.clip(tables, -_MOST, _MOST).astype(np.float32)
+    return found
 
 
 def ordinary(reference: Reference) -> float:

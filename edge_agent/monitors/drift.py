@@ -8,6 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.findings import findings, model_of
+from edge_agent.instruments import (
+    DRIFT_LOOKS,
+    DRIFT_NOT_JUDGED,
+    GATED_ROWS,
+    MONITORED_ROWS,
+)
 from edge_agent.monitoring.blocks import Cadence
 from edge_agent.monitoring.conditions import What
 from edge_agent.monitoring.diagnosis import diagnosed
@@ -202,9 +208,9 @@ class DriftWatch:
         rows, gated = self._counting.fold(names)
         count = self.instruments.count
         if rows:
-            count("monitored_rows_total", rows, pipeline=self.name)
+            count(MONITORED_ROWS, rows, pipeline=self.name)
         if gated:
-            count("gated_rows_total", gated, pipeline=self.name)
+            count(GATED_ROWS, gated, pipeline=self.name)
 
     def _judged(
         self, counting: Counting, pieces: Mapping[str, Piece], beside: Beside
@@ -223,10 +229,10 @@ class DriftWatch:
             if condition.what in _OWN and not condition.asset
         ]
         count = self.instruments.count
-        count("drift_looks_total", 1, pipeline=self.name)
+        count(DRIFT_LOOKS, 1, pipeline=self.name)
         for reason, columns in seen.unjudged.items():
             why = reason.name.lower()
-            count("drift_not_judged_total", columns, pipeline=self.name, reason=why)
+            count(DRIFT_NOT_JUDGED, columns, pipeline=self.name, reason=why)
         return seen
 
 

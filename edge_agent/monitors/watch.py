@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_agent.findings import named
 from edge_agent.monitors.drift import Beside, DriftWatch
 from edge_agent.samples import NANOSECONDS
 
@@ -177,6 +178,18 @@ class Monitors:
         _, _, watch = found
         told = [e.condition.sentence for e in watch.episodes.told()]
         return {**watch.status, "findings": told}
+
+    def going_on(self) -> set[str]:
+        """Ids of the findings that are open here."""
+        found = {
+            named(episode, name)
+            for name, (_, _, watch) in self._drift.items()
+            for episode in watch.episodes.told()
+        }
+        for sensors in self._sensors:
+            if sensors is not None:
+                found |= {named(episode, "") for episode in sensors.episodes.told()}
+        return found
 
     def conditions(self, name: str) -> tuple[Sequence[Condition], Beside]:
         """What drift and sensors show of a pipeline now; any thread."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge_agent.monitoring import orphans
 from edge_agent.records import FindingRecord, FindingState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from edge_agent.records import Record
 
@@ -37,6 +38,16 @@ class OpenFindings:
             if one.state == FindingState.OPEN and len(after) < MOST:
                 after[one.id] = one
         self._open = after  # whoever reads has the old one or the new
+
+    def unwatched(self, going_on: Collection[str], now: int) -> list[FindingRecord]:
+        """Ends of those that nobody watches any more, as of a pipeline that went.
+
+        Args:
+            going_on: ids of those that are watched.
+            now: agent time, ns.
+        """
+        why = "nothing watches it since the agent was started again"
+        return orphans.closed(self.now(), going_on, now, why)
 
     def now(self) -> list[FindingRecord]:
         """Those that are open."""
