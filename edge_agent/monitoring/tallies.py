@@ -198,33 +198,46 @@ def counted(grid: Grid, values: F32) -> Tallies:
         grid: of the columns.
         values: float32[rows, columns]; a number that is not finite counts as missing.
     """
-    rows = len(values)
+    return counted_columns(grid, np.array(values.T, np.float32, order="C"))
+
+
+def counted_columns(grid: Grid, columns: F32) -> Tallies:
+    """Count rows that lie column by column.
+
+    Args:
+        grid: of the columns.
+        columns: float32[columns, rows], each column in one piece; sorted in place. A
+            number that is not finite counts as missing.
+    """
+    rows = columns.shape[1]
     if not rows:
         return Tallies.empty(grid)
-    columns = np.ascontiguousarray(values.T)
     finite = np.isfinite(columns)
+    n = np.full(len(columns), rows, np.int64)
     if not finite.all():
-        # behind everything that is counted, like the missing ones of a sort
+        # a sort puts them behind everything that is counted
         columns[~finite] = np.nan
-    n = finite.sum(axis=1)
+        n = finite.sum(axis=1)
     columns.sort(axis=1)
+    last = np.take_along_axis(columns, np.maximum(n - 1, 0)[:, None], axis=1)[:, 0]
+    some = n > 0
+    low = np.where(some, columns[:, 0], np.inf).astype(np.float64)
+    high = np.where(some, last, -np.inf).astype(np.float64)
+    total, square = _sums(grid, columns, n)
+    counts = _counts(grid, columns, n)
+    return Tallies(rows, n, rows - n, total, square, low, high, counts)
+
+
+def _counts(grid: Grid, columns: F32, n: I64) -> I64:
     counts = np.zeros((len(columns), grid.width), np.int64)
     # in 32 bits: else numpy makes 64 of the whole column first
     narrow = grid.edges.astype(np.float32)
     for place, (column, edges) in enumerate(zip(columns, narrow, strict=True)):
         below = column[: n[place]].searchsorted(edges, side="right")
         counts[place, 0] = below[0]
-        counts[place, 1:-1] = np.diff(below)
+        counts[place, 1:-1] = below[1:] - below[:-1]
         counts[place, -1] = n[place] - below[-1]
-    total, square = _sums(grid, columns, n)
-    some = n > 0
-    last = np.take_along_axis(columns, np.maximum(n - 1, 0)[:, None], axis=1)[:, 0]
-    return Tallies(
-        *(rows, n, rows - n, total, square),
-        np.where(some, columns[:, 0], np.inf).astype(np.float64),
-        np.where(some, last, -np.inf).astype(np.float64),
-        counts,
-    )
+    return counts
 
 
 def _narrow(numbers: Sequence[float]) -> F64:
@@ -243,8 +256,11 @@ def _sums(grid: Grid, columns: F32, n: I64) -> tuple[F64, F64]:
     found = np.zeros((2, len(columns)))
     for place, column in enumerate(columns):
         steps = column[: n[place]] - origin[place]
-        steps *= scale[place]
-        np.clip(steps, -_MOST, _MOST, out=steps)
+        with np.errstate(over="ignore"):  # what has no room is far out anyway
+            steps *= scale[place]
+        # sorted: the ends tell of all
+        if len(steps) and not (steps[0] >= -_MOST and steps[-1] <= _MOST):
+            np.clip(steps, -_MOST, _MOST, out=steps)
         np.rint(steps, out=steps)
         found[0, place] = steps.sum(dtype=np.float64)
         # a square in steps of its own: 2^44 of those units make one of 2^-22

@@ -14,7 +14,7 @@ import structlog
 
 from edge_agent.monitoring import blocks_kept
 from edge_agent.monitoring.blocks import Blocks
-from edge_agent.monitoring.tallies import counted
+from edge_agent.monitoring.tallies import counted_columns
 from edge_agent.pipeline import MODELS
 from edge_agent.records import DriftRecord
 
@@ -37,6 +37,7 @@ log = structlog.get_logger()
 
 #: Rows that are counted together: fewer cost more each, more need more memory.
 AT_ONCE = 8192
+_ROOM = AT_ONCE + 1024
 GATED = -1
 _NONE = np.zeros(0, np.int32)
 
@@ -58,9 +59,9 @@ class Counting:
         self.info = info
         self.blocks = Blocks(yardstick.grid, cadence, len(info.assets), now)
         self._outputs = yardstick.grid.names[yardstick.features :]
-        self._tables: list[F32] = []
-        self._context: list[I32] = []
-        self._asset: list[I32] = []
+        self._columns = np.empty((len(yardstick.grid.names), _ROOM), np.float32)
+        self._context = np.zeros(_ROOM, np.int32)
+        self._asset = np.zeros(_ROOM, np.int32)
         self._waiting = 0
 
     def take(self, pipeline: Pipeline, rows: FeatureRows, scores: Scores) -> None:
@@ -72,17 +73,19 @@ class Counting:
             rows: n rows.
             scores: of them.
         """
-        table = np.empty((len(rows), len(self.yardstick.grid.names)), np.float32)
-        table[:, : self.yardstick.features] = rows.values
-        outputs = table[:, self.yardstick.features :]
+        place = slice(self._waiting, self._waiting + len(rows))
+        if place.stop > self._columns.shape[1]:
+            self._widen(place.stop)
+        features = self.yardstick.features
+        self._columns[:features, place] = rows.values.T
+        outputs = self._columns[features:, place]
         if pipeline.fallback in MODELS:
             self._fill(outputs, scores)
         else:
             outputs.fill(np.nan)
-        self._tables.append(table)
-        self._context.append(_codes(rows))
-        self._asset.append(rows.asset)
-        self._waiting += len(rows)
+        self._context[place] = 0 if rows.context is None else rows.context
+        self._asset[place] = rows.asset
+        self._waiting = place.stop
 
     @property
     def crowded(self) -> bool:
@@ -100,21 +103,20 @@ class Counting:
         """
         if not self._waiting:
             return 0, 0
-        table = np.concatenate(self._tables)
-        context, asset = np.concatenate(self._context), np.concatenate(self._asset)
-        self._tables, self._context, self._asset = [], [], []
-        self._waiting = 0
+        rows, self._waiting = self._waiting, 0
+        table, context = self._columns[:, :rows], self._context[:rows]
+        asset = self._asset[:rows]
         gated = int(np.count_nonzero(context == GATED))
         codes = np.unique(context[context != GATED]) if len(names) else _NONE
         if not len(names) or (len(codes) == 1 and not gated):
             self._add(names[int(codes[0])] if len(names) else "", table, asset, 0)
-            return len(table), 0
+            return rows, 0
         for code in codes.tolist():
             mine = context == code
-            self._add(names[code], table[mine], asset[mine], 0)
+            self._add(names[code], table[:, mine], asset[mine], 0)
         if gated:
-            self._add("", table[:0], asset[:0], gated)
-        return len(table) - gated, gated
+            self._add("", table[:, :0], asset[:0], gated)
+        return rows - gated, gated
 
     def close(self, now: int) -> dict[str, Piece]:
         """End the block; what is behind it, by context."""
@@ -161,16 +163,23 @@ class Counting:
         for place, name in enumerate(self._outputs):
             kind, _, which = name.partition(".")
             if kind == "score":
-                outputs[:, place] = scores.score
+                outputs[place] = scores.score
             elif scores.probabilities is not None and which in scores.classes:
                 at = scores.classes.index(which)
-                outputs[:, place] = scores.probabilities[:, at]
+                outputs[place] = scores.probabilities[:, at]
             else:
-                outputs[:, place] = np.nan
+                outputs[place] = np.nan
+
+    def _widen(self, room: int) -> None:
+        """Make room for a turn of many rows."""
+        more = max(room, 2 * self._columns.shape[1]) - self._columns.shape[1]
+        self._columns = np.pad(self._columns, ((0, 0), (0, more)))
+        self._context = np.pad(self._context, (0, more))
+        self._asset = np.pad(self._asset, (0, more))
 
     def _add(self, context: str, table: F32, asset: I32, gated: int) -> None:
         by_asset = np.bincount(asset, minlength=self.blocks.assets).astype(np.int64)
-        tallies = counted(self.yardstick.grid, table)
+        tallies = counted_columns(self.yardstick.grid, table)
         self.blocks = self.blocks.folded(context, tallies, by_asset, gated)
 
     def _record(self, context: str, piece: Piece) -> DriftRecord:
@@ -194,9 +203,3 @@ class Counting:
             counts=found.counts,
             bins=grid.bins,
         )
-
-
-def _codes(rows: FeatureRows) -> I32:
-    if rows.context is None:
-        return np.zeros(len(rows), np.int32)
-    return rows.context

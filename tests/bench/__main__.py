@@ -27,6 +27,7 @@ BENCHMARKS = (
     "opcua_ingest",
     "mqtt_ingest",
     "scoring",
+    "monitoring",
     "many",
     "store",
 )
