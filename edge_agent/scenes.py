@@ -67,10 +67,10 @@ def told(
     shut = gated(rows)
     if shut is None or contexts is None or rows.gates is None:
         return why
-    said = list(why.sentence)
-    for place in np.flatnonzero(shut[send]).tolist():
-        row = int(send[place])
-        reason = contexts.sentence(rows.gates, row, int(rows.at[row]))
+    said, places = list(why.sentence), np.flatnonzero(shut[send])
+    which = send[places]
+    reasons = contexts.sentences(rows.gates.take(which), rows.at[which])
+    for place, reason in zip(places.tolist(), reasons, strict=True):
         rest = said[place]
         said[place] = reason if rest in (NORMAL, "") else f"{reason} ({rest})"
     return replace(why, sentence=tuple(said))

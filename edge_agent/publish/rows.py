@@ -115,7 +115,8 @@ def made(stretch: Stretch, description: Description) -> Rows:
         source = _recorded(Path(source), description)
     if isinstance(source, SampleBatch):
         source = _computed(source, description, contexts)
-    runs, parts, told = None, (), []
+    runs, told = None, list[str]()
+    parts: Sequence[str] = ()
     if isinstance(source, FeatureRows):
         found = Rows(source.values, source.valid, source.asset, source.at, dated=True)
         parts, told = source.part, _names(source, contexts)
