@@ -227,20 +227,24 @@ def test_the_longest_leading_part_is_taken(name: str, found: str | None) -> None
     assert places.of(names, np.array([1, 0, -1], np.int32)).tolist() == [1, place, -1]
 
 
+def stated(**by_context: object) -> Passport:
+    """A passport with thresholds by context."""
+    files = ("model.onnx", "golden.json", "reference.json")
+    text = bundles.passport() | {
+        "files": dict.fromkeys(files, "0" * 64),
+        "context_thresholds": by_context,
+    }
+    for feature in text["features"]:
+        feature["trained"] = [0.0, 1.0]
+    return Passport.model_validate(text)
+
+
 def test_the_operators_word_counts_more_than_the_passports() -> None:
     """One threshold for all rows puts the passport's contexts aside, not his own."""
-    stated = bundles.passport() | {
-        "files": dict.fromkeys(
-            ("model.onnx", "golden.json", "reference.json"), "0" * 64
-        ),
-        "context_thresholds": {
-            "A": [{"value": 4, "severity": 300}, {"value": 6, "severity": 600}],
-            "B": [{"value": 7, "severity": 700}],
-        },
-    }
-    for feature in stated["features"]:
-        feature["trained"] = [0.0, 1.0]
-    passport = Passport.model_validate(stated)
+    passport = stated(
+        A=[{"value": 4, "severity": 300}, {"value": 6, "severity": 600}],
+        B=[{"value": 7, "severity": 700}],
+    )
 
     def levels(**alarm: object) -> dict[str, tuple[list[float], list[int]]]:
         found = context_levels(Alarm.model_validate(alarm), passport)
@@ -266,15 +270,5 @@ def test_the_operators_word_counts_more_than_the_passports() -> None:
 
 def test_thresholds_of_a_context_ascend_too() -> None:
     """A passport that mixes them up is refused."""
-    stated = bundles.passport() | {
-        "files": dict.fromkeys(
-            ("model.onnx", "golden.json", "reference.json"), "0" * 64
-        ),
-        "context_thresholds": {
-            "A": [{"value": 6, "severity": 300}, {"value": 4, "severity": 600}],
-        },
-    }
-    for feature in stated["features"]:
-        feature["trained"] = [0.0, 1.0]
     with pytest.raises(ValidationError, match="thresholds must ascend"):
-        Passport.model_validate(stated)
+        stated(A=[{"value": 6, "severity": 300}, {"value": 4, "severity": 600}])
