@@ -94,9 +94,10 @@ def told(
     if shut is None or contexts is None or rows.gates is None:
         return why
     said, normal = list(why.sentence), phrases.say("normal")
-    for place in np.flatnonzero(shut[send]).tolist():
-        row = int(send[place])
-        reason = contexts.sentence(rows.gates, row, int(rows.at[row]))
+    places = np.flatnonzero(shut[send])
+    which = send[places]
+    reasons = contexts.sentences(rows.gates.take(which), rows.at[which])
+    for place, reason in zip(places.tolist(), reasons, strict=True):
         rest = said[place]
         if rest not in (normal, ""):
             reason = phrases.say("with_remark", said=reason, remark=rest)

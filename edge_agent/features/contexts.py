@@ -23,13 +23,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.features import gates
 from edge_agent.features.ages import FOREVER, Ages
 from edge_agent.features.gates import Gates, Rule, Why
 from edge_agent.features.naming import Names
 from edge_agent.features.recalling import Saved, recall
 from edge_agent.features.shifts import Shifts, utc
 from edge_agent.features.signals import Signals
+from edge_agent.features.telling import Teller
 from edge_agent.features.window import NEVER
 
 if TYPE_CHECKING:
@@ -90,9 +90,10 @@ class Contexts:
     ) -> None:
         running = dict(spec.running)
         self.roles = tuple(dict.fromkeys([*running, *spec.by]))
-        self.kind, self.spec, self._offset = kind, spec, offset
+        self.kind, self.spec = kind, spec
         place = np.array([kind.role_index(role) for role in self.roles], np.int64)
         self._signals = Signals(kind, place, [running.get(r) for r in self.roles])
+        self._teller = Teller(self.roles, self._signals.words, offset)
         anew = np.array([role in spec.by for role in self.roles], bool)
         self._rule = Rule(len(running), anew, spec.warm_up)
         self._by = np.array([self.roles.index(role) for role in spec.by], np.int64)
@@ -174,20 +175,14 @@ class Contexts:
             return due
         return replace(due, context=found[0], gates=found[1])
 
-    def sentence(self, found: Gates, row: int, at: int) -> str:
-        """Why a row is not judged, for a technician; empty where it is.
+    def sentences(self, found: Gates, at: I64) -> list[str]:
+        """Why rows are not judged, for a technician; empty for one that is.
 
         Args:
-            found: of the rows.
-            row: which of them.
-            at: its time, ns.
+            found: of n rows.
+            at: int64[n] their times.
         """
-        role = int(found.role[row])
-        if role < 0:
-            return gates.sentence(found, row, at, "", "", self._offset)
-        label = self.roles[role].replace("_", " ")
-        word = self._signals.words[role].texts[int(found.word[row])]
-        return gates.sentence(found, row, at, label, word, self._offset)
+        return self._teller.sentences(found, at)
 
     # --- rows -------------------------------------------------------------------
 

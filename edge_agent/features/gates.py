@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass, fields
 from enum import IntEnum
-from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,12 +17,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.features.heard import Held
-    from edge_agent.features.shifts import Offset
     from edge_agent.samples import I32, I64, U8
 
     Mask = NDArray[np.bool_]
-
-_SECOND, _MINUTE = 1_000_000_000, 60_000_000_000
 
 
 class Why(IntEnum):
@@ -164,48 +159,3 @@ def joined(parts: Sequence[Gates | None], counts: Sequence[int]) -> Gates | None
     return Gates(
         *(np.concatenate([getattr(p, f.name) for p in whole]) for f in fields(Gates))
     )
-
-
-def sentence(
-    gates: Gates, row: int, at: int, label: str, word: str, offset: Offset
-) -> str:
-    """Why one row is not judged, for a technician; empty where it is.
-
-    Args:
-        gates: of the rows.
-        row: which of them.
-        at: its time, ns.
-        label: of the role it is about.
-        word: the role's value.
-        offset: from UTC to local time.
-    """
-    why, since = Why(int(gates.why[row])), int(gates.since[row])
-    if why is Why.JUDGED:
-        return ""
-    if why is Why.STOPPED:
-        return f"not judged: {label} is {word}{_since(since, at, offset)}"
-    if why is Why.WARMING_UP:
-        return f"not judged: warming up for another {_left(int(gates.until[row]) - at)}"
-    if why is Why.STALE:
-        return f"not judged: no new value of {label}{_since(since, at, offset)}"
-    return f"not judged: {label} is not known{_since(since, at, offset)}"
-
-
-def _left(span: int) -> str:
-    """A span of time as people say it: never less than is left."""
-    if span > _MINUTE:
-        return f"{ceil(span / _MINUTE)} min"
-    return f"{max(ceil(span / _SECOND), 1)} s"
-
-
-def _since(since: int, at: int, offset: Offset) -> str:
-    """Local time of a moment, with the date where it is not the row's."""
-    if since == NEVER:
-        return ""
-    began, here = _local(since // _SECOND, offset), _local(at // _SECOND, offset)
-    same_day = began.date() == here.date()
-    return f" since {began:%H:%M}" if same_day else f" since {began:%Y-%m-%d %H:%M}"
-
-
-def _local(seconds: int, offset: Offset) -> dt.datetime:
-    return dt.datetime.fromtimestamp(seconds + offset(seconds), dt.UTC)

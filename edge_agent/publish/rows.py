@@ -115,8 +115,8 @@ def made(stretch: Stretch, description: Description) -> Rows:
         source = _recorded(Path(source), description)
     if isinstance(source, SampleBatch):
         source = _computed(source, description, contexts)
+    runs, told = None, list[str]()
     parts: Sequence[str] = ()
-    runs, told = None, []
     if isinstance(source, FeatureRows):
         found = Rows(source.values, source.valid, source.asset, source.at, dated=True)
         parts, told = source.part, _names(source, contexts)

@@ -7,17 +7,22 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
 from edge_agent.alarms import Limits
+from edge_agent.bundle.passport import Passport
+from edge_agent.config.pipelines import Alarm
 from edge_agent.features.arrivals import Sorter
 from edge_agent.features.contexts import Contexts, ContextSpec
 from edge_agent.features.naming import Places, leading
 from edge_agent.features.triggers import Due
+from edge_agent.fitting import context_levels
 from edge_agent.judging import turn
 from edge_agent.levels import ContextLevels
 from edge_agent.pipeline import PipelineState
 from edge_agent.records import NO_CONTEXT, AlarmState
 from edge_agent.samples import NANOSECONDS, AssetType, Quality, SampleBatch, Tag
+from tests.model import bundles
 from tests.pure.test_pipeline import (
     ASSETS,
     alarms,
@@ -220,3 +225,50 @@ def test_the_longest_leading_part_is_taken(name: str, found: str | None) -> None
     assert places.of(names, np.array([0, -1], np.int32)).tolist() == [place, -1]
     names.append("B/early")
     assert places.of(names, np.array([1, 0, -1], np.int32)).tolist() == [1, place, -1]
+
+
+def stated(**by_context: object) -> Passport:
+    """A passport with thresholds by context."""
+    files = ("model.onnx", "golden.json", "reference.json")
+    text = bundles.passport() | {
+        "files": dict.fromkeys(files, "0" * 64),
+        "context_thresholds": by_context,
+    }
+    for feature in text["features"]:
+        feature["trained"] = [0.0, 1.0]
+    return Passport.model_validate(text)
+
+
+def test_the_operators_word_counts_more_than_the_passports() -> None:
+    """One threshold for all rows puts the passport's contexts aside, not his own."""
+    passport = stated(
+        A=[{"value": 4, "severity": 300}, {"value": 6, "severity": 600}],
+        B=[{"value": 7, "severity": 700}],
+    )
+
+    def levels(**alarm: object) -> dict[str, tuple[list[float], list[int]]]:
+        found = context_levels(Alarm.model_validate(alarm), passport)
+        assert found is not None
+        names = ("A", "B", "C", "other")
+        each = {name: found.of(name) for name in names}
+        return {name: (v.tolist(), s.tolist()) for name, (v, s) in each.items()}
+
+    own = ([3.0, 9.0], [500, 800])
+    assert levels() == {
+        "A": ([4.0, 6.0], [300, 600]),
+        "B": ([7.0], [700]),
+        "C": own,
+        "other": own,
+    }
+    assert levels(thresholds={"A": 5, "C": 1})["A"] == ([5.0, 6.0], [300, 600])
+    assert levels(thresholds={"A": 5, "C": 1})["C"] == ([1.0, 9.0], [500, 800])
+    over = levels(threshold=2, thresholds={"B": 8})
+    assert over["A"] == ([2.0, 9.0], [500, 800])
+    assert over["B"] == ([8.0, 9.0], [500, 800])
+    assert context_levels(Alarm(threshold=2.0), passport) is None
+
+
+def test_thresholds_of_a_context_ascend_too() -> None:
+    """A passport that mixes them up is refused."""
+    with pytest.raises(ValidationError, match="thresholds must ascend"):
+        stated(A=[{"value": 6, "severity": 300}, {"value": 4, "severity": 600}])
