@@ -17,9 +17,9 @@ The best quantile, not their mean: a right value somewhere else in its range wou
 wrong to a model that knows how tags hang together. Asking the other way round, what the
 tag alone does to a normal row, was measured and names fewer faults.
 
-Every alarm costs tags x quantiles rows of the model. So few alarms a second are
-explained like that; which ones depends on rows alone, never on how turns cut them, so
-that a replay says the same. A call that fails or is slow costs its rows nothing but
+Every alarm costs tags x quantiles rows of the model. So few alarms a second of row time
+are explained like that, in the order of the rows: where turns cut them changes nothing,
+so that a replay says the same. A call that fails or is slow costs its rows nothing but
 this explanation.
 """
 

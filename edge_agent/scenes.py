@@ -99,9 +99,11 @@ def told(
     reasons = contexts.sentences(rows.gates.take(which), rows.at[which])
     for place, reason in zip(places.tolist(), reasons, strict=True):
         rest = said[place]
-        if rest not in (normal, ""):
-            reason = phrases.say("with_remark", said=reason, remark=rest)
-        said[place] = reason
+        said[place] = (
+            reason
+            if rest in (normal, "")
+            else phrases.say("with_remark", said=reason, remark=rest)
+        )
     return replace(why, sentence=tuple(said))
 
 

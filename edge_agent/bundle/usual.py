@@ -65,8 +65,8 @@ def normal(
         part = _known(reference, context, names) if context else None
         counted = (part or reference.whole).features
         tables.append(np.array([counted[name].quantiles for name in names]).T)
-    found: NDArray[np.float32] = np.clip(tables, -_MOST, _MOST).astype(np.float32)
-    return found
+    table = np.clip(np.array(tables, np.float64), -_MOST, _MOST)
+    return table.astype(np.float32)
 
 
 def ordinary(reference: Reference) -> float:
