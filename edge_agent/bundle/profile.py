@@ -74,7 +74,8 @@ class Bins(BaseModel):
             high = np.nextafter(high, np.float32(np.inf))
         below = np.nextafter(low, np.float32(-np.inf))
         inner = cuts.astype(np.float32)
-        edges = np.unique(np.r_[below, inner[(inner > low) & (inner < high)], high])
+        # the lowest number itself where many are: else 0 and 1 share a bin
+        edges = np.unique(np.r_[below, inner[(inner >= low) & (inner < high)], high])
         origin = float(edges[len(edges) // 2])
         return Bins(origin=origin, edges=tuple(float(e) for e in edges))
 
@@ -118,6 +119,16 @@ class Tally(BaseModel):
         return float(np.sqrt(max(self.sumsq / self.n - middle * middle, 0.0)))
 
 
+def as_counted(column: Table) -> NDArray[np.float64]:
+    """Numbers as rows hold them, in 32 bits.
+
+    Else a number just above an edge is on one side of it in the reference and on the
+    other in a live row.
+    """
+    with np.errstate(over="ignore"):
+        return np.asarray(np.asarray(column, np.float32), np.float64)
+
+
 def tally(column: Table, bins: Bins) -> Tally:
     """Count a column, NaN where a number is missing.
 
@@ -128,7 +139,7 @@ def tally(column: Table, bins: Bins) -> Tally:
     wide = np.asarray(column, np.float64)
     known = wide[np.isfinite(wide)]
     edges = np.array(bins.edges)
-    place = np.searchsorted(edges, known, side="left")
+    place = np.searchsorted(edges, as_counted(known), side="left")
     counts = np.bincount(place, minlength=len(edges) + 1)
     away = known - bins.origin
     there = len(known) > 0
