@@ -1,18 +1,21 @@
 """The training data's profile: what features and outputs looked like when all was well.
 
 Statistics only, never rows. Explanations read the usual range from it, drift
-monitoring holds live tallies against it. reference.json, format 2::
+monitoring holds live tallies against it. reference.json, format 3::
 
-    reference: 2
+    reference: 3
     baseline_id: names the bins; see `profile.baseline_id`
     baseline: { features: { NAME: { origin, edges } }, outputs: { NAME: {...} } }
     whole:    { rows, features: { NAME: tally }, outputs: { NAME: tally } }
     contexts: { CONTEXT: { rows, features, outputs } }
+    calibration: { features, outputs, features_in_context, outputs_in_context }
 
 Outputs are ``score`` and, for a model with classes, ``probability.CLASS``. A context is
 what the build was told of each row: a recipe, a product, a shift. Its tallies use the
 bins of the whole, so that contexts can be compared with each other and added up.
-`profile` says what a tally holds. Format 1 (no ``reference`` key, features only, outer
+`profile` says what a tally holds. Calibrations say how much healthy data scatters by
+itself (see `calibration`). Format 2 is without them, and is what is written where the
+rows carry no times. Format 1 (no ``reference`` key, features only, outer
 bins open) is still read.
 """
 
@@ -25,6 +28,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from edge_agent.bundle import profile
+from edge_agent.bundle.calibration import Calibrations
 from edge_agent.bundle.complaints import plain_sentences
 from edge_agent.bundle.profile import QUANTILES, Bins, Tally, bins_of, tallies
 from edge_agent.bundle.reading import read_json
@@ -39,6 +43,8 @@ if TYPE_CHECKING:
     from edge_agent.samples import F64
 
 MAX_CONTEXTS = 200
+CALIBRATED = 3
+"""The format that has a calibration."""
 
 
 class _Part(BaseModel):
@@ -63,11 +69,12 @@ class Profile(_Part):
 class ReferenceFile(_Part):
     """What reference.json may say."""
 
-    reference: Literal[2] = 2
+    reference: Literal[2, 3] = 2
     baseline_id: str = Field(pattern=r"^[0-9a-f]{16}$")
     baseline: Baseline
     whole: Profile
     contexts: dict[str, Profile] = Field(default={}, max_length=MAX_CONTEXTS)
+    calibration: Calibrations | None = None
 
     @model_validator(mode="after")
     def _fits_its_baseline(self) -> Self:
@@ -79,6 +86,8 @@ class ReferenceFile(_Part):
         for name, part in [("whole", self.whole), *self.contexts.items()]:
             _check_tallies(name, self.baseline.features, part.features)
             _check_tallies(name, self.baseline.outputs, part.outputs)
+        if self.calibration is not None:
+            _check_calibration(self.reference, self.calibration, self.baseline)
         return self
 
 
@@ -141,6 +150,7 @@ class Reference:
         baseline: the bins, by name.
         whole: tallies of all rows.
         contexts: tallies of the rows of each context.
+        calibration: how much healthy rows scatter; None where it is not known.
     """
 
     rows: int
@@ -152,6 +162,7 @@ class Reference:
     baseline: Baseline
     whole: Profile
     contexts: Mapping[str, Profile] = field(default_factory=dict)
+    calibration: Calibrations | None = None
 
 
 def read_reference(body: bytes, passport: Passport) -> Reference:
@@ -245,6 +256,16 @@ def _check_tallies(
             raise ValueError(f"{where}: {name} must have one count more than edges")
 
 
+def _check_calibration(version: int, given: Calibrations, baseline: Baseline) -> None:
+    if version < CALIBRATED:
+        raise ValueError(f"format {version} has no calibration; {CALIBRATED} has")
+    for where, part in given:
+        bins = baseline.features if where.startswith("f") else baseline.outputs
+        if part is not None and set(part.columns) != set(bins):
+            differing = ", ".join(sorted(set(bins) ^ set(part.columns))[:5])
+            raise ValueError(f"calibration and the baseline differ in {differing}")
+
+
 def _of(found: ReferenceFile, names: Sequence[str]) -> Reference:
     bins, counted = found.baseline.features, found.whole.features
     if empty := [name for name in names if not counted[name].quantiles]:
@@ -259,6 +280,7 @@ def _of(found: ReferenceFile, names: Sequence[str]) -> Reference:
         found.baseline,
         found.whole,
         found.contexts,
+        found.calibration,
     )
 
 

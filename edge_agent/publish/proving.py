@@ -13,6 +13,7 @@ from edge_agent.bundle.golden import GoldenRows
 from edge_agent.bundle.passport import Passport
 from edge_agent.bundle.reference import profiled, read_reference
 from edge_agent.errors import ModelRejected
+from edge_agent.publish.calibration import with_calibration
 from edge_agent.publish.converted import told_by
 from edge_agent.publish.cost import MANY, Cost, Gain, measured
 from edge_agent.publish.drafting import Findings, passport_text
@@ -248,7 +249,7 @@ def _reference(
             outputs[f"probability.{name}"] = scores.probabilities[calm, column]
     contexts = judged.contexts
     try:
-        return profiled(
+        made = profiled(
             [feature.name for feature in told.features],
             training.values,
             training.contexts,
@@ -257,3 +258,9 @@ def _reference(
         )
     except ValueError as error:
         raise ModelRejected(str(error)) from error
+    table = np.column_stack(list(outputs.values()))
+    scored = (judged, whole[calm], table)
+    # where only the rows kept aside carry times, theirs tell how features scatter
+    timed = training if training.at is not None else judged
+    learned = (timed, np.arange(len(timed)), timed.values)
+    return with_calibration(made, learned, scored, told.assets)

@@ -94,6 +94,12 @@ def test_a_bundle_holds_all_it_should(tmp_path: Path) -> None:
     assert passport.false_alarms.at_most_per_week is not None
     assert set(bundle.reference.whole.outputs) == {"score"}
     assert bundle.reference.whole.outputs["score"].n == 1600
+    calibration = bundle.reference.calibration
+    assert calibration is not None
+    assert calibration.features is not None
+    assert calibration.outputs is not None
+    assert set(calibration.outputs.columns) == {"score"}
+    assert calibration.features_in_context is None
     low, high = TRAINING.min(axis=0), TRAINING.max(axis=0)
     for i, feature in enumerate(passport.features):
         assert feature.trained == pytest.approx((low[i], high[i]), rel=1e-5)

@@ -17,10 +17,12 @@ from edge_agent.errors import ModelRejected
 if TYPE_CHECKING:
     import argparse
 
+    from edge_agent.bundle.calibration import Calibrations
     from edge_agent.bundle.contents import Bundle
     from edge_agent.bundle.passport import Feature, Passport
 
 _SECOND = 1e9
+_DAY = 86_400.0
 _WIDTH = 18
 
 
@@ -132,6 +134,26 @@ def _reference(bundle: Bundle) -> dict[str, Any]:
         "baseline_id": found.baseline_id,
         "outputs": list(found.whole.outputs),
         "contexts": {name: part.rows for name, part in found.contexts.items()},
+        "calibration": _calibration(found.calibration),
+    }
+
+
+def _calibration(found: Calibrations | None) -> dict[str, float] | None:
+    """How much healthy data the features' limits of drift were told from."""
+    part = found.features if found else None
+    if part is None:
+        return None
+    day = [i for i, length in enumerate(part.lengths) if length <= _DAY][-1]
+    worth = [
+        1.0 / max(one.own[day] / part.assets + one.shared[day], 1e-12)
+        for one in part.columns.values()
+    ]
+    return {
+        "span_s": part.span,
+        "assets": part.assets,
+        "longest_s": part.lengths[-2],
+        "stretch_s": part.lengths[day],
+        "independent_rows": sorted(worth)[len(worth) // 2],
     }
 
 
@@ -166,12 +188,24 @@ def _plain(told: dict[str, Any]) -> list[str]:
         ),
         _line("profile", f"{reference['baseline_id']}, outputs {outputs}"),
         *([_line("contexts", contexts)] if contexts else []),
+        _line("drift limits", _limits(reference["calibration"])),
         _line("graph", f"{told['graph']['bytes']} bytes, {operators}"),
         _line("files", ", ".join(f"{n} {size}" for n, size in told["files"].items())),
         "features",
         *(_feature_line(feature) for feature in told["features"]),
     ]
     return [line for line in lines if line]
+
+
+def _limits(found: dict[str, float] | None) -> str:
+    if found is None:
+        return "not calibrated: only gross drift will be told (rows without times)"
+    return (
+        f"calibrated on {found['span_s'] / 3600:.3g} h of {found['assets']:g} assets, "
+        f"stretches up to {found['longest_s'] / 3600:.3g} h; "
+        f"{found['stretch_s'] / 3600:.3g} h are worth "
+        f"{found['independent_rows']:.3g} independent rows"
+    )
 
 
 def _promises(told: dict[str, Any]) -> list[str]:
