@@ -19,9 +19,9 @@ from edge_agent.monitoring.blocks import (
     Blocks,
     Cadence,
     Open,
-    Piece,
     Window,
 )
+from edge_agent.monitoring.pieces import Piece
 from edge_agent.monitoring.tallies import Tallies
 
 if TYPE_CHECKING:

@@ -24,8 +24,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.features.feature_rows import FeatureRows
-    from edge_agent.monitoring.blocks import Cadence, Piece
+    from edge_agent.monitoring.blocks import Cadence
     from edge_agent.monitoring.drift.yardstick import Yardstick
+    from edge_agent.monitoring.pieces import Piece
     from edge_agent.pipeline import Pipeline
     from edge_agent.records import PipelineInfo
     from edge_agent.samples import I32

@@ -31,15 +31,13 @@ if TYPE_CHECKING:
     from edge_agent.config.monitoring import Monitor
     from edge_agent.features.feature_rows import FeatureRows
     from edge_agent.instruments import Instruments
-    from edge_agent.monitoring.blocks import Piece
     from edge_agent.monitoring.conditions import Condition
     from edge_agent.monitoring.drift.watching import Watch
+    from edge_agent.monitoring.pieces import Piece
     from edge_agent.monitoring.sensors.movements import Move, Shift
     from edge_agent.pipeline import Pipeline
     from edge_agent.records import DriftRecord, FindingRecord
     from edge_agent.scores import Scores
-
-    Key = tuple[str, str, str, str]
 
 #: What this watch judges; movements that only the sensors show are theirs.
 _OWN = frozenset(
@@ -159,7 +157,7 @@ class DriftWatch:
         self._closed = True
         records += counting.records(pieces)
         seen = self._judged(counting, pieces, beside)
-        could = _could(seen)
+        could = seen.judges(counting.yardstick.grid.names)
         self.episodes, changes = self.episodes.looked(
             self.conditions, could, now, self.settings.persist
         )
@@ -234,24 +232,6 @@ class DriftWatch:
             why = reason.name.lower()
             count(DRIFT_NOT_JUDGED, columns, pipeline=self.name, reason=why)
         return seen
-
-
-def _could(seen: Watch) -> Any:  # noqa: ANN401 - a function of a key
-    """Whether this look could have seen a condition."""
-    columns = {
-        (sight.context, name): bool(ok)
-        for sight in seen.sights
-        for name, ok in zip(sight.profile.grid.names, sight.judged, strict=True)
-    }
-    looked = {sight.context for sight in seen.sights} | set(seen.strange)
-
-    def could(key: Key) -> bool:
-        what, _, tag, context = key
-        if what in {What.INPUT_DRIFT.value, What.SCORE_DRIFT.value}:
-            return columns.get((context, tag), False)
-        return bool(looked)
-
-    return could
 
 
 def _status(seen: Watch, counting: Counting, now: int) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -77,19 +76,11 @@ def monitored(
         blocks = blocks.folded(context, tallies, by_asset)
         blocks, ran = blocks.close((hour + 1) * HOUR)
         watch = watched(blocks, yardstick, findings, ran)
-        known = {
-            (sight.context, name)
-            for sight in watch.sights
-            for name, is_judged in zip(
-                yardstick.grid.names, sight.judged.tolist(), strict=True
-            )
-            if is_judged
-        }
         told.looks += len(yardstick.grid.names) * len(watch.sights)
         told.unjudged += sum(watch.unjudged.values())
         episodes, changes = episodes.looked(
             conditions(watch, yardstick),
-            partial(_judged, known),
+            watch.judges(yardstick.grid.names),
             hour,
             persist,
         )
@@ -97,7 +88,3 @@ def monitored(
             into = told.opened if change.opens else told.closed
             into.append((hour, change.episode.condition))
     return told
-
-
-def _judged(known: set[tuple[str, str]], key: tuple[str, str, str, str]) -> bool:
-    return key[0] not in DRIFT or (key[3], key[2]) in known

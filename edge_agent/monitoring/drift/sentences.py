@@ -12,9 +12,9 @@ from edge_agent.monitoring.conditions import Condition, What
 from edge_agent.monitoring.drift.verdicts import FLOORS, Floors
 
 if TYPE_CHECKING:
-    from edge_agent.monitoring.blocks import Piece
     from edge_agent.monitoring.drift.watching import Sight, Watch
     from edge_agent.monitoring.drift.yardstick import Profile, Yardstick
+    from edge_agent.monitoring.pieces import Piece
 
 INPUT = (
     "Check the instrument and what changed in the process since; if this is how the "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.monitoring.blocks import WINDOWS
+from edge_agent.monitoring.conditions import What
 from edge_agent.monitoring.drift.verdicts import (
     FLOORS,
     Floors,
@@ -23,18 +24,21 @@ from edge_agent.monitoring.drift.verdicts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-    from edge_agent.monitoring.blocks import Blocks, Piece
+    from edge_agent.monitoring.blocks import Blocks
     from edge_agent.monitoring.drift.yardstick import Profile, Yardstick
+    from edge_agent.monitoring.episodes import Key
+    from edge_agent.monitoring.pieces import Piece
     from edge_agent.samples import F64, I64
 
     Bools = NDArray[np.bool_]
 
 _STILL = 0.5
 _SURE = 0.4
+_DRIFT = frozenset({What.INPUT_DRIFT.value, What.SCORE_DRIFT.value})
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +82,25 @@ class Watch:
     recent: Piece | None
     unjudged: Mapping[Unjudged, int]
 
+    def judges(self, names: Sequence[str]) -> Callable[[Key], bool]:
+        """Whether this look could have seen a condition, for `Episodes.looked`.
+
+        Args:
+            names: of the columns, as in the grid.
+        """
+        known = {
+            (names[column], sight.context)
+            for sight in self.sights
+            for column in np.flatnonzero(sight.judged).tolist()
+        }
+        any_rows = self.recent is not None
+
+        def judged(key: Key) -> bool:
+            what, _, tag, context = key
+            return (tag, context) in known if what in _DRIFT else any_rows
+
+        return judged
+
 
 def watched(
     blocks: Blocks,
@@ -98,8 +121,8 @@ def watched(
     recent = blocks.recent(blocks.since)
     there = {context for context in blocks.closed if yardstick.profile(context)}
     known = there & set(ran)
-    if not yardstick.contexts and len(blocks.closed) > 1:
-        known = {""}
+    if not yardstick.contexts:
+        there, known = {""}, {""} if known else set()
     columns = len(yardstick.grid.names) * max(len(there), 1)
     sights = [
         sight
@@ -131,10 +154,9 @@ def _sight(
     floors: Floors,
 ) -> Sight | None:
     profile = yardstick.profile(context)
-    every = not yardstick.contexts and context not in blocks.closed
     pieces, looks = [], []
     for place in range(WINDOWS):
-        piece = blocks.whole(place) if every else blocks.window(context, place)
+        piece = _window(blocks, yardstick, context, place)
         if piece is None or profile is None:
             break
         nominal = blocks.cadence.seconds(place)
@@ -147,6 +169,15 @@ def _sight(
     return Sight(
         context, profile, tuple(pieces), tuple(looks), _worst(profile, pieces, looks)
     )
+
+
+def _window(
+    blocks: Blocks, yardstick: Yardstick, context: str, place: int
+) -> Piece | None:
+    """Of all contexts where the reference has none."""
+    if not yardstick.contexts:
+        return blocks.whole(place)
+    return blocks.window(context, place)
 
 
 def _worst(profile: Profile, pieces: Sequence[Piece], looks: Sequence[Look]) -> I64:
