@@ -1,0 +1,116 @@
+"""What the running turn finds, tells, keeps and goes on with."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from edge_agent.records import FindingState
+from edge_agent.samples import NANOSECONDS
+from tests.agent.watched_hall import START, WatchedHall
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from edge_agent.samples import F64
+
+LEARNED = 900
+"""Seconds after which habits are known."""
+QUICK = (
+    "    model: pump-anomaly",
+    "    monitor: { every: 2min, window: 10min }\n    model: pump-anomaly",
+)
+
+pytestmark = pytest.mark.timeout(150)
+
+
+@pytest.fixture
+def hall(tmp_path: Path) -> WatchedHall:
+    """A hall that has been well long enough to know how it is."""
+    made = WatchedHall(tmp_path)
+    made.run(LEARNED)
+    return made
+
+
+def freeze(shown: dict[str, F64], second: int, kept: dict[str, float] = {}) -> None:  # noqa: B006 - remembers
+    """P-104's flow stands still."""
+    if second == 0:
+        kept["flow"] = float(shown["flow"][3])
+    shown["flow"][3] = kept["flow"]
+
+
+def test_a_stuck_transmitter_is_told_once_and_closed_once(hall: WatchedHall) -> None:
+    """Nothing of the healthy ones; which, why and what to do of the sick one."""
+    quiet = hall.findings()
+    hall.run(150, freeze)
+    hall.run(240)
+
+    opened, closed = hall.findings()
+    assert quiet == []
+    assert opened.state == FindingState.OPEN
+    assert (opened.what, opened.cause) == ("sensor stuck", "sensor fault")
+    assert (opened.asset, opened.tag, opened.pipeline) == ("P-104", "flow", "")
+    assert "without any change" in opened.sentence
+    assert opened.action
+    assert opened.at - START < (LEARNED + 120) * NANOSECONDS
+    assert (closed.id, closed.state) == (opened.id, FindingState.CLOSED)
+
+
+def test_what_is_open_is_not_told_again_after_a_restart(hall: WatchedHall) -> None:
+    """The record and the state that remembers it are one transaction."""
+    hall.run(150, freeze)
+    (opened,) = hall.findings()
+    going_on = hall.monitors.going_on()
+    hall.inference.stop()  # the last turn saves all
+    hall.run(1, freeze)
+    hall.start()
+
+    assert going_on == {opened.id}
+    assert hall.monitors.going_on() == {opened.id}
+    hall.run(60, freeze)
+    assert hall.findings() == [opened]
+
+
+def test_every_row_is_in_one_drift_row(tmp_path: Path) -> None:
+    """Blocks add up to what was scored, over a restart too."""
+    hall = WatchedHall(tmp_path, (QUICK,))
+    hall.run(150)
+    hall.inference.stop()
+    hall.run(1)
+    hall.start()
+    hall.run(400)
+
+    rows = hall.drift()
+    counted = sum(row.rows for row in rows)
+    scored = hall.instruments.counter("monitored_rows_total", pipeline="pump-anomaly")
+    ends = [(row.since, row.until) for row in rows]
+    assert len(rows) >= 3
+    assert [a for a, _ in ends[1:]] == [b for _, b in ends[:-1]]
+    assert counted == sum(int(row.n[0] + row.missing[0]) for row in rows)
+    assert counted == (ends[-1][1] - START) // NANOSECONDS * 24
+    assert scored >= counted
+    flow = rows[-1].columns.index("flow.mean")
+    bins = rows[-1].counts[flow, : rows[-1].bins[flow]]
+    assert bins.sum() == rows[-1].n[flow]
+
+
+def test_a_plant_that_runs_elsewhere_is_a_process_change(tmp_path: Path) -> None:
+    """All pumps far from where they were trained: drift, and no transmitter blamed."""
+    hall = WatchedHall(tmp_path, (QUICK,))
+
+    def colder(shown: dict[str, F64], _: int) -> None:
+        shown["bearing_temperature"] -= 25.0
+        shown["suction_pressure"] += 1.5
+
+    hall.run(1500, colder)
+
+    found = [one for one in hall.findings() if one.what == "input drift"]
+    assert {one.tag.partition(".")[0] for one in found} >= {
+        "bearing_temperature",
+        "suction_pressure",
+    }
+    assert {one.cause for one in found} == {"process change"}
+    assert all(np.isfinite(one.strength) and one.strength >= 1 for one in found)
+    assert {one.model for one in found} == {"pump-anomaly"}
