@@ -218,7 +218,7 @@ def _of_outcome(
     few = "" not in same and len(same) < min(FEW, evidence.assets)
     if evidence.together and not few:
         return told(condition, Cause.PROCESS, as_one(evidence.together), _ASK_PROCESS)
-    pending = {m.asset for m in evidence.moves if not m.ready}
+    pending = evidence.uneasy | {m.asset for m in evidence.moves if not m.ready}
     if condition.asset in pending or most(len(pending), evidence.assets):
         return condition
     if condition.asset and few:

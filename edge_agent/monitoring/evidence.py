@@ -30,6 +30,7 @@ class Evidence:
         assets: how many there are.
         resting: those that stand still or warm up.
         together: tags by which all assets have moved as one.
+        uneasy: assets with a tag that may soon have a condition.
     """
 
     conditions: Sequence[Condition]
@@ -38,6 +39,7 @@ class Evidence:
     assets: int = 1
     resting: frozenset[str] = frozenset()
     together: Sequence[Shift] = ()
+    uneasy: frozenset[str] = frozenset()
 
 
 def role_of(tag: str) -> str:

@@ -164,6 +164,7 @@ class Bench:
             assets=PUMPS,
             resting=found.resting,
             together=found.together,
+            uneasy=found.uneasy,
         )
         return diagnosed(evidence), found
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from edge_agent.monitoring.sensors.state import Health
     from edge_agent.monitoring.sensors.watch import Seen
 
+_UNEASY = 0.5
 _EARLIEST = 30.0
 """S until the level after a jump is known."""
 _WHOLE = 0.75
@@ -54,6 +55,13 @@ class Look(NamedTuple):
         """Assets that stand still or warm up: nothing is said of them."""
         assets = self.facts.kind.assets
         return frozenset(assets[place] for place in np.flatnonzero(self.seen.rests))
+
+    @property
+    def uneasy(self) -> frozenset[str]:
+        """Assets with a tag whose own sign is half of the way to a condition."""
+        odd = self.seen.signs.strongest.reshape(self.facts.shape).max(axis=0)
+        assets = self.facts.kind.assets
+        return frozenset(assets[place] for place in np.flatnonzero(odd >= _UNEASY))
 
     def judged(self, asset: str, role: str) -> bool:
         """Whether a condition of this tag could have been seen, for `Episodes`.

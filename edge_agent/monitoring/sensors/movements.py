@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edge_agent.monitoring.sensors.moves import FLEET
 from edge_agent.monitoring.sensors.sums import NEVER
 from edge_agent.samples import NANOSECONDS
 
@@ -17,13 +16,13 @@ if TYPE_CHECKING:
     from edge_agent.monitoring.sensors.facts import Facts
     from edge_agent.monitoring.sensors.watch import Seen
 
-_WAIT_TIED, _WAIT_FREE, _WAIT_SEVERAL = 30.0, 150.0, 60.0
+_WAIT_TIED, _WAIT_FREE, _WAIT_SEVERAL = 30.0, 240.0, 60.0
 """S until a movement is told: of one tag that the others are tied to, of one that they
 are not (what else the same cause moves may come late: a bearing warms), and of several
 tags (a machine may be stopping)."""
 TIED = 0.5
-_FLEET = 3
-"""Assets that may be called all of them."""
+_FLEET, _COMMON = 3, 3600.0
+"""Assets that may be called all of them; s for which it counts that they moved."""
 _SEVERAL = 3
 """Looks with several tags that make it more than one."""
 _NAMED, _WORTH_NAMING, _AT_MOST = 2, 3.0, 4
@@ -101,28 +100,28 @@ def movements(seen: Seen, facts: Facts) -> Iterator[Move]:
 
 
 def together(seen: Seen, facts: Facts) -> tuple[Shift, ...]:
-    """Roles by which all assets have moved as one; levels are means over them.
+    """Roles in which all assets have moved as one within the last hour.
+
+    Levels are means over the assets, the size is in deviations of that mean.
 
     Args:
         seen: by `watch.look`.
         facts: of the asset type.
     """
-    fleet = seen.unusual.fleet
-    if facts.shape[1] < _FLEET or not (np.abs(fleet) > FLEET).any():
+    lately = seen.at - np.maximum(seen.stir.common, 0) < _COMMON * NANOSECONDS
+    if facts.shape[1] < _FLEET:
         return ()
-    horizon = int(np.abs(fleet).max(axis=1).argmax())
-    after = seen.motion.means[0]
-    before = after - seen.unusual.shift[horizon]
+    fleet, means = seen.unusual.fleet, seen.motion.means
+    horizon = np.abs(fleet).argmax(axis=0)
     return tuple(
         Shift(
             facts.kind.tags[role].role,
             facts.kind.tags[role].unit,
-            float(np.nanmean(before[role])),
-            float(np.nanmean(after[role])),
-            float(fleet[horizon, role]),
+            float(np.nanmean(means[-1, role])),
+            float(np.nanmean(means[0, role])),
+            float(fleet[horizon[role], role]),
         )
-        for role in np.argsort(-np.abs(fleet[horizon]))
-        if abs(fleet[horizon, role]) > FLEET
+        for role in np.flatnonzero(lately)
     )
 
 

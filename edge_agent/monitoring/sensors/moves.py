@@ -42,7 +42,9 @@ _MARGIN = 1.5
 _FEW = 20.0
 """Independent shifts by which a limit is doubled."""
 _ORDINARY = 0.35
-"""Share of the limit that T2 without a tag stays below when the others are as usual."""
+"""Of the least limit: T2 without a tag is below it when the others are as usual."""
+_LEAST_SHARE = 30.0
+"""5.5 deviations."""
 FLEET = 5.0
 """Deviations of the mean shift of all assets that are no chance."""
 _CREEP = 0.02
@@ -58,7 +60,7 @@ class Motion:
         looks: float64[roles, assets], values in them.
         covariance: float64[horizons, roles, roles].
         learned: float64[horizons], s of learning.
-        peak: float64[horizons], largest T2 that was usual.
+        peak: float64[horizons, 1 + roles], largest T2 and shares that were usual.
         before: float64[roles, assets], level at the last look that was as usual.
         fleet: float64[horizons, roles], variance of the mean shift of all assets.
     """
@@ -79,7 +81,7 @@ class Motion:
             np.zeros((roles, assets)),
             np.zeros((HORIZONS, roles, roles)),
             np.zeros(HORIZONS),
-            np.zeros(HORIZONS),
+            np.zeros((HORIZONS, 1 + roles)),
             np.full((roles, assets), np.nan),
             np.zeros((HORIZONS, roles)),
         )
@@ -120,7 +122,8 @@ class Unusual:
         usual: float64[horizons, roles], standard deviation of the shifts.
         t2: float64[horizons, assets], 0 where a horizon is not known.
         judged: bool[horizons], whether the limit means something yet.
-        limit: float64[horizons].
+        limit: float64[horizons, 1 + roles], of T2 and of the shares.
+        ordinary: float64[horizons], T2 of tags that are as usual stays below.
         share: float64[horizons, roles, assets], what T2 falls by without the tag.
         wrong: float64[horizons, roles, assets], usual shifts by which the tag would
             have to be wrong for that.
@@ -134,6 +137,7 @@ class Unusual:
     t2: F64
     judged: Bools
     limit: F64
+    ordinary: F64
     share: F64
     wrong: F64
     tied: F64
@@ -141,8 +145,14 @@ class Unusual:
 
     @property
     def over(self) -> F64:
-        """float64[horizons, assets], T2 over its limit; 0 before there is one."""
-        return np.where(self.judged[:, None], self.t2 / self.limit[:, None], 0.0)
+        """float64[horizons, assets], T2 or a share over its limit; 0 before one is."""
+        most = (self.figures / self.limit[:, :, None]).max(axis=1)
+        return np.where(self.judged[:, None], most, 0.0)
+
+    @property
+    def figures(self) -> F64:
+        """float64[horizons, 1 + roles, assets], what has a limit."""
+        return np.concatenate([self.t2[:, None], self.share], axis=1)
 
     @property
     def leader(self) -> NDArray[np.int64]:
@@ -162,7 +172,7 @@ class Unusual:
         rest = self.t2 - self.share.max(axis=1)
         own = np.take_along_axis(self.shift / self.usual[:, :, None], lead, 1)[:, 0]
         wrong = np.take_along_axis(self.wrong, lead, 1)[:, 0]
-        found: Bools = (rest < _ORDINARY * self.limit[:, None]) & (
+        found: Bools = (rest < self.ordinary[:, None]) & (
             own * np.sign(wrong) > 0.5 * np.abs(wrong)
         )
         return found
@@ -209,19 +219,20 @@ def unusual(motion: Motion, resolution: F64) -> Unusual:
     known = motion.known[:, None]
     t2 = np.where(known, (unit * pull).sum(axis=1), 0.0)
     share = np.where(known[:, None], pull**2 / own[:, :, None], 0.0)
-    roles = len(resolution)
-    least = roles + 8.0 * np.sqrt(2.0 * roles)
     # T2 of a covariance from little has longer tails: learning so long saw so many
     # shifts that have nothing to do with each other
     shifts = shift.shape[2] * motion.learned / (2.0 * LAGS[1:])
-    least = least * (1.0 + _FEW / np.maximum(shifts, 1.0))
+    roles = len(resolution)
+    least = np.full(1 + roles, _LEAST_SHARE)
+    least[0] = roles + 8.0 * np.sqrt(2.0 * roles)
+    least = least * (1.0 + _FEW / np.maximum(shifts, 1.0))[:, None]
     limit = np.maximum(_MARGIN * motion.peak, least)
     # assets that move by themselves would give this much; they never give less
     chance = variance / max(shift.shape[2], 1)
     spread = np.sqrt(np.maximum(motion.fleet, chance))
     fleet = np.where(motion.judged[:, None], shift.mean(axis=2) / spread, 0.0)
     return Unusual(
-        *(shift, scale, t2, motion.judged, limit, share),
+        *(shift, scale, t2, motion.judged, limit, _ORDINARY * least[:, 0], share),
         wrong=pull / own[:, :, None],
         tied=1.0 - 1.0 / own,
         fleet=fleet,
@@ -259,7 +270,8 @@ def learned(motion: Motion, seen: Unusual, healthy: Bools, dt: float) -> Motion:
 
 def _peak(motion: Motion, seen: Unusual, healthy: Bools, dt: float) -> F64:
     """Fast up while a horizon is new, then slowly: no fault may raise its own limit."""
-    top = seen.t2[:, healthy].max(axis=1)
-    up = np.where(motion.judged, _CREEP, 1.0) * np.maximum(top - motion.peak, 0.0)
+    top = seen.figures[:, :, healthy].max(axis=2)
+    rate = np.where(motion.judged, _CREEP, 1.0)[:, None]
+    up = rate * np.maximum(top - motion.peak, 0.0)
     down = motion.peak * (dt / _MEMORY)
-    return np.where(motion.known, motion.peak + up - down, 0.0)
+    return np.where(motion.known[:, None], motion.peak + up - down, 0.0)

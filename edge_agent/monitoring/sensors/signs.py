@@ -90,13 +90,13 @@ class Signs:
     down: Bools
 
     @property
-    def any(self) -> Bools:
-        """bool[tags] whether a sign shows."""
+    def strongest(self) -> F64:
+        """float64[tags], strength of the strongest sign."""
         named = (
             *(self.stuck, self.silent, self.lost, self.bad, self.spikes, self.beyond),
             *(self.ceiling, self.floor, self.noise, self.clock, self.stood),
         )
-        found: Bools = np.max(named, axis=0) >= 1.0
+        found: F64 = np.max(named, axis=0)
         return found
 
 

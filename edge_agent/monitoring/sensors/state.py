@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.monitoring.sensors.habits import Habits, Lately
-from edge_agent.monitoring.sensors.moves import LAGS, Motion
+from edge_agent.monitoring.sensors.moves import FLEET, LAGS, Motion
 from edge_agent.monitoring.sensors.sums import NEVER, Sums, Trail
 from edge_agent.samples import NANOSECONDS
 
@@ -39,18 +39,22 @@ class Stir:
         last: int64[assets] agent time of the last look that was not.
         alone, several: float64[assets] looks since then at which one tag moved alone,
             and at which several did.
+        common: int64[roles] agent time of the last look at which all assets moved as
+            one in this role, or `NEVER`.
     """
 
     since: I64
     last: I64
     alone: F64
     several: F64
+    common: I64
 
     @staticmethod
-    def fresh(assets: int) -> Stir:
+    def fresh(roles: int, assets: int) -> Stir:
         """All as usual."""
         never = np.full(assets, NEVER, np.int64)
-        return Stir(never, never, np.zeros(assets), np.zeros(assets))
+        common = np.full(roles, NEVER, np.int64)
+        return Stir(never, never, np.zeros(assets), np.zeros(assets), common)
 
     def looked(self, unusual: Unusual, rests: Bools, now: int) -> Stir:
         """Behind a look."""
@@ -65,6 +69,7 @@ class Stir:
             np.where(some, now, self.last),
             np.where(ended, 0.0, self.alone + (some & ~several)),
             np.where(ended, 0.0, self.several + several),
+            np.where((np.abs(unusual.fleet) > FLEET).any(axis=0), now, self.common),
         )
 
 
@@ -107,7 +112,7 @@ class Health:
             Motion.fresh(roles, assets),
             np.full(assets, NEVER, np.int64),
             np.zeros(size, bool),
-            Stir.fresh(assets),
+            Stir.fresh(roles, assets),
         )
 
 

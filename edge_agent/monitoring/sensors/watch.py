@@ -119,7 +119,7 @@ def look(
 def _learned(health: Health, seen: Seen, dt: float) -> Health:
     """Habits of the tags that show no sign, and which do."""
     roles = len(seen.level)
-    odd = seen.signs.any
+    odd = seen.signs.strongest >= 1.0
     over = np.tile((seen.unusual.over > 1.0).any(axis=0) | seen.rests, roles)
     # a tag that has just come back is not healthy yet: its gap was none of its habits
     healthy = ~(odd | health.open | seen.signs.down | over)
