@@ -66,14 +66,14 @@ def test_longer_windows_reach_further_back(place: int, least: int, most: int) ->
 
 
 def test_memory_does_not_grow() -> None:
-    """However long it runs, a context has at most 51 pieces."""
-    blocks = filled(begun(60.0, 40 * 60.0), 3000)
+    """However long it runs, a context keeps four pieces, two times eight and pending."""
+    blocks = filled(begun(60.0, 4 * 60.0), 1200)
 
     pieces = sum(
         len(window.pieces) + (window.pending is not None)
         for window in blocks.closed[""]
     )
-    assert pieces <= 51
+    assert pieces <= 4 + 8 + 8 + 2
 
 
 def test_contexts_beyond_the_most_are_counted_together() -> None:

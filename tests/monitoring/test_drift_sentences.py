@@ -92,8 +92,8 @@ def test_a_slow_change_is_found_by_a_longer_window() -> None:
     rng = np.random.default_rng(3)
     slow = plants.ar1(rng, 60 * 24 * 4, 2, 0.975)
     stick = plants.yardstick(plants.reference_of(slow, 900.0))
-    live = plants.ar1(rng, 20 * 24 * 4, 2, 0.975).reshape(-1, 4, 2)
-    live[:, :, 0] += 1.6
+    live = plants.ar1(rng, 12 * 24 * 4, 2, 0.975).reshape(-1, 4, 2)
+    live[:, :, 0] += 2.0
 
     found = only(monitored(stick, list(live)).opened)
 
