@@ -160,7 +160,9 @@ def restored(
         old = _shaped(arrays[f"habits.{f.name}"], (shape[0] * shape[1],), f.name)
         column[np.ix_(to_role, to_asset)] = old.reshape(shape)[np.ix_(roles, assets)]
         habits[f.name] = column.reshape(-1)
-    health = replace(fresh, habits=Habits(**habits))
+    # as usual until shown otherwise: the first few samples alone are too few to tell
+    late = replace(fresh.late, noise=habits["noise"].copy())
+    health = replace(fresh, habits=Habits(**habits), late=late)
     if list(then[0]) != list(facts.roles):
         return health
     motion = _motion(Motion.fresh(*shape), fresh.motion, arrays, assets, to_asset)
