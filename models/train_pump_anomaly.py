@@ -14,15 +14,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from edge_agent.bundle.reference import profiled
 from edge_agent.bundle.writing import write_bundle
 from edge_agent.config.languages import english
 from edge_agent.demo.equipment import INSTRUMENTS, ROLES
 from edge_agent.explain import explain
 from edge_agent.features.feature_rows import joined
+from edge_agent.publish.calibration import with_calibration
+from edge_agent.publish.rows import Rows
 from edge_agent.scoring import OnnxScorer
 from edge_agent.wording import sentence
 from models.pump_detector import IR_VERSION, OPSET, Weights, fit, judge, to_onnx
-from models.pump_hall import HOLD, MIN_COMPLETENESS, PERIOD, PUMPS, WINDOW, Day, rows
+from models.pump_hall import (
+    HOLD,
+    MIN_COMPLETENESS,
+    PERIOD,
+    PUMPS,
+    SPECS,
+    WINDOW,
+    Day,
+    rows,
+)
 from models.pump_trials import (
     Outcome,
     false_alarms,
@@ -33,11 +45,12 @@ from models.pump_trials import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
     from edge_agent.bundle.contents import Bundle
+    from edge_agent.bundle.reference import ReferenceFile
     from edge_agent.features.feature_rows import FeatureRows
     from edge_agent.samples import F64
 
@@ -53,13 +66,15 @@ def main() -> None:
     learning = _days(100, 3.0 * options.scale)
     tuning = _days(200, 6.0 * options.scale)
     proving = _days(300, 6.0 * options.scale)
-    normal = _rows(learning)
+    learned = [rows(day) for day in learning]
+    normal = joined(learned)
     weights = fit(normal.values)
     threshold = _threshold(weights, tuning)
     print(f"learned from {len(normal)} rows; threshold {threshold:g}")
     seen, hours = _false_alarms(weights, proving, threshold)
     print(f"{seen:.2f} false alarms a pump and week in {hours:.0f} pump hours")
-    bundle = _ship(options.out, weights, normal, threshold, (seen, hours))
+    profile = reference(learned, lambda values: judge(weights, values)[0])
+    bundle = _ship(options.out, weights, normal, threshold, (seen, hours), profile)
     print(f"{bundle.path} digest {bundle.digest}")
     for line in _prove(bundle, threshold):
         print(line)
@@ -76,8 +91,30 @@ def _days(seed: int, hours: float) -> list[Day]:
     return [Day(seed + i, hours, hour) for i, hour in enumerate(_TIMES_OF_DAY)]
 
 
-def _rows(days: Sequence[Day]) -> FeatureRows:
-    return joined([rows(day) for day in days])
+def reference(
+    learned: Sequence[FeatureRows], score: Callable[[NDArray[np.float32]], F64]
+) -> ReferenceFile:
+    """How the hall looks when all is well, and how much that scatters.
+
+    Args:
+        learned: rows of each day; another day is another hall, with other pumps.
+        score: of rows.
+    """
+    whole = joined(learned)
+    names = [spec.name for spec in SPECS]
+    scores = score(whole.values)
+    made = profiled(names, whole.values, outputs={"score": scores})
+    hall = np.repeat(np.arange(len(learned)), [len(one) for one in learned])
+    found = Rows(
+        whole.values,
+        whole.valid,
+        (whole.asset + hall * PUMPS).astype(np.int32),
+        whole.at,
+        dated=True,
+    )
+    every = np.arange(len(whole))
+    taken = (found, every, whole.values), (found, every, scores[:, None])
+    return with_calibration(made, *taken, ())
 
 
 def _threshold(weights: Weights, days: Sequence[Day]) -> float:
@@ -113,6 +150,7 @@ def _ship(
     normal: FeatureRows,
     threshold: float,
     proven: tuple[float, float],
+    profile: ReferenceFile,
 ) -> Bundle:
     golden = _golden(normal.values)
     score, contributions = judge(weights, golden)
@@ -123,6 +161,7 @@ def _ship(
         training=normal.values,
         golden_inputs=golden,
         golden_outputs={"score": score, "contributions": contributions},
+        reference=profile,
     )
 
 
