@@ -66,7 +66,7 @@ def test_longer_windows_reach_further_back(place: int, least: int, most: int) ->
 
 
 def test_memory_does_not_grow() -> None:
-    """However long it runs, a context keeps four pieces, two times eight and pending."""
+    """However long it runs, a context keeps 4 + 8 + 8 pieces and two more."""
     blocks = filled(begun(60.0, 4 * 60.0), 1200)
 
     pieces = sum(
