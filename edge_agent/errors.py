@@ -64,5 +64,9 @@ class StoreBusy(EdgeAgentError):
     """The store's disk does not answer now; whoever asked may ask again."""
 
 
+class QuestionWrong(EdgeAgentError):
+    """Somebody asked for what cannot be asked; the text says what is wrong with it."""
+
+
 class StoreInUse(EdgeAgentError):
     """Another process holds the store's file: one gateway runs one agent; ask it."""

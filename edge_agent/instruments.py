@@ -8,6 +8,14 @@ from __future__ import annotations
 
 from threading import Lock
 
+#: What monitoring counts; the labels of each are behind it.
+FINDINGS = "findings_total"  # what, pipeline: each when it opens
+FINDINGS_OPEN = "findings_open"  # pipeline; a gauge
+DRIFT_LOOKS = "drift_looks_total"  # pipeline: a window held against its reference
+DRIFT_NOT_JUDGED = "drift_not_judged_total"  # pipeline, reason: columns of such a look
+MONITORED_ROWS = "monitored_rows_total"  # pipeline
+GATED_ROWS = "gated_rows_total"  # pipeline, reason: idle, warming up
+
 Labels = tuple[tuple[str, str], ...]
 
 

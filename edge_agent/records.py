@@ -277,6 +277,21 @@ class DriftRecord:
         return self.until
 
 
-Record = (
-    ScoreRecord | AlarmRecord | EventRecord | LossRecord | FindingRecord | DriftRecord
-)
+@dataclass(frozen=True, slots=True)
+class SnapshotRecord:
+    """How something stood; never sent, the newest of each day is kept for reports.
+
+    ``name`` says what (``accuracy``); ``pipeline`` and ``subject`` say of whom (a
+    model's version, a group; may be empty); ``body`` holds plain values.
+    """
+
+    at: int
+    name: str
+    pipeline: str
+    subject: str
+    body: dict[str, Any] = field(default_factory=dict)
+    kind: RecordClass = RecordClass.DRIFT
+
+
+Told = AlarmRecord | EventRecord | LossRecord | FindingRecord
+Record = ScoreRecord | Told | DriftRecord | SnapshotRecord

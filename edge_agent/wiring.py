@@ -30,6 +30,7 @@ from edge_agent.registry import lineage
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
 from edge_agent.sinks.topics import Place
+from edge_agent.status import history
 from edge_agent.status.report import report
 from edge_agent.store.journal import Journal
 from edge_agent.store.traces import Origin
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
     from edge_agent.sources.source import Source
+    from edge_agent.store.outbox import Stored
 
 log = structlog.get_logger()
 
@@ -62,7 +64,7 @@ def build(
     """
     house = _House(loaded, complaint)
     found, supply = house.core, house.supply
-    journal = house.journal
+    journal, state_dir = house.journal, loaded.config.state_dir
     recovered = journal.start()  # another agent's recording stays untouched
     recorder = Recorder(unused(record), loaded.plant.tags) if record else None
     inference = Inference(
@@ -82,11 +84,14 @@ def build(
             house.inbox,
             house.sources(),
             inference,
-            house.forwarders(),
+            house.forwarders(recovered.findings),
             supply.adoption,
             loaded.config.runtime_dir,
             lambda: house.status(inference),
-            {"lineage": partial(lineage.answer, loaded.config.state_dir, journal)},
+            {
+                "lineage": partial(lineage.answer, state_dir, journal),
+                "history": partial(history.answer, state_dir, journal),
+            },
         )
     finally:
         supply.close()
@@ -213,8 +218,8 @@ class _House:
         vouched = settings.report == "change" and isfinite(hold)
         return hold / 2 if vouched else None
 
-    def forwarders(self) -> Sequence[Forwarder]:
-        """One an output."""
+    def forwarders(self, findings: Sequence[Stored]) -> Sequence[Forwarder]:
+        """One an output; each knows the findings that are open."""
         from edge_agent.sinks.mqtt import MqttSink
 
         config = self.loaded.config
@@ -235,7 +240,7 @@ class _House:
                 Forwarder(
                     sink,
                     self.journal,
-                    FlatProfile(place, intervals, self.loaded.phrases),
+                    FlatProfile(place, intervals, self.loaded.phrases, findings),
                     settings,
                     clock=self.clock,
                     instruments=self.instruments,

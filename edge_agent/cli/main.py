@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "lineage",
     "label",
+    "findings",
     "model",
     "fleet",
     "schema",

@@ -49,6 +49,7 @@ def _page(status: dict[str, Any]) -> list[str]:
     lines.append("pipelines:")
     for name, of in status["pipelines"].items():
         lines += _pipeline(name, of)
+    lines += [f"  {line}" for line in _found(status.get("tags", {}))]
     lines += ["registry:", _entry("models", status["registry"])]
     store = status["store"]
     lines += ["store:", *(f"  {key}: {value}" for key, value in store.items())]
@@ -73,7 +74,22 @@ def _pipeline(name: str, of: dict[str, Any]) -> list[str]:
         ("", of.get("review", "")),
     )
     first = f"  {name:<16} {of['state']:<12} {who}, {of['assets']} assets, {rows}"
-    return [first, *(f"      {label}{text}" for label, text in said if text)]
+    lines = [first, *(f"      {label}{text}" for label, text in said if text)]
+    return lines + [f"      {line}" for line in _found(of)]
+
+
+def _found(of: dict[str, Any]) -> list[str]:
+    """What monitoring found, a line each."""
+    found = of.get("findings") or []
+    lines = [
+        f"found: {' '.join(filter(None, (one['sentence'], one['action'])))}"
+        f" (since {one['since']})"
+        for one in found
+    ]
+    more = int(of.get("findings_open", 0)) - len(found)
+    if more > 0:
+        lines.append(f"found: {more} more, see edge-agent findings --open")
+    return lines
 
 
 def _entry(name: str, of: dict[str, Any]) -> str:

@@ -24,7 +24,7 @@ from edge_agent.registry.receipts import report_of
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from concurrent.futures import Executor, Future
 
     from edge_agent.clock import Clock
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edge_agent.registry.cache import Cache
     from edge_agent.registry.inquiry import Answer, Inquiry
     from edge_agent.registry.lifecycle import Version
+    from edge_agent.registry.listing import Observed
     from edge_agent.registry.manning import Manning
     from edge_agent.registry.workshop import Done, Workshop
 
@@ -74,6 +75,8 @@ class Adoption:
         agent: str = "",
     ) -> None:
         self.manning = manning
+        self.observed: Callable[[], Mapping[str, Observed]] = dict
+        """What monitoring says, by pipeline; asked on this thread before a report."""
         self._pipelines = pipelines
         self._wanted = {n: Reference.of(p.model) for n, p in pipelines.items()}
         self._cache = cache
@@ -277,8 +280,9 @@ class Adoption:
             self._inquiry.gateway,
             self._agent,
             self._clock.now() + self._clock.wall_offset(),
+            self.observed(),
         )
-        if self._inquiry.due(report.models):
+        if self._inquiry.due(report.news):
             self._reporting = self._asking.submit(self._inquiry.report, report)
 
     def status(self) -> dict[str, object]:

@@ -199,7 +199,7 @@ class Inquiry:
 
     def report(self, report: Report) -> None:
         """Show the centre our state, when it changed or an hour has passed."""
-        now, state = self._clock.now(), report.models
+        now, state = self._clock.now(), report.news
         if self._reported is not None:
             before, at = self._reported
             if before == state and now - at < REPORT_EVERY:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -97,6 +97,41 @@ class Offer:
 
 
 @dataclass(frozen=True, slots=True)
+class Observed:
+    """What monitoring says of a model on one gateway; empty where nothing is known.
+
+    Attributes:
+        accuracy: ``met``, ``breached``, ``waiting`` (too few labels so far) or
+            ``estimated``.
+        measure: what is measured: f1, mae.
+        value: of the measure.
+        low, high: its interval.
+        labels: behind it.
+        drift: what moved most, in a few words.
+        strength: of that, over its limit.
+        findings: that are open.
+    """
+
+    accuracy: str = ""
+    measure: str = ""
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    labels: int = 0
+    drift: str = ""
+    strength: float = 0.0
+    findings: int = 0
+
+    @property
+    def news(self) -> tuple[str, int]:
+        """The part whose change is worth a report at once."""
+        return self.accuracy, self.findings
+
+
+UNOBSERVED = Observed()
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReport:
     """What a gateway does with one model, as the centre shall see it.
 
@@ -111,6 +146,7 @@ class ModelReport:
         candidate: id of the version on its way, empty for none.
         stage: how far it has come, or ``refused`` / ``failed``.
         reason: why, in a sentence; empty when all is well.
+        observed: what monitoring says.
     """
 
     model: str
@@ -121,6 +157,7 @@ class ModelReport:
     candidate: str = ""
     stage: str = ""
     reason: str = ""
+    observed: Observed = UNOBSERVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,3 +175,11 @@ class Report:
     agent: str
     at: int
     models: tuple[ModelReport, ...]
+
+    @property
+    def news(self) -> object:
+        """Equal as long as a report can wait for its hour: numbers alone can."""
+        return [
+            (replace(one, observed=UNOBSERVED), one.observed.news)
+            for one in self.models
+        ]

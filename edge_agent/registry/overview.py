@@ -17,7 +17,12 @@ from edge_agent.samples import NANOSECONDS
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from edge_agent.registry.listing import Listing, ModelReport, Report
+    from edge_agent.registry.listing import (
+        Listing,
+        ModelReport,
+        Observed,
+        Report,
+    )
     from edge_agent.registry.rules import Rollout
 
 
@@ -37,6 +42,9 @@ class Row:
         heard: s since the report by the gateway's clock; None when that is wrong.
         digest: of the bundle that scores.
         reason: why it is not well.
+        accuracy: see `Observed`, with the measure and its interval.
+        drift: what moved most.
+        findings: of monitoring that are open.
     """
 
     gateway: str
@@ -52,6 +60,9 @@ class Row:
     heard: float | None
     digest: str
     reason: str
+    accuracy: str
+    drift: str
+    findings: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +190,22 @@ def _row(
         heard,
         legible(model.digest),
         legible(model.reason),
+        _accuracy(model.observed),
+        legible(model.observed.drift),
+        model.observed.findings,
     )
+
+
+def _accuracy(observed: Observed) -> str:
+    """In words: ``breached: f1 0.61 (0.55 to 0.67), 120 labels``."""
+    if not observed.accuracy:
+        return ""
+    said = observed.measure
+    if observed.value is not None:
+        said = f"{said} {observed.value:.3g}"
+    if observed.low is not None and observed.high is not None:
+        said = f"{said} ({observed.low:.3g} to {observed.high:.3g})"
+    return legible(f"{observed.accuracy}: {said}, {observed.labels} labels")
 
 
 def _versions(

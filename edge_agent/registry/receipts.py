@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.records import Fallback
 from edge_agent.registry.lifecycle import Stage
-from edge_agent.registry.listing import ModelReport, Report
+from edge_agent.registry.listing import UNOBSERVED, ModelReport, Report
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from edge_agent.comparison import Comparison
     from edge_agent.registry.crew import Crew
     from edge_agent.registry.lifecycle import Life, Version
-    from edge_agent.registry.listing import Gateway
+    from edge_agent.registry.listing import Gateway, Observed
 
 #: From best to worst: of several pipelines on one model the worst is reported.
+_ACCURACY = {"met": 1, "estimated": 2, "waiting": 3, "breached": 4}
 _STATES = ("active", "shadow", "returned", "limits", "none")
 
 
@@ -27,6 +30,7 @@ def report_of(
     gateway: Gateway,
     agent: str,
     at: int,
+    observed: Mapping[str, Observed] | None = None,
 ) -> Report:
     """One gateway's reported state.
 
@@ -37,16 +41,45 @@ def report_of(
         gateway: who reports.
         agent: its version.
         at: ns UTC by the wall clock, a label.
+        observed: what monitoring says of each pipeline.
     """
+    seen: dict[str, list[Observed]] = {}
     found: dict[str, list[ModelReport]] = {}
     for name, life in lives.items():
         one = _of(models[name], life, crews.get(name))
         found.setdefault(one.model, []).append(one)
+        seen.setdefault(one.model, []).append((observed or {}).get(name, UNOBSERVED))
     worst = (
-        max(found[model], key=lambda one: _STATES.index(one.state))
+        replace(
+            max(found[model], key=lambda one: _STATES.index(one.state)),
+            observed=_together(seen[model]),
+        )
         for model in sorted(found)
     )
     return Report(gateway, agent, at, tuple(worst))
+
+
+def _together(each: Sequence[Observed]) -> Observed:
+    """Of several pipelines the worst, in few digits: a report is no time series."""
+    accuracy = max(each, key=lambda one: _ACCURACY.get(one.accuracy, 0))
+    drift = max(each, key=lambda one: one.strength)
+    return replace(
+        accuracy,
+        value=_short(accuracy.value),
+        low=_short(accuracy.low),
+        high=_short(accuracy.high),
+        labels=int(float(f"{accuracy.labels:.2g}")),
+        drift=drift.drift,
+        strength=_short(drift.strength) or 0.0,
+        findings=sum(one.findings for one in each),
+    )
+
+
+def _short(value: float | None) -> float | None:
+    """Three digits; nothing for what is no number."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.3g}")
 
 
 def _of(model: str, life: Life, crew: Crew | None) -> ModelReport:

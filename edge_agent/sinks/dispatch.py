@@ -116,7 +116,11 @@ class Dispatch:
 
     def add(self, stored: Stored, *, old: bool) -> bool:
         """Queue a record unless it is in hand; `pump` sends it."""
-        return self.underway.add(stored, self._profile.parts(stored), old=old)
+        parts = self._profile.parts(stored)
+        if not parts:  # the peer is told nothing of it: it owes us nothing either
+            self._settle([stored.id])
+            return False
+        return self.underway.add(stored, parts, old=old)
 
     def say(self, frames: Iterable[Frame], expiry: int | None = None) -> None:
         """Queue messages of our own, which no record stands behind."""

@@ -7,6 +7,10 @@ Pure: records in, messages out. Fields and their meaning: ``topics.schema.json``
 ``…/ml/PIPELINE/alarm``  retained the newest transition of its alarm
 ``…/ml/PIPELINE/history``         scores that could not be sent when they were made
 ``…/ml/PIPELINE/events``          every transition, with an id that never repeats
+``…/ml/PIPELINE/diagnostic`` retained the worst finding about an asset that is open
+``…/ASSET/sensors/diagnostic`` retained the same, of its tags whatever the pipeline
+``…/GATEWAY/agent/diagnostics/PIPELINE`` retained the same, about all its assets
+``…/GATEWAY/agent/sensors`` retained the same, about tags of a whole asset type
 ``…/GATEWAY/agent/status`` retained online or offline, and why
 ``…/GATEWAY/agent/events``        models, links, losses, with an id
 ======================== ======== ==============================================
@@ -33,14 +37,16 @@ from edge_agent.records import (
     LossRecord,
     NoScore,
     ScoreRecord,
+    SnapshotRecord,
 )
 from edge_agent.samples import Quality
 from edge_agent.sinks import jsontext
+from edge_agent.sinks.diagnoses import Diagnoses
 from edge_agent.sinks.happenings import Happening, alarm_payload, event_payload
 from edge_agent.sinks.state import TOPS, StateWriter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from edge_agent.phrases import Phrases
     from edge_agent.records import PipelineInfo
@@ -86,12 +92,18 @@ class FlatProfile:
         place: where the gateway stands.
         intervals: seconds between two reports of a calm asset, by pipeline.
         phrases: in the language of who reads SCADA.
+        findings: those open at the start, see `store.work.Recovered`.
     """
 
     def __init__(
-        self, place: Place, intervals: Mapping[str, float], phrases: Phrases
+        self,
+        place: Place,
+        intervals: Mapping[str, float],
+        phrases: Phrases,
+        findings: Iterable[Stored] = (),
     ) -> None:
         self._place, self._phrases = place, phrases
+        self._diagnoses = Diagnoses(place, findings)
         self._intervals = intervals
         self._writers: dict[PipelineInfo, StateWriter] = {}
         self._newest_alarm: dict[bytes, int] = {}
@@ -107,7 +119,8 @@ class FlatProfile:
         Args:
             stored: the record.
             start: first part: row of a score; of an alarm 0 is the event and 1 its
-                retained state, left out when a newer one was sent already.
+                retained state, left out when a newer one was sent already; of a
+                finding 0 is the event and 1 what is so now.
             stop: behind the last part.
             old: could not be sent when it was made.
         """
@@ -124,15 +137,27 @@ class FlatProfile:
             case LossRecord():
                 happening = Happening.of_loss(record, stored.offset)
                 return [self._agent_event(stored, happening, old)]
-            case FindingRecord() | DriftRecord():
+            case FindingRecord():
+                return self._finding(stored, record, old=old)[start:stop]
+            case DriftRecord() | SnapshotRecord():
                 return []
 
     def parts(self, stored: Stored) -> int:
-        """Into how many parts `frames` can cut a record."""
+        """Into how many parts `frames` can cut a record; 0: SCADA is not told of it."""
         record = stored.record
         if isinstance(record, ScoreRecord):
             return len(record)
-        return 2 if isinstance(record, AlarmRecord) else 1
+        if isinstance(record, (DriftRecord, SnapshotRecord)):
+            return 0
+        return 2 if isinstance(record, (AlarmRecord, FindingRecord)) else 1
+
+    def note(self, stored: Stored) -> None:
+        """A record is on its way, whether or not there is a link; any thread."""
+        self._diagnoses.note(stored)
+
+    def standing(self) -> list[Frame]:
+        """Retained messages that no report interval brings back: for a new link."""
+        return self._diagnoses.frames()
 
     def expiry(self, stored: Stored, *, old: bool) -> int | None:
         """Seconds after which the broker forgets a record's messages."""
@@ -194,6 +219,13 @@ class FlatProfile:
     def _agent_event(self, stored: Stored, what: Happening, old: bool) -> Frame:
         payload = event_payload(stored, what, self._place.gateway, old=old)
         return self._agent_events, payload, 1, False
+
+    def _finding(
+        self, stored: Stored, record: FindingRecord, *, old: bool
+    ) -> list[Frame]:
+        """The event, and the retained message of its topic as it is now."""
+        event = self._agent_event(stored, Happening.of_finding(record), old)
+        return [event, self._diagnoses.frame(stored, record, old=old)]
 
     def _alarm(self, stored: Stored, record: AlarmRecord, *, old: bool) -> list[Frame]:
         """The event, and the retained state unless a newer one was sent already."""

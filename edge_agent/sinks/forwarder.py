@@ -178,6 +178,7 @@ class Forwarder:
                 stored, 0, self._profile.parts(stored), old=False
             )
             dispatch.say([frames[row] for row in rows], expiry)
+        dispatch.say(self._profile.standing())
         dispatch.pump()
 
     async def _beat(self, dispatch: Dispatch) -> None:
@@ -221,6 +222,7 @@ class Forwarder:
         """New records; called in the submitting or in the journal's thread."""
         for stored in records:
             self._newest.note(stored)
+            self._profile.note(stored)
         loop = self._loop
         if loop is None or self._dispatch is None:
             return  # they are in the outbox, where the next link finds them

@@ -1,4 +1,4 @@
-"""Alarms, events and losses to flat JSON: few, so plain to read. Pure."""
+"""Alarms, findings, events and losses to flat JSON: few, so plain to read. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
-from edge_agent.records import AlarmState
+from edge_agent.records import AlarmState, FindingState
 from edge_agent.sinks import jsontext
 from edge_agent.sinks.ranges import usual
 from edge_agent.sinks.state import TOPS, model_of
@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from edge_agent.phrases import Phrases
-    from edge_agent.records import AlarmRecord, EventRecord, LossRecord
+    from edge_agent.records import (
+        AlarmRecord,
+        EventRecord,
+        FindingRecord,
+        LossRecord,
+    )
     from edge_agent.store.outbox import Stored
 
 
@@ -52,6 +57,29 @@ class Happening:
             record.reason,
             {"occurrence": record.occurrence, "score": score, "part": record.part},
             record.severity,
+        )
+
+    @staticmethod
+    def of_finding(record: FindingRecord) -> Happening:
+        """A finding that began or is over; it never has a severity: it is advice."""
+        subject = [record.pipeline, record.asset or record.tag]
+        state = FindingState(record.state).name
+        return Happening(
+            record.at,
+            f"finding {state.lower()}",
+            "/".join(filter(None, subject)),
+            " ".join(filter(None, (record.sentence, record.action))),
+            {
+                "episode": record.id,
+                "what": record.what,
+                "cause": record.cause,
+                "tag": record.tag,
+                "context": record.context,
+                "strength": record.strength,
+                "model": record.model,
+                "model_version": record.model_version,
+                "evidence": record.evidence,
+            },
         )
 
     @staticmethod
@@ -124,6 +152,48 @@ def alarm_payload(
             *_tops(record, phrases),
             ("part", jsontext.text(record.part)),
             *((key, jsontext.text(value)) for key, value in model_of(info)),
+            *_order(stored, old=old),
+        ]
+    )
+
+
+def finding_payload(
+    stored: Stored, record: FindingRecord, gateway: str, count: int, *, old: bool
+) -> bytes:
+    """A message of ``diagnostic``.
+
+    Args:
+        stored: the finding that is shown.
+        record: the same.
+        gateway: who says so.
+        count: findings that are open there.
+        old: it could not be sent when it was made.
+    """
+    ts, ms = jsontext.date(record.at, stored.offset)
+    since, since_ms = jsontext.date(record.since, stored.offset)
+    evidence = msgspec.json.encode(record.evidence, enc_hook=str).decode()
+    return _object(
+        [
+            ("id", jsontext.text(_id(stored, gateway))),
+            ("episode", jsontext.text(record.id)),
+            ("ts", b'"%b"' % ts),
+            ("ts_ms", ms),
+            ("state", jsontext.text(FindingState(record.state).name)),
+            ("open", b"%d" % count),
+            ("what", jsontext.text(record.what)),
+            ("cause", jsontext.text(record.cause)),
+            ("pipeline", jsontext.text(record.pipeline)),
+            ("asset", jsontext.text(record.asset)),
+            ("tag", jsontext.text(record.tag)),
+            ("context", jsontext.text(record.context)),
+            ("strength", jsontext.real(record.strength)),
+            ("since", b'"%b"' % since),
+            ("since_ms", since_ms),
+            ("sentence", jsontext.text(record.sentence)),
+            ("action", jsontext.text(record.action)),
+            ("evidence", jsontext.text(evidence)),
+            ("model", jsontext.text(record.model)),
+            ("model_version", jsontext.text(record.model_version)),
             *_order(stored, old=old),
         ]
     )

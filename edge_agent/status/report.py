@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from edge_agent.status.monitoring import advice, breaches
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -22,6 +24,7 @@ def report(
     registry: Mapping[str, Any],
     counters: Mapping[str, float],
     complaint: str,
+    monitoring: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> dict[str, Any]:
     """Everything a technician may ask, as plain data.
 
@@ -34,20 +37,30 @@ def report(
         registry: the link to where models come from.
         counters: every instrument.
         complaint: what is wrong with the newest configuration; empty for nothing.
+        monitoring: what was found, by pipeline, see `status.monitoring.said_of`;
+            more keys (accuracy …) are shown as they are. Under the empty name what
+            concerns no pipeline.
     """
+    found = monitoring or {}
+    nothing = {"findings": [], "findings_open": 0}
     document: dict[str, Any] = {
         **identity,
         "sources": dict(sources),
-        "pipelines": dict(pipelines),
+        "pipelines": {
+            name: {**of, **nothing, **found.get(name, {})}
+            for name, of in pipelines.items()
+        },
+        "tags": {**nothing, **found.get("", {})},
         "outputs": dict(outputs),
         "store": dict(store),
         "registry": dict(registry),
         "configuration": {"state": "refused" if complaint else "ok", "why": complaint},
         "counters": dict(counters),
     }
-    troubles = _troubles(document)
+    troubles = [*_troubles(document), *breaches(found)]
+    said = [*(troubles or [_all_well(document)]), *advice(found)]
     document["state"] = "degraded" if troubles else "ok"
-    document["summary"] = "; ".join(troubles) or _all_well(document)
+    document["summary"] = "; ".join(said)
     return document
 
 

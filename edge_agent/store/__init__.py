@@ -16,8 +16,11 @@ One SQLite file, one connection, one thread (`journal`), the only user of sqlite
   3.7.0 to 3.51.2 (Debian 12 ships 3.40.1) needs two connections; here a second
   one is refused by SQLite itself. Who wants to look asks the agent; a file that
   no agent has open is read without a lock (`offline`).
-* Every alarm leaves a row in ``alarm`` in the commit that remembers it, whether
-  it was acknowledged before or is owed to nobody. It is a ring: oldest out first.
+* Every alarm, finding, drift row and snapshot leaves a row in the commit that
+  remembers it, whether it was acknowledged before or is owed to nobody. These tables
+  are rings: oldest out first. Drift is added up to days before, without any loss.
+* Drift rows and snapshots are owed to outputs of the centre only (``Journal``'s
+  ``central``): no SCADA takes them, so they wait for none.
 
 **On disk** (`database.SCHEMA`)
 
@@ -29,8 +32,13 @@ ledger     losses not yet turned into a loss record
 quarantine records an output refused for good
 output     which bit stands for which output
 alarm      one row a transition of an alarm: what raised it, long after it was sent
+finding    one row a transition of a finding; open is what no row has closed
+drift      one row a pipeline, context and block, later one a day
+snapshot   how something stood (accuracy), the newest of each day
 ========== =====================================================================
 
 Reading order: `journal` (the way in), `tray` (who waits for what), `outbox` (waiting
-in memory), `writer` (the thread), `database`, `ledger`, `traces`, `recovery`, `codec`.
+in memory), `writer` (the thread), `database`, `ledger`, `rings`, `archive` (what is
+kept) with `traces`, `findings`, `drifts` and `snapshots`, `history` (how it is read),
+`recovery`, `codec`.
 """

@@ -1,13 +1,14 @@
-"""What the writer answers between commits: what is owed, what alarms left behind."""
+"""What the writer answers between commits: what is owed, what is kept."""
 
 from __future__ import annotations
 
 import sqlite3
 from typing import TYPE_CHECKING
 
-from edge_agent.store import looking
+from edge_agent.store import history, looking
+from edge_agent.store.archive import Left
 from edge_agent.store.traces import left_by
-from edge_agent.store.work import Look
+from edge_agent.store.work import Look, Recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from edge_agent.store.outbox import Loss, LossKey, Stored
     from edge_agent.store.traces import Origin
     from edge_agent.store.tray import Tray
-    from edge_agent.store.work import Read
+    from edge_agent.store.work import Ask, Read
 
     Unread = Callable[[dict[LossKey, Loss]], None]
 
@@ -24,7 +25,7 @@ DAMAGED_ROW = "record damaged on disk"
 
 
 def give(
-    read: Read | Look,
+    read: Ask,
     database: Database | None,
     tray: Tray,
     origin: Origin,
@@ -41,13 +42,15 @@ def give(
     """
     if isinstance(read, Look):
         return _give_traces(read, database, tray, origin)
+    if isinstance(read, Recall):
+        return _give_kept(read, database, tray, origin)
     return _give_owed(read, database, tray, unread)
 
 
 def _give_traces(
     look: Look, database: Database | None, tray: Tray, origin: Origin
 ) -> sqlite3.Error | None:
-    waiting = list(left_by(tray.alarms(), origin))
+    waiting = list(left_by(tray.traced(), origin))
     found, error = looking.look(None, look.query, waiting), None
     try:
         if database is not None:
@@ -55,6 +58,20 @@ def _give_traces(
     except sqlite3.Error as why:
         error = why
     look.answer.set_result(found)
+    return error
+
+
+def _give_kept(
+    asked: Recall, database: Database | None, tray: Tray, origin: Origin
+) -> sqlite3.Error | None:
+    waiting, error = Left.by(tray.traced(), origin), None
+    found = history.read(None, asked.query, waiting)
+    try:
+        if database is not None:
+            found = database.recall(asked.query, waiting)
+    except sqlite3.Error as why:
+        error = why
+    asked.answer.set_result(found)
     return error
 
 

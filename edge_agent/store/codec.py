@@ -17,16 +17,16 @@ import numpy as np
 
 from edge_agent.records import (
     AlarmRecord,
-    AlarmState,
     DriftRecord,
     EventRecord,
-    Fallback,
     FindingRecord,
     LossRecord,
     PipelineInfo,
     RecordClass,
     ScoreRecord,
+    SnapshotRecord,
 )
+from edge_agent.store import bodies
 from edge_agent.store.plain import text
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ _COLUMNS: tuple[tuple[str, str, int], ...] = (
     ("fallback", "u1", 1),
 )
 _TEXTS = ("part", "reason", "label")
-_SCORE, _ALARM, _EVENT, _LOSS = b"S", b"A", b"E", b"L"
+_SCORE = b"S"
 _PREFIX = 8  # one letter, three spare bytes, header length: columns stay aligned
 
 
@@ -70,49 +70,9 @@ class _ScoreHeader(msgspec.Struct, array_like=True):
     label: tuple[str, ...] = ()
 
 
-class _Alarm(msgspec.Struct, array_like=True):
-    info: bytes
-    asset: int
-    at: int
-    state: int
-    occurrence: str
-    since: int
-    score: float
-    threshold: float
-    severity: int
-    reason: str
-    top: tuple[tuple[str, float, float, float, float], ...]
-    part: str
-    kind: int
-    fallback: int = 0
-
-
-class _Event(msgspec.Struct, array_like=True):
-    at: int
-    name: str
-    subject: str
-    message: str
-    details: dict[str, Any]
-    kind: int
-
-
-class _Loss(msgspec.Struct, array_like=True):
-    at: int
-    what: str
-    subject: str
-    count: int
-    first: int
-    last: int
-    cause: str
-    kind: int
-
-
 _pack = msgspec.msgpack.Encoder(enc_hook=str).encode
 _info_decoder = msgspec.msgpack.Decoder(PipelineInfo)
 _header_decoder = msgspec.msgpack.Decoder(_ScoreHeader)
-_alarm_decoder = msgspec.msgpack.Decoder(_Alarm)
-_event_decoder = msgspec.msgpack.Decoder(_Event)
-_loss_decoder = msgspec.msgpack.Decoder(_Loss)
 
 
 @lru_cache(maxsize=1024)
@@ -133,7 +93,8 @@ def unpack_info(body: bytes) -> PipelineInfo:
 
 def info_of(record: Record) -> PipelineInfo | None:
     """What must be stored beside a record for it to be read back."""
-    return record.info if isinstance(record, (ScoreRecord, AlarmRecord)) else None
+    whose = (ScoreRecord, AlarmRecord, DriftRecord)
+    return record.info if isinstance(record, whose) else None
 
 
 def rows_of(record: Record) -> int:
@@ -147,6 +108,8 @@ def span_of(record: Record) -> tuple[int, int]:
         if len(record) == 0:
             return 0, 0
         return int(record.at.min()), int(record.at.max())
+    if isinstance(record, DriftRecord):
+        return record.since, record.until
     return record.at, record.at
 
 
@@ -155,6 +118,13 @@ def size_of(record: Record) -> int:
     if isinstance(record, ScoreRecord):
         texts = sum(map(len, record.reason + record.part + record.label))
         return 64 + 170 * len(record) + texts
+    if isinstance(record, DriftRecord):
+        return 300 + 100 * len(record.columns) + 8 * record.counts.size
+    if isinstance(record, FindingRecord):
+        texts = len(record.sentence) + len(record.action)
+        return 300 + texts + len(repr(record.evidence))
+    if isinstance(record, SnapshotRecord):
+        return 300 + len(repr(record.body))
     return 300
 
 
@@ -173,15 +143,10 @@ def encode(record: Record) -> bytes:
     match record:
         case ScoreRecord():
             return _encode_score(record)
-        case AlarmRecord():
-            return _ALARM + _pack(_packed_alarm(record))
-        case EventRecord(at, name, subject, message, details, kind):
-            return _EVENT + _pack(_Event(at, name, subject, message, details, kind))
-        case LossRecord(at, what, subject, count, first, last, cause, kind):
-            loss = _Loss(at, what, subject, count, first, last, cause, kind)
-            return _LOSS + _pack(loss)
-        case FindingRecord() | DriftRecord():
-            raise NotImplementedError
+        case AlarmRecord() | DriftRecord():
+            return bodies.packed_of(record, pack_info(record.info)[0])
+        case EventRecord() | LossRecord() | FindingRecord() | SnapshotRecord():
+            return bodies.packed(record)
 
 
 def decode(body: bytes, info: Callable[[bytes], PipelineInfo]) -> Record:
@@ -195,34 +160,9 @@ def decode(body: bytes, info: Callable[[bytes], PipelineInfo]) -> Record:
         ValueError: the body is damaged.
         KeyError: its pipeline information is missing.
     """
-    kind = body[:1]
-    if kind == _SCORE:
+    if body[:1] == _SCORE:
         return _decode_score(body, info)
-    if kind == _ALARM:
-        return _decode_alarm(_alarm_decoder.decode(body[1:]), info)
-    if kind == _EVENT:
-        event = _event_decoder.decode(body[1:])
-        return EventRecord(
-            event.at,
-            event.name,
-            event.subject,
-            event.message,
-            event.details,
-            RecordClass(event.kind),
-        )
-    if kind == _LOSS:
-        loss = _loss_decoder.decode(body[1:])
-        return LossRecord(
-            loss.at,
-            loss.what,
-            loss.subject,
-            loss.count,
-            loss.first,
-            loss.last,
-            loss.cause,
-            RecordClass(loss.kind),
-        )
-    raise ValueError(f"no record starts with {kind!r}")
+    return bodies.unpacked(body, info)
 
 
 def _encode_score(record: ScoreRecord) -> bytes:
@@ -266,32 +206,3 @@ def _decode_score(body: bytes, info: Callable[[bytes], PipelineInfo]) -> ScoreRe
 
 def _padding(header: bytes) -> int:
     return -len(header) % 8
-
-
-def _packed_alarm(record: AlarmRecord) -> _Alarm:
-    return _Alarm(
-        pack_info(record.info)[0],
-        record.asset,
-        record.at,
-        int(record.state),
-        record.occurrence,
-        record.since,
-        record.score,
-        record.threshold,
-        record.severity,
-        record.reason,
-        record.top,
-        record.part,
-        int(record.kind),
-        int(record.fallback),
-    )
-
-
-def _decode_alarm(alarm: _Alarm, info: Callable[[bytes], PipelineInfo]) -> AlarmRecord:
-    values = msgspec.structs.asdict(alarm) | {
-        "info": info(alarm.info),
-        "state": AlarmState(alarm.state),
-        "kind": RecordClass(alarm.kind),
-        "fallback": Fallback(alarm.fallback),
-    }
-    return AlarmRecord(**values)

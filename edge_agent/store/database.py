@@ -12,7 +12,18 @@ import zlib
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import StoreDamaged
-from edge_agent.store import codec, ledger, looking, quarantine, traces
+from edge_agent.store import (
+    archive,
+    checkpoints,
+    codec,
+    findings,
+    history,
+    ledger,
+    looking,
+    outputs,
+    quarantine,
+)
+from edge_agent.store.archive import Left
 from edge_agent.store.outbox import SEQ_BITS, Loss, Stored
 from edge_agent.store.rows import crc_of, read_row
 from edge_agent.store.schema import is_damage, migrate, prepare
@@ -28,7 +39,6 @@ if TYPE_CHECKING:
     from edge_agent.store.traces import Trace
 
 _OUTBOX_FULL = "outbox full: store.limit reached while an output was unreachable"
-_OUTPUTS = 62  # bits of an SQLite integer that are safe to use
 _URGENT = "class < 3"
 _SCORES = "class = 3"
 
@@ -58,7 +68,7 @@ class Database:
             migrate(self._sql)
             self._known = self._infos()
             self.rows, self.bytes = self._sums()
-            self.ring = traces.measured(self._sql)
+            self.fill = archive.measured(self._sql)
             # a flipped bit that SQLite does not see must show here, not later
             self.last_boot(), self.checkpoint(), self.ledger()
         except BaseException as error:
@@ -84,35 +94,23 @@ class Database:
     def set_outputs(self, names: Sequence[str]) -> list[str]:
         """Take the configured outputs; returns names no longer configured.
 
-        Bit i of every mask given to this object is output i of ``names``. In the
-        file an output keeps its bit whatever becomes of the configuration; a
-        removed output's debts are cancelled and counted.
+        Bit i of every mask given to this object is output i of ``names``; a removed
+        output's debts are cancelled and counted.
         """
-        known = dict(self._sql.execute("SELECT name, bit FROM output").fetchall())
+        known = outputs.known(self._sql)
         gone = [name for name in known if name not in names]
         self._bits = [1 << known[name] if name in known else 0 for name in names]
         if not gone and all(self._bits):
             return []
         with self._transaction():
-            for name in gone:
-                ledger.cancel(self._sql, known.pop(name), name)
-            for name in names:
-                if name not in known:
-                    taken = set(known.values())
-                    known[name] = next(b for b in range(_OUTPUTS) if b not in taken)
-                    row = (known[name], name)
-                    self._sql.execute("INSERT INTO output VALUES (?, ?)", row)
+            known = outputs.change(self._sql, known, names)
             self.rows, self.bytes = self._sums()
         self._bits = [1 << known[name] for name in names]
         return gone
 
     def checkpoint(self) -> tuple[dict[str, bytes], list[str]]:
         """State of the core by name, and the names of damaged ones."""
-        rows = self._sql.execute(
-            "SELECT name, crc, CAST(body AS BLOB) FROM checkpoint"
-        ).fetchall()
-        good = {name: body for name, crc, body in rows if zlib.crc32(body) == crc}
-        return good, [name for name, _, _ in rows if name not in good]
+        return checkpoints.read(self._sql)
 
     def ledger(self) -> dict[LossKey, Loss]:
         """Losses not yet turned into a record."""
@@ -126,11 +124,11 @@ class Database:
             for entry in work.entries:
                 self._insert(entry.stored, self._disk(entry.owed))
             stored = (entry.stored for entry in work.entries)
-            self._remember(traces.left_by(stored, work.origin))
+            self._keep(Left.by(stored, work.origin))
             self._settle(work.acks)
             self._drop_oldest(self.bytes - self.limit, _OUTBOX_FULL, losses)
             ledger.write(self._sql, losses, work.reported)
-            self._write_checkpoint(work.checkpoint)
+            checkpoints.write(self._sql, work.checkpoint)
             quarantine.write(self._sql, work.refused)
         return losses
 
@@ -195,10 +193,18 @@ class Database:
         """Transitions of alarms, those that still wait for the disk included."""
         return looking.look(self._sql, query, waiting)
 
-    def remember(self, salvaged: Iterable[Trace]) -> None:
-        """Take over what alarms left behind in a damaged file."""
+    def recall(self, query: history.Query, waiting: Left) -> history.Page:
+        """A page of what is kept, with what still waits for the disk."""
+        return history.read(self._sql, query, waiting, self.fill.calendar.changes)
+
+    def open_findings(self) -> list[Stored]:
+        """Findings that nothing has closed, as records."""
+        return [findings.stored_of(f) for f in findings.open_now(self._sql)[0]]
+
+    def keep(self, salvaged: Left) -> None:
+        """Take over what was kept in a damaged file."""
         with self._transaction():
-            self._remember(salvaged)
+            self._keep(salvaged)
 
     def adopt(self, salvaged: Sequence[tuple[Stored, int]]) -> None:
         """Take over records of a damaged file, each with the mask of its debtors."""
@@ -224,13 +230,13 @@ class Database:
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing, on disk and in what this object remembers."""
-        before = self.rows, self.bytes, self.ring, dict(self._known)
+        before = self.rows, self.bytes, self.fill, dict(self._known)
         self._sql.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._sql.execute("COMMIT")
         except BaseException:
-            self.rows, self.bytes, self.ring, self._known = before
+            self.rows, self.bytes, self.fill, self._known = before
             if self._sql.in_transaction:
                 self._sql.execute("ROLLBACK")
             raise
@@ -257,8 +263,8 @@ class Database:
         self.rows += rows
         self.bytes += len(body)
 
-    def _remember(self, found: Iterable[Trace]) -> None:
-        self.ring = traces.write(self._sql, found, self.ring, traces.share(self.limit))
+    def _keep(self, left: Left) -> None:
+        self.fill = archive.write(self._sql, left, self.fill, self.limit)
 
     def _write_info(self, info: PipelineInfo) -> None:
         digest, packed = codec.pack_info(info)
@@ -268,8 +274,8 @@ class Database:
             self._sql.execute("INSERT OR REPLACE INTO info VALUES (?, ?, ?)", row)
 
     def _settle(self, acks: Mapping[int, int]) -> None:
-        for id_, outputs in acks.items():
-            mask = self._disk(outputs)
+        for id_, having in acks.items():
+            mask = self._disk(having)
             gone = self._sql.execute(
                 "DELETE FROM outbox WHERE id = ? AND owed & ~? = 0"
                 " RETURNING rows, length(body)",
@@ -291,9 +297,3 @@ class Database:
             rows, size = ledger.drop_oldest(self._sql, excess, cause, losses)
             self.rows -= rows
             self.bytes -= size
-
-    def _write_checkpoint(self, checkpoint: Mapping[str, bytes]) -> None:
-        self._sql.executemany(
-            "INSERT OR REPLACE INTO checkpoint VALUES (?, ?, ?)",
-            [(name, zlib.crc32(body), body) for name, body in checkpoint.items()],
-        )

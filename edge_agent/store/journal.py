@@ -11,40 +11,36 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.records import EventRecord, RecordClass, ScoreRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
+from edge_agent.store.audience import Audience
 from edge_agent.store.disk import written_by
 from edge_agent.store.looking import Query
 from edge_agent.store.rows import Refused
 from edge_agent.store.traces import NOWHERE
 from edge_agent.store.tray import Tray
-from edge_agent.store.work import Look, Opened, Read, Recovered
+from edge_agent.store.work import Look, Opened, Read, Recall, Recovered
 from edge_agent.store.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.clock import Clock
     from edge_agent.config.schema import Store
     from edge_agent.instruments import Instruments
     from edge_agent.records import Record
+    from edge_agent.store import history
+    from edge_agent.store.audience import Listener
     from edge_agent.store.looking import Found
     from edge_agent.store.outbox import Entry, Stored
     from edge_agent.store.traces import Origin
 
-    Listener = Callable[[list[Stored]], None]
-
 #: Bytes of records held in memory at most, whatever the disk may hold.
 MEMORY_LIMIT = 64 << 20
-
-
-class _Listening(NamedTuple):
-    callback: Listener
-    live: bool
 
 
 class Journal:
@@ -56,7 +52,9 @@ class Journal:
         settings: flush interval and limit.
         clock: agent time.
         instruments: counters of commits, drops, failures.
-        origin: what the traces of this run's alarms share.
+        origin: what is kept of this run shares.
+        central: those of the outputs that also take drift rows and snapshots; SCADA
+            does not. What nobody takes is kept for reports all the same.
     """
 
     def __init__(
@@ -68,6 +66,7 @@ class Journal:
         clock: Clock,
         instruments: Instruments,
         origin: Origin = NOWHERE,
+        central: Sequence[str] = (),
     ) -> None:
         self._path = path
         self._bits = {name: 1 << position for position, name in enumerate(sinks)}
@@ -77,8 +76,9 @@ class Journal:
         self._survive = settings.survive
         self._started = clock.now()
         memory = min(settings.limit, MEMORY_LIMIT)
-        self._tray = Tray(settings.flush, memory, len(sinks), clock)
-        self._listeners: dict[str, _Listening] = {}
+        takers = sum(self._bits[name] for name in central)
+        self._tray = Tray(settings.flush, memory, len(sinks), clock, takers)
+        self._audience = Audience()
         self._writer = Writer(
             path,
             settings.limit,
@@ -108,7 +108,12 @@ class Journal:
         opened = self._opened.result()
         self._threads[1].start()
         self._tray.put(opened.events, {})
-        return Recovered(opened.boot, dict(opened.checkpoint), list(opened.events))
+        return Recovered(
+            opened.boot,
+            dict(opened.checkpoint),
+            list(opened.events),
+            tuple(opened.findings),
+        )
 
     def submit(
         self, records: Sequence[Record], checkpoint: Mapping[str, bytes]
@@ -127,9 +132,7 @@ class Journal:
         numbered = self._tray.put(records, checkpoint)
         scores = [s for s in numbered if s.record.kind is RecordClass.SCORE]
         if scores:
-            for listening in tuple(self._listeners.values()):
-                if listening.live:
-                    listening.callback(scores)
+            self._audience.submitted(scores)
         return numbered
 
     def reserve(self, rows: int) -> int:
@@ -180,7 +183,7 @@ class Journal:
             callback: gets records with their ids.
             live: scores are told at once instead of after their commit.
         """
-        self._listeners[sink] = _Listening(callback, live)
+        self._audience.join(sink, self._bits[sink], callback, live=live)
 
     def backlog(
         self, sink: str, after_id: int, limit: int, *, urgent: bool = False
@@ -196,8 +199,7 @@ class Journal:
         Returns:
             Answered by the journal's thread; also while the disk is failing.
         """
-        listening = self._listeners.get(sink)
-        live = listening.live if listening else False
+        live = self._audience.is_live(sink)
         read = Read(self._bits[sink], after_id, limit, urgent, live)
         self._tray.ask(read)
         return read.answer
@@ -215,6 +217,12 @@ class Journal:
             RuntimeError: the writer has died of a bug.
         """
         asked = Look(Query.of(typed))
+        self._tray.ask(asked)
+        return asked.answer
+
+    def recall(self, query: history.Query) -> Future[history.Page]:
+        """A page of what is kept; see `look`."""
+        asked = Recall(query)
         self._tray.ask(asked)
         return asked.answer
 
@@ -286,11 +294,5 @@ class Journal:
             self._hand_out(late)
 
     def _hand_out(self, entries: list[Entry]) -> None:
-        if not entries:
-            return
-        everything = [entry.stored for entry in entries]
-        rest = [e.stored for e in entries if e.kind is not RecordClass.SCORE]
-        for listening in tuple(self._listeners.values()):
-            wanted = rest if listening.live else everything
-            if wanted:
-                listening.callback(wanted)
+        if entries:
+            self._audience.committed(entries)

@@ -21,8 +21,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+import msgspec
+
 from edge_agent.errors import StoreDamaged, StoreInUse
-from edge_agent.store import looking
+from edge_agent.store import history, looking
 from edge_agent.store.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
 # SQLite's locks on a file: https://www.sqlite.org/src/file/src/os.h
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
-_FIRST_WITH_ALARMS = 2  # version of the file
+_FIRST_WITH_ALARMS, _FIRST_WITH_REST = 2, 3  # versions of the file
 
 
 def look(path: Path, query: Query) -> Found:
@@ -48,6 +50,33 @@ def look(path: Path, query: Query) -> Found:
         StoreInUse: an agent has it open; only that one can be asked.
         StoreDamaged: it is no store, or cannot be read.
     """
+    with _reading(path) as (sql, version):
+        known = version >= _FIRST_WITH_ALARMS
+        return looking.look(sql if known else None, query)
+
+
+def pages(path: Path, query: history.Query) -> Iterator[history.Page]:
+    """Everything that is kept in a store, newest first; see `look` for what is raised.
+
+    Args:
+        path: the file.
+        query: what to find; ``before`` is moved on from page to page.
+    """
+    with _reading(path) as (sql, version):
+        known = version >= (
+            _FIRST_WITH_ALARMS if query.of is history.Of.ALARMS else _FIRST_WITH_REST
+        )
+        while True:
+            page = history.read(sql if known else None, query)
+            yield page
+            if page.before < 0:
+                return
+            query = msgspec.structs.replace(query, before=page.before)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[tuple[sqlite3.Connection, int]]:
+    """A store that nobody has open, and the version of its file."""
     if _held(path):
         raise StoreInUse(f"{path} is open in a running agent")
     try:
@@ -56,8 +85,7 @@ def look(path: Path, query: Query) -> Found:
             (version,) = sql.execute("PRAGMA user_version").fetchone()
             if owner != APPLICATION_ID:
                 raise StoreDamaged(f"{path} is not a store of edge-agent")
-            known = version >= _FIRST_WITH_ALARMS
-            return looking.look(sql if known else None, query)
+            yield sql, int(version)
     except sqlite3.Error as why:
         raise StoreDamaged(
             f"{path} cannot be read: {why}; an agent that starts on it puts a damaged"

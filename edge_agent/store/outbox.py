@@ -10,7 +10,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge_agent.records import AlarmRecord, RecordClass
+from edge_agent.records import (
+    AlarmRecord,
+    DriftRecord,
+    FindingRecord,
+    RecordClass,
+    SnapshotRecord,
+)
 from edge_agent.store import codec
 
 if TYPE_CHECKING:
@@ -18,6 +24,8 @@ if TYPE_CHECKING:
 
     from edge_agent.records import Record
 
+#: What leaves a trace, see `archive`.
+_TRACED = (AlarmRecord, FindingRecord, DriftRecord, SnapshotRecord)
 SEQ_BITS = 44
 """Rows a boot can number: 55 years at 10,000 a second; 524,287 boots."""
 
@@ -64,7 +72,7 @@ class Entry:
     @property
     def traced(self) -> bool:
         """It leaves a trace that outlasts its acknowledgement."""
-        return isinstance(self.stored.record, AlarmRecord)
+        return isinstance(self.stored.record, _TRACED)
 
 
 @dataclass(slots=True)
@@ -193,8 +201,8 @@ class Waiting:
         """Count a loss that is not in the ledger yet."""
         add_loss(self.losses, key, loss)
 
-    def alarms(self) -> list[Stored]:
-        """Alarms that are not on the disk, oldest first."""
+    def traced(self) -> list[Stored]:
+        """Records that leave a trace and are not on the disk, oldest first."""
         return [entry.stored for entry in self.entries.values() if entry.traced]
 
     def oldest(self) -> int | None:

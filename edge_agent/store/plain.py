@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import TYPE_CHECKING, cast
+from dataclasses import fields, replace
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
 
 from edge_agent.records import (
     AlarmRecord,
     DriftRecord,
     EventRecord,
     FindingRecord,
+    FindingState,
     LossRecord,
     ScoreRecord,
+    SnapshotRecord,
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from edge_agent.records import Record
 
 
@@ -25,8 +31,10 @@ def plain(record: Record) -> Record:
     outbox and the outputs get is plain, so that no record can stop them.
     """
     match record:
-        case ScoreRecord() | FindingRecord() | DriftRecord():
+        case ScoreRecord():
             return record
+        case DriftRecord():
+            return _drift(record)
         case AlarmRecord():
             top = tuple((text(role), *map(float, rest)) for role, *rest in record.top)
             return replace(
@@ -42,31 +50,51 @@ def plain(record: Record) -> Record:
                 part=text(record.part),
                 top=cast("tuple[tuple[str, float, float, float, float], ...]", top),
             )
-        case EventRecord():
-            return replace(
-                record,
-                at=int(record.at),
-                name=text(record.name),
-                subject=text(record.subject),
-                message=text(record.message),
-                details={text(k): _value(v) for k, v in record.details.items()},
-            )
-        case LossRecord():
-            return replace(
-                record,
-                at=int(record.at),
-                what=text(record.what),
-                subject=text(record.subject),
-                cause=text(record.cause),
-                count=int(record.count),
-                first=int(record.first),
-                last=int(record.last),
-            )
+        case EventRecord() | LossRecord() | FindingRecord() | SnapshotRecord():
+            return _each(record)
+
+
+def _each(
+    record: EventRecord | LossRecord | FindingRecord | SnapshotRecord,
+) -> EventRecord | LossRecord | FindingRecord | SnapshotRecord:
+    """By the type that each field is declared with."""
+    given = ((field, getattr(record, field.name)) for field in fields(record))
+    changed: dict[str, Any] = {
+        field.name: _MADE[str(field.type)](value)
+        for field, value in given
+        if field.type in _MADE
+    }
+    return replace(record, **changed)
+
+
+def _drift(record: DriftRecord) -> DriftRecord:
+    kinds: dict[type, tuple[str, ...]] = {np.int64: ("n", "missing", "counts", "bins")}
+    kinds |= {np.float64: ("total", "square", "low", "high")}
+    columns: dict[str, Any] = {
+        name: np.asarray(getattr(record, name), kind)
+        for kind, names in kinds.items()
+        for name in names
+    }
+    return replace(
+        record,
+        context=text(record.context),
+        since=int(record.since),
+        until=int(record.until),
+        rows=int(record.rows),
+        gated=int(record.gated),
+        baseline_id=text(record.baseline_id),
+        columns=tuple(map(text, record.columns)),
+        **columns,
+    )
 
 
 def text(value: object) -> str:
     """A text of whole characters."""
     return str(value).encode("utf-8", "replace").decode()
+
+
+def _values(given: Mapping[Any, Any]) -> dict[str, Any]:
+    return {text(key): _value(value) for key, value in given.items()}
 
 
 def _value(value: object) -> object:
@@ -82,3 +110,12 @@ def _value(value: object) -> object:
     if isinstance(value, (list, tuple)):
         return [_value(v) for v in value]
     return text(value)
+
+
+_MADE: dict[str, Callable[[Any], Any]] = {
+    "int": int,
+    "str": text,
+    "float": float,
+    "dict[str, Any]": _values,
+    "FindingState": FindingState,
+}

@@ -22,7 +22,8 @@ import structlog
 from edge_agent.durable import write_whole
 from edge_agent.errors import StoreDamaged
 from edge_agent.samples import NANOSECONDS
-from edge_agent.store import codec, traces
+from edge_agent.store import codec, findings, rings
+from edge_agent.store.archive import TABLES, Left
 from edge_agent.store.database import Database
 from edge_agent.store.outbox import SEQ_BITS, Loss
 from edge_agent.store.rows import Transaction, read_row
@@ -55,6 +56,7 @@ class Salvage:
         checkpoint: the parts with a matching CRC.
         outputs: which bit stood for which output.
         boot: highest boot number found.
+        findings: that nothing had closed.
     """
 
     reason: str
@@ -63,6 +65,7 @@ class Salvage:
     checkpoint: dict[str, bytes] = field(default_factory=dict)
     outputs: dict[str, int] = field(default_factory=dict)
     boot: int = 0
+    findings: list[Stored] = field(default_factory=list)
 
     def told(self) -> str:
         """Say it once in the log; the sentence is for the operator's event."""
@@ -127,9 +130,12 @@ def carry_over(
         if n in salvage.outputs
     }
     everyone = (1 << len(names)) - 1
-    left = traces.intact(_both_ends(salvage, f"{traces.COLUMNS} FROM alarm"))
-    while some := list(islice(left, _CHUNK)):
-        database.remember(some)
+    for name, table in TABLES.items():
+        rows = _both_ends(salvage, f"{table.columns} FROM {table.name}")
+        left = rings.intact(table, rows)
+        while some := list(islice(left, _CHUNK)):
+            kept: dict[str, Any] = {name: some}
+            database.keep(Left(**kept))
     chunk: list[tuple[Stored, int]] = []
     count = unreadable = 0
     for stored, owed in _outbox_of(salvage):
@@ -252,6 +258,9 @@ def _read_small(sql: sqlite3.Connection, salvage: Salvage) -> None:
     for name, crc, body in _rows(sql, "SELECT name, crc, body FROM checkpoint"):
         if isinstance(body, bytes) and zlib.crc32(body) == crc:
             salvage.checkpoint[name] = body
+    rows = _rows(sql, f"SELECT {findings.TABLE.columns} FROM finding")  # noqa: S608 - constants
+    still, _ = findings.open_now(None, rings.intact(findings.TABLE, rows))
+    salvage.findings = [findings.stored_of(one) for one in still]
 
 
 def _plausible_boot(number: object) -> int:

@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import StoreDamaged
-from edge_agent.store import traces
+from edge_agent.store import archive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,6 +48,32 @@ MIGRATIONS: tuple[str, ...] = (
       model_version TEXT NOT NULL, model_digest TEXT NOT NULL,
       fallback INTEGER NOT NULL, configuration TEXT NOT NULL, crc INTEGER NOT NULL);
     CREATE INDEX alarm_occurrence ON alarm(occurrence);
+    """,
+    """
+    CREATE TABLE finding(
+      id INTEGER PRIMARY KEY, episode TEXT NOT NULL, gateway TEXT NOT NULL,
+      pipeline TEXT NOT NULL, asset TEXT NOT NULL, tag TEXT NOT NULL,
+      context TEXT NOT NULL, what TEXT NOT NULL, cause TEXT NOT NULL,
+      state INTEGER NOT NULL, at INTEGER NOT NULL, since INTEGER NOT NULL,
+      wall_offset INTEGER NOT NULL, strength REAL, sentence TEXT NOT NULL,
+      action TEXT NOT NULL, evidence TEXT NOT NULL, model TEXT NOT NULL,
+      model_version TEXT NOT NULL, configuration TEXT NOT NULL,
+      crc INTEGER NOT NULL);
+    CREATE INDEX finding_episode ON finding(episode);
+    CREATE TABLE drift(
+      id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, pipeline TEXT NOT NULL,
+      context TEXT NOT NULL, model TEXT NOT NULL, model_version TEXT NOT NULL,
+      model_digest TEXT NOT NULL, baseline_id TEXT NOT NULL, layout TEXT NOT NULL,
+      since INTEGER NOT NULL, until INTEGER NOT NULL, wall_offset INTEGER NOT NULL,
+      day INTEGER NOT NULL, whole INTEGER NOT NULL, blocks INTEGER NOT NULL,
+      rows INTEGER NOT NULL, gated INTEGER NOT NULL, body BLOB NOT NULL,
+      crc INTEGER NOT NULL);
+    CREATE INDEX drift_fresh ON drift(day) WHERE whole = 0;
+    CREATE TABLE snapshot(
+      id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, name TEXT NOT NULL,
+      pipeline TEXT NOT NULL, subject TEXT NOT NULL, at INTEGER NOT NULL,
+      wall_offset INTEGER NOT NULL, day INTEGER NOT NULL, body TEXT NOT NULL,
+      crc INTEGER NOT NULL, UNIQUE (name, pipeline, subject, day));
     """,
 )
 
@@ -112,7 +138,7 @@ def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> None:
     sql.execute("PRAGMA trusted_schema = OFF")
     (page_size,) = sql.execute("PRAGMA page_size").fetchone()
     # a backstop for the limit on bodies: indices, pages half full, quarantine
-    most = limit * 5 // 4 + 2 * traces.share(limit)
+    most = limit * 5 // 4 + 2 * archive.share(limit)
     sql.execute(f"PRAGMA max_page_count = {most // page_size + 8192}")
     verdict = sql.execute("PRAGMA quick_check(1)").fetchone()[0]
     if verdict != "ok":

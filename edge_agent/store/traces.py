@@ -1,24 +1,19 @@
 """What alarms leave behind: one row a transition, kept long after it was sent.
 
-A ring, not an outbox: nobody is owed these rows, the oldest goes when the ring is
-full. A row stands by itself (plain columns, no reference), so that it says which
-model raised an alarm years later, and to any tool that reads SQLite.
-
-Functions on the store's connection; those that write run within a transaction of
-the caller's.
+A ring (see `rings`): a row says which model raised an alarm years later, and to any
+tool that reads SQLite.
 """
 
 from __future__ import annotations
 
 import math
-import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import msgspec
-
 from edge_agent.records import AlarmRecord
+from edge_agent.store import rings
 from edge_agent.store.outbox import SEQ_BITS
+from edge_agent.store.rings import Bounds, Ring, Table
 
 if TYPE_CHECKING:
     import sqlite3
@@ -74,19 +69,16 @@ class Trace(NamedTuple):
         return self.id & ((1 << SEQ_BITS) - 1)
 
 
-_NAMES = ", ".join(Trace._fields)
-_TEXTS = (
-    *("occurrence", "gateway", "pipeline", "asset", "reason", "part"),
-    *("model", "model_version", "model_digest", "configuration"),
+TABLE = Table(
+    "alarm",
+    Trace,
+    Trace._fields,
+    (
+        *("occurrence", "gateway", "pipeline", "asset", "reason", "part"),
+        *("model", "model_version", "model_digest", "configuration"),
+    ),
 )
-#: Bytes of a row, closely enough to bound the ring by.
-_SIZE = "+".join(["100", *(f"length({name})" for name in _TEXTS)])
-_INSERT = (
-    f"INSERT OR IGNORE INTO alarm ({_NAMES}, crc) VALUES"  # noqa: S608 - constants
-    f" ({', '.join('?' * len(Trace._fields))}, ?) RETURNING {_SIZE}"
-)
-#: Everything a row must be checked by, for a damaged file.
-COLUMNS = f"{_NAMES}, crc"
+COLUMNS = TABLE.columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +91,6 @@ class Origin:
 
 
 NOWHERE = Origin()
-
-
-@dataclass(frozen=True, slots=True)
-class Ring:
-    """How full the ring is.
-
-    Attributes:
-        rows, bytes: that it holds.
-        forgotten: rows that went since the start, by design.
-    """
-
-    rows: int = 0
-    bytes: int = 0
-    forgotten: int = 0
 
 
 def share(limit: int) -> int:
@@ -139,8 +117,8 @@ def _trace_of(stored: Stored, record: AlarmRecord, origin: Origin) -> Trace:
         record.at,
         record.since,
         stored.offset,
-        _number(record.score),
-        _number(record.threshold),
+        number(record.score),
+        number(record.threshold),
         record.severity,
         record.reason[:_LONGEST],
         record.part[:_LONGEST],
@@ -154,10 +132,7 @@ def _trace_of(stored: Stored, record: AlarmRecord, origin: Origin) -> Trace:
 
 def measured(sql: sqlite3.Connection) -> Ring:
     """How full the ring of a file is."""
-    rows, size = sql.execute(
-        f"SELECT count(*), coalesce(sum({_SIZE}), 0) FROM alarm"  # noqa: S608 - constants
-    ).fetchone()
-    return Ring(int(rows), int(size))
+    return rings.measured(sql, TABLE)
 
 
 def write(
@@ -171,39 +146,14 @@ def write(
         ring: how full it is.
         limit: bytes it may hold.
     """
-    rows, size = ring.rows, ring.bytes
-    for trace in traces:
-        for (added,) in sql.execute(_INSERT, (*trace, _crc(trace))).fetchall():
-            rows, size = rows + 1, size + int(added)
-    return _within(sql, replace(ring, rows=rows, bytes=size), limit)
+    return rings.write(sql, TABLE, traces, ring, Bounds(KEPT, limit))
 
 
 def intact(rows: Iterable[Sequence[Any]]) -> Iterator[Trace]:
     """Those of some rows (`COLUMNS`) that are as they were written."""
-    for *values, crc in rows:
-        trace = Trace(*values)
-        if _crc(trace) == crc:
-            yield trace
+    return rings.intact(TABLE, rows)
 
 
-def _within(sql: sqlite3.Connection, ring: Ring, limit: int) -> Ring:
-    """Forget the oldest until the ring is within its bounds."""
-    while ring.rows > KEPT or (ring.bytes > limit and ring.rows > 1):
-        gone = sql.execute(
-            "DELETE FROM alarm WHERE id = (SELECT min(id) FROM alarm)"  # noqa: S608 - constants
-            f" RETURNING {_SIZE}"
-        ).fetchone()
-        if gone is None:
-            return replace(ring, rows=0, bytes=0)
-        ring = Ring(ring.rows - 1, ring.bytes - int(gone[0]), ring.forgotten + 1)
-    return ring
-
-
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     """A number as SQLite keeps it: it makes nothing of what is none."""
     return float(value) if math.isfinite(value) else None
-
-
-def _crc(trace: Trace) -> int:
-    # a flipped bit makes any type of a value: bytes are encoded, too
-    return zlib.crc32(msgspec.msgpack.encode(tuple(trace)))

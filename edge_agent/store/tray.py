@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from edge_agent.records import RecordClass
+from edge_agent.records import DriftRecord, RecordClass, SnapshotRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
 from edge_agent.store.outbox import SEQ_BITS, Entry, Stored, Waiting
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from edge_agent.clock import Clock
     from edge_agent.records import Record
     from edge_agent.store.rows import Refused
-    from edge_agent.store.work import Look, Read
+    from edge_agent.store.work import Ask, Read
 
 #: Rows that are worth a commit before the flush interval is over.
 ROWS_A_COMMIT = 500
@@ -43,11 +43,15 @@ class Tray:
         limit: bytes held at most while the disk is failing.
         outputs: how many there are.
         clock: agent time.
+        central: bits of outputs that take drift and snapshots, too.
     """
 
-    def __init__(self, flush: float, limit: int, outputs: int, clock: Clock) -> None:
+    def __init__(
+        self, flush: float, limit: int, outputs: int, clock: Clock, central: int = 0
+    ) -> None:
         self._flush = int(flush * NANOSECONDS)
         self._everyone = (1 << outputs) - 1
+        self._central = central
         self._clock = clock
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -57,7 +61,7 @@ class Tray:
         self._checkpoint_since = 0
         self._written: dict[str, bytes] = {}
         self._refused: list[Refused] = []
-        self._reads: list[Read | Look] = []
+        self._reads: list[Ask] = []
         self._wake_at: int | None = None
         self._stopping = False
         self._next = 0
@@ -110,7 +114,7 @@ class Tray:
         with self._lock:
             self._refused.append(refused)
 
-    def ask(self, read: Read | Look) -> None:
+    def ask(self, read: Ask) -> None:
         """Queue a read; the writer answers it."""
         with self._lock:
             self._alive()
@@ -130,10 +134,10 @@ class Tray:
                 read.bit, read.after, urgent=read.urgent, live=read.live
             )
 
-    def alarms(self) -> list[Stored]:
-        """Alarms that are still in memory."""
+    def traced(self) -> list[Stored]:
+        """Records that leave a trace and are still in memory."""
         with self._lock:
-            return self._waiting.alarms()
+            return self._waiting.traced()
 
     def stop(self) -> None:
         """Let `next` return everything at once, for the last time."""
@@ -242,13 +246,15 @@ class Tray:
         stored = Stored(self._next, record, offset)
         self._next += max(rows, 1)
         size = codec.size_of(record)
-        return Entry(stored, record.kind, rows, size, self._everyone, now)
+        kept_only = isinstance(record, (DriftRecord, SnapshotRecord))
+        owed = self._central if kept_only else self._everyone
+        return Entry(stored, record.kind, rows, size, owed, now)
 
     def _add(self, record: Record, now: int, offset: int) -> Stored:
         entry = self._entry(record, now, offset)
         if entry.rows and (entry.owed or entry.traced):
             self._waiting.add(entry)
-            self.submitted += entry.size
+            self.submitted += entry.size if entry.owed else 0
             if entry.kind <= RecordClass.AUDIT:
                 self._urgent.notify()
         return entry.stored

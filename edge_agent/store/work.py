@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from edge_agent.records import EventRecord
-    from edge_agent.store.looking import Found, Query
+    from edge_agent.store import looking
+    from edge_agent.store.history import Page, Query
+    from edge_agent.store.looking import Found
     from edge_agent.store.outbox import Entry, Loss, LossKey, Stored
     from edge_agent.store.rows import Refused
 
@@ -21,11 +23,14 @@ class Recovered:
         boot: number of this opening; ids of this run start with it.
         checkpoint: state of the core by name after the last committed turn.
         events: what an operator should know; already submitted, do not repeat.
+        findings: those that are open as far as the store knows, oldest first. An
+            output must know them; who makes findings closes those it does not know.
     """
 
     boot: int
     checkpoint: dict[str, bytes]
     events: list[EventRecord]
+    findings: tuple[Stored, ...] = ()
 
 
 @dataclass(slots=True)
@@ -36,6 +41,7 @@ class Opened:
     seq: int = 0
     checkpoint: dict[str, bytes] = field(default_factory=dict)
     events: list[EventRecord] = field(default_factory=list)
+    findings: list[Stored] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,15 +60,27 @@ class Read:
 class Look:
     """Someone wants to know what alarms have left behind."""
 
-    query: Query
+    query: looking.Query
     answer: Future[Found] = field(default_factory=Future)
+
+
+@dataclass(frozen=True, slots=True)
+class Recall:
+    """Someone wants a page of what is kept."""
+
+    query: Query
+    answer: Future[Page] = field(default_factory=Future)
+
+
+#: What the writer answers between two commits.
+Ask = Read | Look | Recall
 
 
 @dataclass(slots=True)
 class Work:
     """What the writer does next: reads to answer, or one transaction."""
 
-    reads: list[Read | Look] = field(default_factory=list)
+    reads: list[Ask] = field(default_factory=list)
     entries: list[Entry] = field(default_factory=list)
     acks: dict[int, int] = field(default_factory=dict)
     checkpoint: dict[str, bytes] = field(default_factory=dict)

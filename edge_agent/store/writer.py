@@ -15,6 +15,7 @@ from edge_agent.errors import StoreInUse
 from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import answers, recovery
+from edge_agent.store.archive import Fill
 from edge_agent.store.disk import Disk
 from edge_agent.store.losses import Losses
 from edge_agent.store.rows import Transaction
@@ -32,14 +33,14 @@ if TYPE_CHECKING:
     from edge_agent.store.recovery import Salvage
     from edge_agent.store.traces import Origin
     from edge_agent.store.tray import Tray
-    from edge_agent.store.work import Look, Read, Work
+    from edge_agent.store.work import Ask, Work
 
 log = structlog.get_logger()
 
 #: Attempts to open a file that cannot be read before it is put aside.
 PATIENCE = 4
 _EPOCH_2020 = 1_577_836_800  # a start without a disk numbers rows from its second
-_FORGOTTEN = "store_alarms_forgotten_total"
+_FORGOTTEN = "store_forgotten_total"
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
 _CHECKPOINT = "this part of the saved state was unreadable and begins anew"
 
@@ -55,7 +56,7 @@ class Writer:
         hand_out: tells those who wait for commits; called in this thread.
         clock: agent time.
         instruments: counters.
-        origin: what the traces of this run's alarms share.
+        origin: what all that is kept of this run shares.
     """
 
     def __init__(
@@ -141,9 +142,11 @@ class Writer:
         self._losses.known = database.ledger()
         boots = [opened.boot, database.last_boot() + 1]
         opened.checkpoint, damaged = database.checkpoint()
+        opened.findings = database.open_findings()
         if salvage is not None:
             boots.append(salvage.boot + 1)
             opened.checkpoint = salvage.checkpoint
+            opened.findings = salvage.findings
             opened.events.append(
                 self._event("store damaged", str(self._path), salvage.told())
             )
@@ -210,7 +213,7 @@ class Writer:
     def _write(self, work: Work) -> list[Entry]:
         """One transaction; returns the loss reports it holds beside the work."""
         assert self._database is not None  # noqa: S101 - _commit has opened it
-        now, forgotten = self._clock.now(), self._database.ring.forgotten
+        now, before = self._clock.now(), self._database.fill
         due = self._losses.due(now, last=work.last) if self._outputs else {}
         reports = self._tray.number(self._losses.records(due, now))
         entries = [*work.entries, *reports]
@@ -226,8 +229,10 @@ class Writer:
                 self._origin,
             )
         )
-        forgotten = self._database.ring.forgotten - forgotten
-        self._instruments.count(_FORGOTTEN, forgotten)
+        for what, count in self._database.fill.forgotten.items():
+            self._instruments.count(
+                _FORGOTTEN, count - before.forgotten[what], what=what
+            )
         if work.refused:
             self._quarantined = self._database.quarantined()
         if due:
@@ -248,7 +253,7 @@ class Writer:
             self._losses.add((what, subject, cause), loss)
             count("store_lost_total", loss.count, what=what, kind=subject, cause=cause)
 
-    def _answer(self, read: Read | Look) -> None:
+    def _answer(self, read: Ask) -> None:
         if not read.answer.set_running_or_notify_cancel():
             return
         error = answers.give(
@@ -256,6 +261,9 @@ class Writer:
         )
         if error is not None:
             self._disk_failed(error)
+
+    def _forgotten(self, **labels: str) -> int:
+        return self._instruments.counter(_FORGOTTEN, **labels)
 
     def _unread(self, losses: dict[LossKey, Loss]) -> None:
         self._count([], losses)
@@ -284,6 +292,8 @@ class Writer:
             "disk_bytes": database.bytes if database else 0,
             "oldest": database.oldest() if database else None,
             "quarantined": self._quarantined,
-            "alarms_kept": database.ring.rows if database else 0,
-            "alarms_forgotten": self._instruments.counter(_FORGOTTEN),
+            **(database.fill if database else Fill()).told(),
+            "alarms_forgotten": self._forgotten(what="alarms"),
+            "findings_forgotten": self._forgotten(what="findings"),
+            "drift_forgotten": self._forgotten(what="drift"),
         }

@@ -6,7 +6,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.registry.listing import Gateway, ModelReport, Report
+from edge_agent.registry.listing import Gateway, ModelReport, Observed, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -61,10 +61,16 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
+OBSERVED = Observed(
+    *("breached", "f1", 0.61, 0.55, 0.67, 120, "input drift of flow", 3.1, 2)
+)
+
+
 def report(model: str, *, gateway: Gateway = GATEWAY, at: int = 1) -> Report:
     """One gateway that runs one model."""
     running = ModelReport(
-        model, "1.0.0", "ab" * 32, 3, "shadow", "1.1.0", "watching", "since Monday"
+        *(model, "1.0.0", "ab" * 32, 3, "shadow", "1.1.0", "watching"),
+        *("since Monday", OBSERVED),
     )
     return Report(gateway, "0.2.0", at, (running,))
 

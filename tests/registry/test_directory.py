@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import threading
@@ -12,6 +13,7 @@ import pytest
 from edge_agent.errors import ModelRejected, RegistryUnavailable
 from edge_agent.registry import landing
 from edge_agent.registry.directory import DirectoryRegistry
+from edge_agent.registry.listing import Observed
 from tests.registry import made
 from tests.registry.made import GATEWAY, contents, go_on, report
 
@@ -252,6 +254,23 @@ def test_a_spoilt_receipt_does_not_hide_the_others(
     for name in ("gw-06", "gw-08"):
         (tmp_path / f"stick/reported/{name}.json").write_bytes(b'{"gateway"')
 
+    assert list(stick.reports()) == [report("pump")]
+
+
+def test_a_receipt_of_an_older_agent_is_read(
+    stick: DirectoryRegistry, tmp_path: Path
+) -> None:
+    """It says nothing of monitoring; one of a newer agent may say more."""
+    stick.report(report("pump"))
+    file = tmp_path / "stick/reported/gw-07.json"
+    said = json.loads(file.read_bytes())
+    observed = said["models"][0].pop("observed")
+    file.write_text(json.dumps(said))
+    (older,) = stick.reports()
+    said["models"][0]["observed"] = {**observed, "mood": "fine"}
+    file.write_text(json.dumps(said))
+
+    assert older.models[0].observed == Observed()
     assert list(stick.reports()) == [report("pump")]
 
 

@@ -16,7 +16,13 @@ from edge_agent.errors import RegistryUnavailable
 from edge_agent.registry import conducting
 from edge_agent.registry.choosing import CHAMPION
 from edge_agent.registry.directory import DirectoryRegistry
-from edge_agent.registry.listing import CANARY_PERCENT, Gateway, ModelReport, Report
+from edge_agent.registry.listing import (
+    CANARY_PERCENT,
+    Gateway,
+    ModelReport,
+    Observed,
+    Report,
+)
 from edge_agent.registry.rules import Limit, rollout_of
 from edge_agent.samples import NANOSECONDS
 from tests.registry import made
@@ -236,6 +242,31 @@ def test_status_shows_every_gateway(
     assert line.split()[1:6] == ["-", "1.0.0", "returned", "wrong", "clock"]
     assert line.endswith("1.1.0 refused  failed   NaN [2J")
     assert centre.desk.listing("pump").halted == {}
+
+
+def test_status_shows_what_monitoring_found(
+    centre: Centre, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A breach and open findings have a column; hostile words stay words."""
+    breached = Observed("breached", "f1", 0.61, 0.55, 0.67, 120, "flow", 3.1, 2)
+    odd = Observed("breached", "f1\x1b[2J" + "x" * 9000, findings=-5)
+    met = Observed("met", "f1", 0.9, 0.85, 0.95, 300)
+    for name, observed in (("gw-1", breached), ("gw-2", odd), ("gw-3", met)):
+        model = ModelReport("pump", OLD, state="active", observed=observed)
+        centre.desk.report(Report(Gateway(name), "0.2.0", time.time_ns(), (model,)))
+    assert centre.fleet("status", "pump") == 0
+    page = capsys.readouterr().out
+    assert centre.fleet("status", "pump", "--json") == 0
+    (found,) = json.loads(capsys.readouterr().out)
+
+    lines = {line.split()[0]: line for line in page.splitlines() if "gw-" in line}
+    assert "breached: f1 0.61 (0.55 to 0.67), 120 labels, 2 findings" in lines["gw-1"]
+    assert "\x1b" not in page
+    assert len(lines["gw-2"]) < 200
+    assert "breached" not in lines["gw-3"]
+    row = found["gateways"][0]
+    assert (row["findings"], row["drift"]) == (2, "flow")
+    assert found["gateways"][2]["accuracy"] == "met: f1 0.9 (0.85 to 0.95), 300 labels"
 
 
 def test_status_for_machines(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from edge_agent.errors import RegistryUnavailable
 from edge_agent.registry.choosing import Reference
 from edge_agent.registry.directory import DirectoryRegistry
 from edge_agent.registry.inquiry import Inquiry
+from edge_agent.registry.listing import Listing, Observed
 from edge_agent.registry.opening import open_registry
 from edge_agent.registry.patience import JITTER, LONGEST, Patience
 from edge_agent.samples import NANOSECONDS
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from edge_agent.registry.listing import Listing
     from edge_agent.registry.registry import Desk, Registry
     from tests.registry.scripted import Conversation
 
@@ -139,6 +140,30 @@ def test_a_server_is_left_alone_for_as_long_as_it_asks(tmp_path: Path) -> None:
         pauses = [b - a for a, b in pairwise(answering.times(path))]
         assert pauses
         assert min(pauses) >= 1800
+
+
+def test_monitoring_is_reported_when_it_is_news(tmp_path: Path) -> None:
+    """A breach or a finding at once; numbers that only move, with the next hour."""
+    memory = MemoryRegistry()
+    memory.push(made.bundle(tmp_path, "pump"), {})
+    plant = Plant(tmp_path / "state", memory, "pump")
+    heard: list[Observed] = []
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            memory, "report", lambda said: heard.append(said.models[0].observed)
+        )
+        for labels in range(100, 120):
+            now = Observed("met", "f1", 0.9012345, 0.85, 0.95, labels * 10)
+            plant.adoption.observed = partial(dict, pumps=now)
+            plant.pass_time()
+        before = len(heard)
+        breach = Observed("breached", "f1", 0.61, 0.55, 0.67, 1300, findings=1)
+        plant.adoption.observed = partial(dict, pumps=breach)
+        plant.pass_time()
+
+    assert (heard[0].value, heard[0].labels) == (0.901, 1000)
+    assert before <= 3
+    assert heard[before:] == [breach]
 
 
 def test_a_report_that_is_refused_is_not_tried_every_second(tmp_path: Path) -> None:

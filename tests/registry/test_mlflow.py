@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from edge_agent.config import schema
 from edge_agent.errors import RegistryUnavailable
-from edge_agent.registry.listing import Gateway, ModelReport, Report
+from edge_agent.registry.listing import Gateway, ModelReport, Observed, Report
 from edge_agent.registry.mlflow.answers import Nothing, RunsAnswer
 from edge_agent.registry.mlflow.tags import from_tags, to_tags
 from edge_agent.registry.opening import open_registry
@@ -257,6 +257,19 @@ def _experiment(registry: MlflowRegistry) -> str:
 
 
 WORDS = st.text("abcXYZ09_-", min_size=1, max_size=12)
+NUMBERS = st.none() | st.floats(allow_nan=False, allow_infinity=False)
+OBSERVED = st.builds(
+    Observed,
+    accuracy=st.sampled_from(["", "met", "breached", "waiting", "estimated"]),
+    measure=st.text(max_size=8),
+    value=NUMBERS,
+    low=NUMBERS,
+    high=NUMBERS,
+    labels=st.integers(0, 10**12),
+    drift=st.text(max_size=20),
+    strength=st.floats(allow_nan=False, allow_infinity=False),
+    findings=st.integers(0, 10**6),
+)
 MODELS = st.builds(
     ModelReport,
     model=WORDS,
@@ -267,6 +280,7 @@ MODELS = st.builds(
     candidate=st.text(max_size=8),
     stage=st.text(max_size=8),
     reason=st.text(max_size=50),
+    observed=OBSERVED,
 )
 
 

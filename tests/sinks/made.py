@@ -18,11 +18,12 @@ from edge_agent.sinks.topics import Place
 from tests.store import made
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
     from edge_agent.sinks.sink import Sink
     from edge_agent.store.journal import Journal
+    from edge_agent.store.outbox import Stored
 
 PREFIX = "edge/acme/hamburg/line3"
 
@@ -33,13 +34,18 @@ def output(port: int = 1883, **more: object) -> MqttOutput:
     return MqttOutput.model_validate(given)
 
 
-def forwarder(sink: Sink, journal: Journal, settings: MqttOutput) -> Forwarder:
+def forwarder(
+    sink: Sink,
+    journal: Journal,
+    settings: MqttOutput,
+    findings: Sequence[Stored] = (),
+) -> Forwarder:
     """A forwarder of the journal's records."""
     place = Place.of("edge", ["acme", "hamburg", "line3"], "gw-07")
     return Forwarder(
         sink,
         journal,
-        FlatProfile(place, {"pump-anomaly": 10.0}, english()),
+        FlatProfile(place, {"pump-anomaly": 10.0}, english(), findings),
         settings,
         clock=SystemClock(),
         instruments=Instruments(),
@@ -55,11 +61,12 @@ async def forwarding(
     *,
     flush: str = "10ms",
     stop: bool = True,
+    central: Sequence[str] = (),
 ) -> AsyncIterator[tuple[Journal, Forwarder]]:
     """A journal and its running forwarder, called again whenever it is lost."""
-    journal = made.journal(path / "outbox.db", flush=flush)
-    journal.start()
-    one = forwarder(sink, journal, settings or output())
+    journal = made.journal(path / "outbox.db", flush=flush, central=central)
+    known = journal.start().findings
+    one = forwarder(sink, journal, settings or output(), known)
 
     async def supervised() -> None:
         while True:

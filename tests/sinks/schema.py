@@ -21,6 +21,12 @@ def _validator(leaf: str) -> Draft202012Validator:
     return Draft202012Validator(schema)
 
 
+def leaf_of(topic: str) -> str:
+    """Which schema a topic's messages have."""
+    *_, folder, leaf = topic.split("/")
+    return "diagnostic" if folder == "diagnostics" else leaf
+
+
 def validate(topic: str, message: object) -> None:
     """A message is what the schema of its topic says."""
-    _validator(topic.rsplit("/", 1)[1]).validate(message)
+    _validator(leaf_of(topic)).validate(message)

@@ -58,6 +58,10 @@ class Stage(Protocol):
         """Wait for messages and give all that the peer has got."""
         ...
 
+    async def kept(self, topic: bytes) -> bytes:
+        """What somebody sees there who comes only now."""
+        ...
+
     def break_link(self) -> None:
         """The link ends without a goodbye."""
         ...
@@ -73,6 +77,10 @@ class MemoryStage:
         """Messages so far."""
         await until(lambda: len(self.sink.peer.taken) >= count)
         return [(topic, payload) for topic, payload, *_ in self.sink.peer.taken]
+
+    async def kept(self, topic: bytes) -> bytes:
+        """Retained there."""
+        return self.sink.peer.retained[topic]
 
     def break_link(self) -> None:
         """Cut it."""
@@ -98,6 +106,13 @@ class MqttStage:
         await until(lambda: len(self._log.messages) >= count)
         return self._log.messages
 
+    async def kept(self, topic: bytes) -> bytes:
+        """Ask as another client."""
+        taker = peers.require("mosquitto_sub")
+        command = [taker, "-p", str(self._broker.port), "-t", topic.decode()]
+        command += ["-C", "1", "-W", "10", "--retained-only"]
+        return (await asyncio.to_thread(_run, command)).rstrip(b"\n")
+
     def break_link(self) -> None:
         """Another client takes our name: the broker drops us and tells our will."""
         taker = peers.require("mosquitto_pub")
@@ -105,10 +120,11 @@ class MqttStage:
         asyncio.get_running_loop().run_in_executor(None, _run, [*command, "-n"])
 
 
-def _run(command: Sequence[object]) -> None:
+def _run(command: Sequence[object]) -> bytes:
     import subprocess  # noqa: PLC0415
 
-    subprocess.run([str(part) for part in command], check=True)
+    words = [str(part) for part in command]
+    return subprocess.run(words, check=True, stdout=subprocess.PIPE).stdout
 
 
 @pytest.fixture
@@ -166,6 +182,18 @@ async def test_room_is_what_is_left_of_the_window(stage: Stage) -> None:
     assert link.room == WINDOW - 3
     await until(lambda: len(told.taken) == 3)
     assert link.room == WINDOW
+    await link.close()
+
+
+async def test_a_newcomer_sees_the_newest_retained_message(stage: Stage) -> None:
+    """What is so stays visible, also behind messages that are not retained."""
+    told = Told()
+    link = await stage.sink.connect(WILL, told.callbacks)
+    said = [(b"open", True), (b"open 2", True), (b"passing", False)]
+    link.send([(b"t/diagnostic", text, 1, retain) for text, retain in said], None)
+    await until(lambda: len(told.taken) == 3)
+
+    assert await stage.kept(b"t/diagnostic") == b"open 2"
     await link.close()
 
 

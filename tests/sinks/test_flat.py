@@ -16,6 +16,7 @@ from edge_agent.records import (
     AlarmRecord,
     AlarmState,
     DriftRecord,
+    FindingRecord,
     LossRecord,
     NoScore,
     ScoreRecord,
@@ -25,7 +26,7 @@ from edge_agent.sinks import jsontext
 from edge_agent.sinks.flat import AgentState, FlatProfile
 from edge_agent.sinks.topics import Place, clean
 from edge_agent.store.outbox import SEQ_BITS, Stored
-from tests.sinks.schema import validate
+from tests.sinks.schema import leaf_of, validate
 from tests.store import drawn, made
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def _sent(record: Record, *, old: bool = False) -> list[Frame]:
 def _check(frame: Frame) -> dict[str, Any]:
     """A message is valid JSON of its topic's schema, with the keys in order."""
     topic, payload, qos, _ = frame
-    leaf = topic.decode().rsplit("/", 1)[1]
+    leaf = leaf_of(topic.decode())
 
     def constant(text: str) -> None:
         raise AssertionError(f"{text} is no JSON")
@@ -86,7 +87,7 @@ def _in_our_time(record: Record) -> Record:
     if isinstance(record, DriftRecord):
         return replace(record, until=abs(record.until) % far)
     record = replace(record, at=abs(record.at) % far)
-    if isinstance(record, AlarmRecord):
+    if isinstance(record, (AlarmRecord, FindingRecord)):
         return replace(record, since=abs(record.since) % far)
     if isinstance(record, LossRecord):
         first, last = abs(record.first) % far, abs(record.last) % far
@@ -289,7 +290,12 @@ def test_levels_are_clean(level: str) -> None:
     assert re.fullmatch(r"[A-Za-z0-9_-]{1,64}", clean(level))
 
 
-names = st.sampled_from(["a", "ml", "state", "agent", "gw-07", "events", "P-1"])
+names = st.sampled_from(
+    [
+        *("a", "ml", "state", "agent", "gw-07", "events", "P-1"),
+        *("sensors", "diagnostic", "diagnostics", "_"),
+    ]
+)
 
 
 @given(st.lists(names, min_size=1, max_size=3), st.lists(names, min_size=1, max_size=3))
@@ -305,6 +311,10 @@ def test_no_topic_is_also_a_folder(assets: list[str], pipelines: list[str]) -> N
             topics |= {f[0] for f in profile.frames(stored, 0, len(assets), old=old)}
         alarm = _stored(replace(made.alarm(), info=info))
         topics |= {f[0] for f in profile.frames(alarm, 0, 2, old=False)}
+    for pipeline in ("", *pipelines):
+        for asset in ("", *assets):
+            found = _stored(made.finding(NOW, pipeline=pipeline, asset=asset))
+            topics |= {f[0] for f in profile.frames(found, 0, 2, old=False)}
     topics.add(profile.status(AgentState("online", "", 0, 0, 0, 1, "x"))[0])
     topics.add(profile.frames(_stored(made.event()), 0, 1, old=False)[0][0])
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edge_agent.records import AlarmState
+from edge_agent.records import AlarmState, FindingState
 from edge_agent.sinks import dispatch, forwarder, replay
 from edge_agent.sinks.replay import LIVE_FOR, Pace
 from tests.sinks.doubles import MemorySink
@@ -41,6 +41,57 @@ async def test_live_scores_arrive_once_in_order(tmp_path: Path) -> None:
 
     assert _keys(states) == [(1, seq) for seq in range(150)]
     assert sink.peer.read("history") == []
+
+
+async def test_drift_never_sticks_in_the_outbox(tmp_path: Path) -> None:
+    """An output that is owed drift, yet tells nobody, has it: live and from before."""
+    lonely = made.journal(tmp_path / "outbox.db", central=("scada",))
+    lonely.start()
+    lonely.submit([made.drift(), made.snapshot()], {})
+    lonely.stop(10)
+    waiting = lonely.status()["rows"]
+    sink = MemorySink(window=5)
+    async with forwarding(tmp_path, sink, central=("scada",)) as (journal, _):
+        await _empty(journal)
+        # also when the window is full: there is nothing to wait for
+        sink.peer.answering = False
+        journal.submit([made.scores(3, at=NOW)] * 20, {})
+        await until(lambda: sink.links[0].room == 0)
+        (drift, _) = journal.submit([made.drift(), made.snapshot()], {})
+        await until(lambda: not _owed(journal, drift.id))
+        sink.peer.answering = True
+        sink.links[0].answer()
+        await _empty(journal)
+        kept = journal.status()["drift_kept"]
+
+    assert (waiting, kept) == (2, 2)
+
+
+def _owed(journal: Journal, id_: int) -> bool:
+    found = journal.backlog("scada", id_ - 1, 1, urgent=True).result(10)
+    return [one.id for one in found] == [id_]
+
+
+async def test_an_open_finding_is_told_to_a_broker_that_forgot(tmp_path: Path) -> None:
+    """After a reconnect, and after a restart, what is open is there at once."""
+    sink = MemorySink()
+    async with forwarding(tmp_path, sink) as (journal, _):
+        await until(lambda: sink.peer.kept("status"))
+        journal.submit([made.finding(NOW, id="a"), made.finding(NOW, id="b")], {})
+        journal.submit([made.finding(NOW, FindingState.CLOSED, id="a")], {})
+        await _empty(journal)
+        sink.peer.retained.clear()
+        sink.links[0].cut()
+        await until(lambda: sink.peer.kept("diagnostic"))
+        (again,) = sink.peer.kept("diagnostic").values()
+    other = MemorySink()
+    async with forwarding(tmp_path, other):
+        await until(lambda: other.peer.kept("diagnostic"))
+        (later,) = other.peer.kept("diagnostic").values()
+
+    assert (again["episode"], again["open"], again["state"]) == ("b", 1, "OPEN")
+    assert later == again
+    assert other.peer.read("events") == []
 
 
 async def test_what_was_missed_follows_as_history(tmp_path: Path) -> None:

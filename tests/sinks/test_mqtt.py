@@ -12,6 +12,7 @@ import pytest
 
 from edge_agent.clock import SystemClock
 from edge_agent.instruments import Instruments
+from edge_agent.records import FindingState
 from edge_agent.sinks.mqtt import MqttSink
 from tests import peers
 from tests.sinks.made import PREFIX, forwarding, output, until
@@ -53,11 +54,11 @@ class Consumer:
 
 
 @contextmanager
-def consumer(port: int) -> Iterator[Consumer]:
+def consumer(port: int, *, name: str = "historian") -> Iterator[Consumer]:
     """A subscriber of everything; reconnects by itself, keeps its session."""
     command = [str(peers.require("mosquitto_sub")), "-p", str(port), "-t", "edge/#"]
     command += ["-q", "1", "-F", "%t %r %p", "-V", "5"]
-    command += ["-i", "historian", "-c", "-x", "600"]
+    command += ["-i", name, "-c", "-x", "600"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     one = Consumer(process)
     try:
@@ -145,6 +146,38 @@ _ROWS = 3 * 60 * 5
 def _all_rows(scada: Consumer) -> set[tuple[int, int]]:
     valid = [m for m in scada.of("state") + scada.of("history") if m["score_valid"]]
     return {(m["boot"], m["seq"]) for m in valid}
+
+
+async def test_open_findings_are_retained_and_right_after_a_restart(
+    tmp_path: Path, mosquitto: peers.Mosquitto
+) -> None:
+    """Who subscribes later sees what is open, also after the agent began anew."""
+    settings = output(mosquitto.port)
+    async with forwarding(tmp_path, _sink(settings), settings) as (journal, _):
+        for name, strength in (("flow", 3.0), ("speed", 1.5)):
+            record = made.finding(NOW, id=name, since=NOW, strength=strength)
+            journal.submit([record, made.drift()], {})
+        journal.submit([made.finding(NOW, id="all", asset="", since=NOW)], {})
+        await _empty(journal)
+    with consumer(mosquitto.port) as late:
+        await until(lambda: late.of("diagnostic") and late.of("pump-anomaly"))
+        before = [(topic, kept) for topic, kept, _ in list(late.messages)]
+        (shown,) = late.of("diagnostic")
+        async with forwarding(tmp_path, _sink(settings), settings) as (journal, _):
+            closed = FindingState.CLOSED
+            journal.submit([made.finding(NOW, closed, id="flow", since=NOW)], {})
+            await _empty(journal)
+            await until(lambda: late.of("events"))
+    with consumer(mosquitto.port, name="later") as later:
+        await until(lambda: later.of("diagnostic"))
+        (now,) = later.of("diagnostic")
+
+    assert (f"{PREFIX}/P-101/ml/pump-anomaly/diagnostic", True) in before
+    assert (f"{PREFIX}/gw-07/agent/diagnostics/pump-anomaly", True) in before
+    assert (shown["episode"], shown["open"]) == ("flow", 2)
+    assert (now["episode"], now["state"], now["open"]) == ("speed", "OPEN", 1)
+    for topic, _, message in late.messages + later.messages:
+        validate(topic, message)
 
 
 async def test_killed_agent_is_announced_lost(

@@ -11,11 +11,15 @@ from hypothesis.extra import numpy as hnp
 from edge_agent.records import (
     AlarmRecord,
     AlarmState,
+    DriftRecord,
     EventRecord,
     Fallback,
+    FindingRecord,
+    FindingState,
     LossRecord,
     PipelineInfo,
     ScoreRecord,
+    SnapshotRecord,
 )
 
 _text = st.text(st.characters(codec="utf-8"), max_size=12)
@@ -106,4 +110,69 @@ event_records = st.builds(
     EventRecord, _i64, _text, _text, _text, st.dictionaries(_text, _json, max_size=3)
 )
 loss_records = st.builds(LossRecord, _i64, _text, _text, _i64, _i64, _i64, _text)
-records = st.one_of(score_records(), alarm_records(), event_records, loss_records)
+_numbers = st.dictionaries(_text, st.floats(allow_nan=False) | _json, max_size=3)
+finding_records = st.builds(
+    FindingRecord,
+    at=_i64,
+    state=st.sampled_from(FindingState),
+    id=_text,
+    since=_i64,
+    what=_text,
+    cause=_text,
+    pipeline=_text,
+    asset=_text,
+    tag=_text,
+    context=_text,
+    strength=_float,
+    sentence=_text,
+    action=_text,
+    evidence=_numbers,
+    model=_text,
+    model_version=_text,
+)
+snapshot_records = st.builds(SnapshotRecord, _i64, _text, _text, _text, _numbers)
+
+
+@st.composite
+def drift_records(draw: st.DrawFn) -> DriftRecord:
+    """Any drift record; columns have different numbers of bins."""
+    count = draw(st.integers(0, 4))
+    bins = draw(st.lists(st.integers(1, 6), min_size=count, max_size=count))
+
+    def column(dtype: str, **limits: Any) -> Any:  # noqa: ANN401 - an array
+        elements = hnp.from_dtype(np.dtype(dtype), **limits)
+        return draw(hnp.arrays(np.dtype(dtype), count, elements=elements))
+
+    counts = np.zeros((count, max(bins, default=0)), np.int64)
+    for row, size in zip(counts, bins, strict=True):
+        size_ = st.lists(st.integers(0, 2**60), min_size=size, max_size=size)
+        row[:size] = draw(size_)
+    return DriftRecord(
+        info=draw(infos),
+        context=draw(_text),
+        since=draw(_i64),
+        until=draw(_i64),
+        rows=draw(st.integers(0, 2**60)),
+        gated=draw(st.integers(0, 2**60)),
+        baseline_id=draw(_text),
+        columns=tuple(draw(st.lists(_text, min_size=count, max_size=count))),
+        n=column("i8", min_value=0),
+        missing=column("i8", min_value=0),
+        total=column("f8"),
+        square=column("f8"),
+        low=column("f8"),
+        high=column("f8"),
+        counts=counts,
+        bins=np.array(bins, np.int64),
+    )
+
+
+records = st.one_of(
+    score_records(),
+    alarm_records(),
+    event_records,
+    loss_records,
+    finding_records,
+    drift_records(),
+    snapshot_records,
+)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,14 +11,19 @@ import numpy as np
 from edge_agent.clock import SystemClock
 from edge_agent.config.schema import Store
 from edge_agent.instruments import Instruments
+from edge_agent.monitoring.tallies import Grid, counted
 from edge_agent.records import (
     AlarmRecord,
     AlarmState,
+    DriftRecord,
     EventRecord,
+    FindingRecord,
+    FindingState,
     LossRecord,
     PipelineInfo,
     Record,
     ScoreRecord,
+    SnapshotRecord,
 )
 from edge_agent.store.journal import Journal
 from edge_agent.store.traces import NOWHERE
@@ -95,6 +100,64 @@ def loss(count: int = 5) -> LossRecord:
     return LossRecord(10, "samples", "plc1", count, 1, 9, "inbox full")
 
 
+def finding(
+    at: int = 0, state: FindingState = FindingState.OPEN, **changes: object
+) -> FindingRecord:
+    """The flow of P-101 drifts, or does so no more."""
+    record = FindingRecord(
+        at=at,
+        state=state,
+        id="pump-anomaly-drift-flow-1",
+        since=0,
+        what="input drift",
+        cause="process change",
+        pipeline="pump-anomaly",
+        asset="P-101",
+        tag="flow",
+        context="recipe A",
+        strength=2.5,
+        sentence="flow is 12 % above its reference since Tuesday",
+        action="Check whether the set point was changed.",
+        evidence={"psi": 0.31, "rows": 86_400},
+        model="pump-anomaly",
+        model_version="3",
+    )
+    return replace(record, **changes)  # type: ignore[arg-type]
+
+
+def drift(
+    since: int = 0, until: int = 3600, values: Sequence[float] = (0.5, 2.0), **of: str
+) -> DriftRecord:
+    """Two columns over a stretch: these values, and twice these values."""
+    grid = Grid.of(("flow", "score"), ((0.0, 1.0, 4.0), (1.0, 2.0)), (1.0, 1.0))
+    rows = np.array([(x, 2 * x) for x in values], np.float32).reshape(-1, 2)
+    tallies = counted(grid, rows)
+    return DriftRecord(
+        info=PUMPS,
+        context=of.get("context", "recipe A"),
+        since=since,
+        until=until,
+        rows=tallies.rows,
+        gated=1,
+        baseline_id=of.get("baseline_id", "b1"),
+        columns=grid.names,
+        n=tallies.n,
+        missing=tallies.missing,
+        total=tallies.total,
+        square=tallies.square,
+        low=np.where(tallies.n > 0, tallies.low, np.nan),
+        high=np.where(tallies.n > 0, tallies.high, np.nan),
+        counts=tallies.counts,
+        bins=grid.bins,
+    )
+
+
+def snapshot(at: int = 0, f1: float = 0.9, subject: str = "3") -> SnapshotRecord:
+    """How accurate the pumps' model was."""
+    body = {"f1": f1, "labels": 120}
+    return SnapshotRecord(at, "accuracy", "pump-anomaly", subject, body)
+
+
 def same(one: Record, other: Record) -> bool:
     """Equality that looks into arrays and takes NaN for NaN."""
     return type(one) is type(other) and all(
@@ -120,6 +183,7 @@ def journal(
     flush: str = "10ms",
     limit: str = "1GiB",
     origin: Origin = NOWHERE,
+    central: Sequence[str] = (),
 ) -> Journal:
     """A journal on real time; flushes quickly."""
     settings = Store.model_validate({"flush": flush, "limit": limit})
@@ -130,6 +194,7 @@ def journal(
         clock=SystemClock(),
         instruments=Instruments(),
         origin=origin,
+        central=central,
     )
 
 

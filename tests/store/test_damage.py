@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.records import AlarmRecord, EventRecord, LossRecord, ScoreRecord
+from edge_agent.records import (
+    AlarmRecord,
+    EventRecord,
+    FindingRecord,
+    LossRecord,
+    ScoreRecord,
+)
+from edge_agent.store import findings, offline
+from edge_agent.store.history import Of, Query
 from edge_agent.store.schema import APPLICATION_ID, MIGRATIONS
 from tests.store import made
 
@@ -15,16 +23,18 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.records import Record
+    from edge_agent.store.history import Page
 
 _TURNS = 40
 
 
 def _filled(path: Path) -> bytes:
-    """A closed store with scores and alarms of some turns; returns the file."""
+    """A closed store with scores, alarms and findings of some turns; the file."""
     journal = made.journal(path)
     journal.start()
     for at in range(_TURNS):
         records: list[Record] = [made.scores(20, at=at), made.alarm(at)]
+        records += [made.finding(at, id=str(at)), made.drift(at, at + 1)]
         journal.submit(records, {"core": str(at).encode()})
     assert journal.stop(20)
     return path.read_bytes()
@@ -78,6 +88,11 @@ def test_damaged_file_never_stops_the_agent(
                 assert made.same(record, made.scores(20, at=int(record.at[0])))
             if isinstance(record, AlarmRecord):
                 assert record == made.alarm(record.at)
+            if isinstance(record, FindingRecord):
+                assert record == made.finding(record.at, id=str(record.at))
+        for of in (Of.FINDINGS, Of.DRIFT):
+            for page in offline.pages(path, Query(of)):
+                _check_kept(page)
         intact = sum(isinstance(r, (ScoreRecord, AlarmRecord)) for r in found)
         lost = any(isinstance(r, (LossRecord, EventRecord)) for r in found)
         assert intact == 2 * _TURNS or lost or events
@@ -86,6 +101,15 @@ def test_damaged_file_never_stops_the_agent(
         )
         saved += intact
     assert saved > 20 * 2 * _TURNS // 10
+
+
+def _check_kept(page: Page) -> None:
+    """What is read of the rings is as it was written."""
+    for row in page.findings:
+        record = findings.stored_of(row).record
+        assert record == made.finding(row.at, id=str(row.at))
+    for kept in page.drift:
+        assert kept.block.counts.tolist() == made.drift().counts.tolist()
 
 
 def test_damaged_middle_is_salvaged_from_both_ends(tmp_path: Path) -> None:

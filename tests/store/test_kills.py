@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.records import AlarmRecord
+from edge_agent.records import AlarmRecord, ScoreRecord
+from edge_agent.store import drifts, findings, offline
+from edge_agent.store.history import Of, Query
 from edge_agent.store.traces import KEPT
 from tests.store import made
 
@@ -99,7 +101,7 @@ def test_nothing_committed_is_lost_by_kills(tmp_path: Path) -> None:
     journal.stop(20)
 
     ids = [(s.boot, s.seq) for s in owed]
-    scores = [s for s in owed if not isinstance(s.record, AlarmRecord)]
+    scores = [s for s in owed if isinstance(s.record, ScoreRecord)]
     assert set(said.committed) - said.acked <= set(ids)
     assert [s.id for s in scores] == sorted(s.id for s in scores)
     assert len(set(ids)) == len(ids)
@@ -110,8 +112,24 @@ def test_nothing_committed_is_lost_by_kills(tmp_path: Path) -> None:
     # acknowledged or not, each left its trace in the commit that remembers it
     with closing(sqlite3.connect(path)) as sql:
         traces = [at for (at,) in sql.execute("SELECT at FROM alarm ORDER BY id")]
+        found = [at for (at,) in sql.execute("SELECT at FROM finding ORDER BY id")]
     assert traces == list(range(3, last + 1, 3))[-len(traces) :]
     assert len(traces) == min(last // 3, KEPT)
+    turn = json.loads(recovered.checkpoint["core"])["turn"]
+    assert found == list(range(4, turn + 1, 4))[-findings.KEPT :]
+    _check_drift(path, turn)
+
+
+def _check_drift(path: Path, turn: int) -> None:
+    """Each block counts once, whether it was added up with others or not."""
+    query = Query(Of.DRIFT)
+    rows = [row for page in offline.pages(path, query) for row in page.drift]
+    turns = list(range(5, turn + 1, 5))
+    assert sum(row.rows for row in rows) == len(turns)
+    assert sum(row.blocks for row in rows) == len(turns)
+    assert max((row.blocks for row in rows), default=1) > 1
+    flow = drifts.merged(rows[::-1]).block
+    assert flow.total[0] == sum(t % 3 - 1.0 for t in turns)
 
 
 def _check_alarms(owed: list[Stored], said: _Said, last: int) -> None:

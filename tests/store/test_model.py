@@ -7,6 +7,7 @@ import sqlite3
 import tempfile
 from contextlib import closing
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
@@ -20,10 +21,27 @@ from hypothesis.stateful import (
     rule,
 )
 
-from edge_agent.records import Record, RecordClass
+from edge_agent.records import (
+    AlarmRecord,
+    DriftRecord,
+    FindingRecord,
+    Record,
+    RecordClass,
+    SnapshotRecord,
+)
 from tests.store import made
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 _SINKS = ("scada", "historian")
+#: Tables that keep what records left behind.
+_KEPT: dict[str, type] = {
+    "alarm": AlarmRecord,
+    "finding": FindingRecord,
+    "drift": DriftRecord,
+    "snapshot": SnapshotRecord,
+}
 
 
 class Outbox(RuleBasedStateMachine):
@@ -36,7 +54,7 @@ class Outbox(RuleBasedStateMachine):
         self.folder = Path(tempfile.mkdtemp())
         self.owed: dict[int, set[str]] = {}
         self.kinds: dict[int, bool] = {}
-        self.alarms: set[int] = set()
+        self.kept: dict[str, set[int]] = {name: set() for name in _KEPT}
         self.checkpoint: dict[str, bytes] = {}
         self.lives = 0
         self.turn = 0
@@ -46,23 +64,28 @@ class Outbox(RuleBasedStateMachine):
         """Open the first time."""
         self._open()
 
-    @rule(target=ids, kinds=st.lists(st.sampled_from("sae"), max_size=3))
+    @rule(target=ids, kinds=st.lists(st.sampled_from("saefdp"), max_size=3))
     def submit(self, kinds: list[str]) -> object:
         """One turn with its checkpoint."""
         self.turn += 1
         at = self.turn
-        makers: dict[str, Record] = {
-            "s": made.scores(at=at),
-            "a": made.alarm(at=at),
-            "e": made.event(at=at),
+        makers: dict[str, Callable[[int], Record]] = {
+            "s": lambda _: made.scores(at=at),
+            "a": lambda _: made.alarm(at=at),
+            "e": lambda _: made.event(at=at),
+            "f": lambda place: made.finding(at=at, id=f"{at}-{place}"),
+            "d": lambda _: made.drift(at, at + 1),
+            "p": lambda place: made.snapshot(at, subject=f"{at}-{place}"),
         }
-        made_records = [makers[kind] for kind in kinds]
+        made_records = [makers[kind](place) for place, kind in enumerate(kinds)]
         self.checkpoint["core"] = str(self.turn).encode()
         stored = self.journal.submit(made_records, self.checkpoint)
         for one in stored:
-            if one.record.kind is RecordClass.ALARM:
-                self.alarms.add(one.id)
-            self.owed[one.id] = set(_SINKS)
+            for name, kind in _KEPT.items():
+                if isinstance(one.record, kind):
+                    self.kept[name].add(one.id)
+            only_kept = isinstance(one.record, (DriftRecord, SnapshotRecord))
+            self.owed[one.id] = set() if only_kept else set(_SINKS)
             self.kinds[one.id] = one.record.kind < RecordClass.SCORE
         return multiple(*(one.id for one in stored))
 
@@ -76,7 +99,7 @@ class Outbox(RuleBasedStateMachine):
     def commit(self) -> None:
         """Let an alarm force a commit, and be done with it."""
         (one,) = self.journal.submit([made.alarm()], self.checkpoint)
-        self.alarms.add(one.id)
+        self.kept["alarm"].add(one.id)
         made.settle(self.journal)
         for sink in _SINKS:
             self.journal.acknowledge(sink, [one.id])
@@ -106,11 +129,12 @@ class Outbox(RuleBasedStateMachine):
                 assert ids == sorted(ids)
 
     def teardown(self) -> None:
-        """After a clean stop exactly what is owed is there, and a trace an alarm."""
+        """After a clean stop exactly what is owed is there, and what must be kept."""
         assert self.journal.stop(10)
         with closing(sqlite3.connect(self.folder / "outbox.db")) as sql:
-            traces = {id_ for (id_,) in sql.execute("SELECT id FROM alarm")}
-        assert traces == self.alarms
+            for name, ids in self.kept.items():
+                rows = sql.execute(f"SELECT id FROM {name}").fetchall()  # noqa: S608
+                assert {id_ for (id_,) in rows} == ids
         self._open()
         for sink in _SINKS:
             for urgent in (True, False):

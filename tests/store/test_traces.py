@@ -18,13 +18,15 @@ from hypothesis import strategies as st
 
 from edge_agent.errors import StoreDamaged
 from edge_agent.records import AlarmState, Fallback, RecordClass
-from edge_agent.store import codec, disk, offline, traces
+from edge_agent.store import bodies, disk, offline, traces
+from edge_agent.store.archive import Fill
 from edge_agent.store.database import Database
 from edge_agent.store.looking import Query
 from edge_agent.store.outbox import SEQ_BITS, Entry, Stored
+from edge_agent.store.rings import Ring
 from edge_agent.store.rows import Refused, Transaction, crc_of
 from edge_agent.store.schema import APPLICATION_ID, MIGRATIONS, migrate
-from edge_agent.store.traces import Origin, Ring, Trace
+from edge_agent.store.traces import Origin, Trace
 from tests.store import made
 
 if TYPE_CHECKING:
@@ -292,9 +294,9 @@ def test_a_commit_that_fails_leaves_the_count_as_it_was(tmp_path: Path) -> None:
         refused = Refused(1, "scada", None, 0, 1, b"")  # type: ignore[arg-type]
         with pytest.raises(sqlite3.IntegrityError):
             database.commit(Transaction([entry], refused=[refused]))
-        assert database.ring == Ring()
+        assert database.fill == Fill()
         database.commit(Transaction([entry]))
-        assert database.ring.rows == 1
+        assert database.fill.alarms.rows == 1
 
 
 def test_a_changed_row_is_left_out_and_counted(tmp_path: Path) -> None:
@@ -348,8 +350,8 @@ def old_store(path: Path, record: AlarmRecord) -> None:
     info = asdict(replace(record.info, model_digest=""))
     del info["model_digest"]
     packed = msgspec.msgpack.encode(info)
-    values = msgspec.structs.astuple(codec._packed_alarm(record))
-    body = b"A" + msgspec.msgpack.encode([b"12345678", *values[1:-1]])
+    values = msgspec.msgpack.decode(bodies.packed_alarm(record, b"12345678")[1:])
+    body = b"A" + msgspec.msgpack.encode(values[:-1])
     head = (1 << SEQ_BITS, 0, 1, record.at, record.at, 0)
     with closing(sqlite3.connect(path, isolation_level=None)) as sql:
         sql.executescript(MIGRATIONS[0])

@@ -1,7 +1,8 @@
 """A process that journals as fast as it can, until it is killed.
 
-Turns are counted; every third one raises an alarm, every one makes scores. The
-checkpoint holds the turn and the last alarm, so the next life goes on behind it.
+Turns are counted; every third one raises an alarm, every fourth a finding, every
+fifth a drift row, every one makes scores. The checkpoint holds the turn and the last
+alarm, so the next life goes on behind it.
 What the journal says it committed, and what is about to be acknowledged, is
 written down first, in one write to a file: `C boot seq at kind` and `A boot seq`.
 Each life is a fork of one process, which says its pid as it begins.
@@ -17,11 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.records import AlarmRecord, ScoreRecord
+from edge_agent.samples import NANOSECONDS
 from tests.store import made
 
 if TYPE_CHECKING:
+    from edge_agent.records import Record
     from edge_agent.store.outbox import Stored
 
+HOUR = 3600 * NANOSECONDS
 _DIARY = -1
 
 
@@ -52,10 +56,17 @@ def live(path: Path, seed: int, diary: Path) -> None:
     journal.listen("scada", _told, live=False)
     while True:
         turn += 1
-        records: list[ScoreRecord | AlarmRecord] = [made.scores(5, at=turn)]
+        records: list[Record] = [made.scores(5, at=turn)]
         if turn % 3 == 0:
             alarm = turn
             records.append(made.alarm(turn))
+        if turn % 4 == 0:
+            records.append(made.finding(turn, id=str(turn)))
+        if turn % 5 == 0:
+            # an hour each: of a day that is long past, they are added up
+            records.append(
+                made.drift(turn * HOUR, (turn + 1) * HOUR, (float(turn % 3),))
+            )
         checkpoint = json.dumps({"turn": turn, "alarm": alarm}).encode()
         journal.submit(records, {"core": checkpoint})
         if turn % 7 == 0:

@@ -29,8 +29,10 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "status",
         help="which gateway runs what",
-        description="HEARD is the age of a gateway's report by the gateway's own "
-        "clock; a clock that cannot be right is said to be wrong.",
+        description="FOUND is what monitoring says: an accuracy below the "
+        "passport's requirement, and findings that are open. HEARD is the age of a "
+        "gateway's report by the gateway's own clock; a clock that cannot be right is "
+        "said to be wrong.",
     )
     parser.add_argument("model", nargs="?", help="default: all")
     parser.add_argument("--json", action="store_true", help="for machines")
@@ -96,6 +98,7 @@ class _Line:
     version: str = "VERSION"
     state: str = "STATE"
     heard: str = "HEARD"
+    found: str = "FOUND"
     next: str = "NEXT"
     standing: str = "ROLLOUT"
     reason: str = "REASON"
@@ -117,7 +120,16 @@ def _line(row: Row) -> _Line:
         row.version or "-",
         row.state,
         heard,
+        _found(row),
         f"{row.next} {row.stage}".strip() or "-",
         row.standing or "-",
         legible(row.reason, _REASON),
     )
+
+
+def _found(row: Row) -> str:
+    """What a person should look at; everything else is in --json."""
+    breach = row.accuracy if row.accuracy.startswith("breached") else ""
+    count = f"{row.findings} finding{'s' if row.findings > 1 else ''}"
+    said = filter(None, (breach, count if row.findings > 0 else ""))
+    return legible(", ".join(said), _REASON) or "-"

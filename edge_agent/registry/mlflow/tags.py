@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
-from edge_agent.registry.listing import Gateway, ModelReport, Report
+from edge_agent.registry.listing import (
+    UNOBSERVED,
+    Gateway,
+    ModelReport,
+    Observed,
+    Report,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 GATEWAY, SITE, AGENT, AT = "edge.gateway", "edge.site", "edge.agent", "edge.at"
 REPORTED = "edge.reported."
 
 #: Characters of a tag's value; MLflow takes a few thousand.
 _LONGEST = 1000
+#: Digits of a whole number.
+_DIGITS = 18
 
 
 def to_tags(report: Report, known: Mapping[str, str]) -> dict[str, str]:
@@ -54,20 +64,52 @@ def _words(one: ModelReport) -> Iterator[tuple[str, str]]:
     yield "candidate", one.candidate
     yield "stage", one.stage
     yield "reason", one.reason[:_LONGEST]
+    for field in fields(one.observed):
+        value = getattr(one.observed, field.name)
+        if value != getattr(UNOBSERVED, field.name):
+            yield field.name, str(value)[:_LONGEST]
 
 
 def _model(name: str, tags: Mapping[str, str]) -> ModelReport:
     def word(which: str) -> str:
         return tags.get(f"{REPORTED}{name}.{which}", "")
 
-    release = word("release")
     return ModelReport(
         model=name,
         version=word("version"),
         digest=word("digest"),
-        release=int(release) if release.isascii() and release.isdigit() else 0,
+        release=_count(word("release")),
         state=word("state") or "none",
         candidate=word("candidate"),
         stage=word("stage"),
         reason=word("reason"),
+        observed=_observed(word),
     )
+
+
+def _observed(word: Callable[[str], str]) -> Observed:
+    """Tags that are absent, empty or odd say nothing."""
+    return Observed(
+        accuracy=word("accuracy"),
+        measure=word("measure"),
+        value=_number(word("value")),
+        low=_number(word("low")),
+        high=_number(word("high")),
+        labels=_count(word("labels")),
+        drift=word("drift"),
+        strength=_number(word("strength")) or 0.0,
+        findings=_count(word("findings")),
+    )
+
+
+def _number(said: str) -> float | None:
+    try:
+        found = float(said)
+    except ValueError:
+        return None
+    return found if math.isfinite(found) else None
+
+
+def _count(said: str) -> int:
+    plain = said.isascii() and said.isdigit() and len(said) <= _DIGITS
+    return int(said) if plain else 0

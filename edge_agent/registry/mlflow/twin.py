@@ -2,6 +2,8 @@
 
     edge.gateway, edge.site, edge.agent, edge.at       who, and when (ns UTC)
     edge.reported.MODEL.{version,release,state,digest,candidate,stage,reason}
+    edge.reported.MODEL.{accuracy,measure,value,low,high,labels}     where labels come
+    edge.reported.MODEL.{drift,strength,findings}          where something was found
 
 A run is found by its tag before one is made: making one is not repeatable. A model
 that a gateway no longer has keeps its tags, empty.
