@@ -25,6 +25,7 @@ COMMANDS = (
     "lineage",
     "label",
     "findings",
+    "report",
     "model",
     "fleet",
     "schema",
