@@ -23,7 +23,7 @@ def sentences(report: Report) -> tuple[str, ...]:
 def _grave(report: Report) -> Iterator[str]:
     for one in report.accuracy:
         if one.state == "breached":
-            where = f"At {one.pipeline} version {one.version}"
+            where = f"Version {one.version} at {one.pipeline}"
             said = one.sentence or f"it was required: {one.requirement}."
             yield f"{where} does not meet its requirement. {said}"
     for place in report.places:
@@ -82,7 +82,7 @@ def _well(report: Report) -> Iterator[str]:
         yield f"No pipeline of this gateway uses {report.model}."
     for one in report.accuracy:
         if one.state == "met":
-            where = f"At {one.pipeline} version {one.version}"
+            where = f"Version {one.version} at {one.pipeline}"
             yield f"{where} meets its requirement. {one.sentence}".strip()
     if report.drift and not any(one.drifted for one in report.drift):
         yield "No column has drifted from its training."

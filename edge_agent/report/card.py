@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.report.markup import counted, facts, folded, muted, plain, table
+from edge_agent.report.markup import counted, facts, folded, moment, muted, plain, table
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -38,6 +38,8 @@ def _version(one: Version) -> str:
 def _card(one: Version) -> str:
     passport = one.passport
     problem = f'<p class="finding">{escape(one.problem)}</p>' if one.problem else ""
+    if not passport and not one.problem:
+        problem = muted("Its passport was never kept here: it did not come so far.")
     return (
         f"{problem}{facts(_answers(one, passport))}{_features(passport)}"
         f"{_stages(one.stages)}"
@@ -139,7 +141,7 @@ def _stages(stages: Sequence[Happened]) -> str:
     if not stages:
         return "<h4>Its life here</h4>" + muted("No pipeline remembers it.")
     rows = [
-        (one.at or "not kept", one.subject, one.what, one.message)
+        (moment(one.at) or "not kept", one.subject, one.what, one.message)
         for one in stages[:_LINES]
     ]
     more = len(stages) - _LINES

@@ -91,8 +91,18 @@ def bars(days: Sequence[Day], title: str) -> str:
     return frame.drawn(title, [*drawn, *ends, frame.beside(top, str(top))])
 
 
-def intervals(groups: Sequence[Group], title: str) -> str:
-    """One line a group: its rate and the interval it may lie in."""
+def intervals(groups: Sequence[Group], title: str, *, shares: bool = False) -> str:
+    """One line a group: its rate and the interval it may lie in; red where it differs.
+
+    Args:
+        groups: to draw.
+        title: for screen readers.
+        shares: rates are parts of one, shown as percentages.
+    """
+
+    def said(rate: float) -> str:
+        return f"{100 * rate:.3g} %" if shares else f"{rate:.3g}"
+
     known = [group for group in groups if group.rate is not None]
     if not known:
         return ""
@@ -112,14 +122,15 @@ def intervals(groups: Sequence[Group], title: str) -> str:
         x = left + group.rate * scale
         drawn.append(
             f'<path d="M{left + low * scale:.1f} {y}H{left + up * scale:.1f}" '
-            f'stroke="{_INK}"/><circle cx="{x:.1f}" cy="{y}" r="4" fill="{_BLUE}"/>'
+            f'stroke="{_INK}"/><circle cx="{x:.1f}" cy="{y}" r="4" '
+            f'fill="{_RED if group.differs else _BLUE}"/>'
         )
-        drawn.append(_text(left + up * scale + 8, y + 4, f"{group.rate:.3g}", "start"))
+        drawn.append(_text(left + up * scale + 8, y + 4, said(group.rate), "start"))
     base = high - 16
     axis = f'<path d="M{left} 4V{base}H{wide - 50}" stroke="{_INK}" fill="none"/>'
     ends = [
         _text(left, high - 3, "0"),
-        _text(left + top * scale, high - 3, f"{top:.3g}"),
+        _text(left + top * scale, high - 3, said(top)),
     ]
     return _svg(wide, high, title, [axis, *drawn, *ends])
 

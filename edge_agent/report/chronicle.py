@@ -98,7 +98,6 @@ def _without(kept: Sequence[Kept], met: Sequence[tuple[str, Met]]) -> list[Versi
             some[0][1].signer,
             {},
             tuple(_stages(some)),
-            "Its passport was never kept here: it did not come so far.",
         )
         for (version, digest), some in others.items()
     ]
@@ -147,7 +146,7 @@ def _times(scored: Mapping[tuple[str, str], _Scored]) -> list[Happened]:
             date_of(one.since),
             "scored",
             pipeline,
-            f"until {date_of(one.until)}: {one.rows} rows, {one.alarms} alarms",
+            f"until {date_of(one.until)[:16].replace('T', ' ')}: {one.rows:,} rows, {one.alarms:,} alarms",
         )
         for (pipeline, _), one in first
     ]

@@ -37,6 +37,7 @@ def column(
     live: Tallies,
     look: Look,
     apart: Apart,
+    lately: float,
     open_: bool | None,
 ) -> Column:
     """One column that has a reference.
@@ -48,13 +49,15 @@ def column(
         live: the rows.
         look: at them.
         apart: how far they are from the profile.
+        lately: the least strength of its newest days.
         open_: whether a finding of it is open; None where there was none.
     """
     grid, then = profile.grid, profile.tallies
     bins = int(grid.bins[place])
     reason = Unjudged(int(look.reason[place]))
     judged = bool(look.judged[place])
-    if open_ or (judged and look.strength[place] >= 1.0):
+    strength = max(float(look.strength[place]), lately)
+    if open_ or (judged and strength >= 1.0):
         verdict = DRIFTED
     elif open_ is not None:
         verdict = FOR_A_TIME
@@ -80,7 +83,7 @@ def column(
         js=at(apart.jensen_shannon),
         ks=at(apart.ks),
         w1=at(apart.wasserstein_normed),
-        strength=at(look.strength) if judged else None,
+        strength=strength if judged else None,
         verdict=verdict,
     )
 

@@ -2,7 +2,7 @@
 
 Of each pipeline, context and version all rows of the span are one stretch: its shares
 and distances are what counting its rows at once would have given. A column has drifted
-when that stretch, or a finding that is still open, says so.
+when that stretch says so, or its newest days one by one, or a finding that is open.
 """
 
 from __future__ import annotations
@@ -43,12 +43,16 @@ if TYPE_CHECKING:
     from edge_agent.monitoring.drift.yardstick import Profile, Yardstick
     from edge_agent.monitoring.tallies import Tallies
     from edge_agent.report.spans import Span
+    from edge_agent.samples import F64
     from edge_agent.store.blocks import Block
     from edge_agent.store.drifts import Drift as Row
     from edge_agent.store.findings import Finding
 
+
 #: Stretches of which a report tells, those that moved most; and day by day.
 MOST, MOST_DAILY = 400, 60
+#: Days in a row at the end that must all be beyond the limit.
+_LATELY = 3
 _DRIFTS = (What.INPUT_DRIFT.value, What.SCORE_DRIFT.value)
 
 
@@ -148,7 +152,7 @@ class _Stretch:
         if profile is None or yardstick is None:
             columns = alone(every.block, why)
         else:
-            columns = self._columns(every, yardstick, profile, findings)
+            columns = self._columns(days, yardstick, profile, findings)
         return Drift(
             *(self.key.pipeline, self.key.context),
             *(date_of(every.since), date_of(every.until)),
@@ -187,18 +191,32 @@ class _Stretch:
 
     def _columns(
         self,
-        every: Sum,
+        days: Mapping[int, Sum],
         yardstick: Yardstick,
         profile: Profile,
         findings: Sequence[Finding],
     ) -> tuple[Column, ...]:
-        look, live = self._look(every, profile)
+        look, live = self._look(whole(days), profile)
+        lately = self._lately(days, profile)
         apart = of_tallies(profile.grid, profile.tallies, live)
         told = _told(self.key, findings)
         return tuple(
-            column(place, yardstick, profile, live, look, apart, told.get(name))
+            column(
+                *(place, yardstick, profile, live, look, apart),
+                *(float(lately[place]), told.get(name)),
+            )
             for place, name in enumerate(profile.grid.names)
         )
+
+    def _lately(self, days: Mapping[int, Sum], profile: Profile) -> F64:
+        """float64[columns], least strength of the newest days: a month dilutes them."""
+        newest = sorted(days)[-_LATELY:]
+        looks = [self._look(days[day], profile)[0] for day in newest]
+        strength = [np.where(look.judged, look.strength, 0.0) for look in looks]
+        if len(newest) < _LATELY:
+            return np.zeros(len(profile.grid.names))
+        found: F64 = np.min(strength, axis=0)
+        return found
 
 
 def _told(key: Key, findings: Sequence[Finding]) -> dict[str, bool]:

@@ -47,6 +47,8 @@ class _Store:
     span: Span
     told: Callable[[str], None]
     notes: list[str] = field(default_factory=list)
+    begun: dict[str, int] = field(default_factory=dict)
+    """When what is kept begins, where that is later than the report."""
     missing: bool = False
 
     def read(self, query: Query, what: str) -> Kept:
@@ -71,12 +73,17 @@ class _Store:
             self.notes.append(f"{found.damaged} rows of {what} are damaged.")
         if found.cut:
             self.notes.append(f"Of {what} only the newest {MOST} rows are read.")
-        if self.span.since < found.oldest < NEWEST:
-            self.notes.append(
-                f"What is kept of {what} begins on {date_of(found.oldest)}: what was "
-                "before is forgotten, or never was."
-            )
+        if self.span.since < found.oldest < NEWEST and not query.open:
+            self.begun[query.of.value] = found.oldest
         return found
+
+    def gaps(self) -> list[str]:
+        """From when on the store can tell."""
+        if not self.begun:
+            return []
+        since = ", ".join(f"{k} {date_of(v)[:10]}" for k, v in self.begun.items())
+        said = "What was before is forgotten, or never was."
+        return [f"What is kept begins with: {since}. {said}"]
 
     def within(self, of: Of, what: str, **more: Any) -> Kept:  # noqa: ANN401
         """Rows of the span."""
@@ -182,7 +189,7 @@ class _Gathered:
             fairness=standing.fairness(self._bodies(bodies.Fairness, everywhere)),
             incidents=happened,
         )
-        made = replace(made, notes=tuple(dict.fromkeys(store.notes)))
+        made = replace(made, notes=tuple(dict.fromkeys((*store.notes, *store.gaps()))))
         return replace(made, summary=sentences(made))
 
     def _mine(self, one: Finding, pipelines: set[str]) -> bool:

@@ -41,9 +41,9 @@ def _found(one: Finding) -> Happened:
     said = one.sentence
     if over:
         since = date_of(one.since + one.wall_offset)
-        said = f"It lasted from {since}. {said}".strip()
-    elif one.action:
-        said = f"{said} {one.action}".strip()
+        said = _together(f"It had begun on {since[:16].replace('T', ' ')}", said)
+    else:
+        said = _together(said, one.action)
     cause = f" ({one.cause})" if one.cause else ""
     return Happened(
         date_of(one.at + one.wall_offset),
@@ -51,6 +51,12 @@ def _found(one: Finding) -> Happened:
         ", ".join(word for word in where if word),
         said,
     )
+
+
+def _together(*sentences: str) -> str:
+    """Sentences one behind the other, whether they end with a stop or not."""
+    said = (one.strip() for one in sentences)
+    return " ".join(one if one[-1] in ".!?" else f"{one}." for one in said if one)
 
 
 def _event(row: Snapshot, body: Event) -> Happened:

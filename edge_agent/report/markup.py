@@ -86,6 +86,11 @@ def plain(value: object) -> str:
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
+def moment(text: str) -> str:
+    """A time to the minute; the page says that all are UTC."""
+    return text[:16].replace("T", " ")
+
+
 def number(value: float | None) -> str:
     """Four digits; empty where it is not known."""
     return "" if value is None else f"{value:.4g}"

@@ -10,7 +10,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from edge_agent.report import card, parts
-from edge_agent.report.markup import bullets, counted, folded, muted, table
+from edge_agent.report.markup import bullets, counted, folded, moment, muted, table
 from edge_agent.report.stylesheet import STYLE
 
 if TYPE_CHECKING:
@@ -77,8 +77,9 @@ def rendered(report: Report) -> str:
 def _where(report: Report) -> str:
     site = f", {report.site}" if report.site else ""
     return (
-        f"Gateway {report.gateway}{site}. {report.since} to {report.until}, "
-        f"made {report.made} by edge-agent {report.agent}."
+        f"Gateway {report.gateway}{site}. {moment(report.since)} to "
+        f"{moment(report.until)} UTC, made {moment(report.made)} by edge-agent "
+        f"{report.agent}."
     )
 
 

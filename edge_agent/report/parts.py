@@ -9,6 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from edge_agent.monitoring.contrast import Rate
 from edge_agent.report import charts
 from edge_agent.report.document import DRIFTED
 from edge_agent.report.markup import (
@@ -16,6 +17,7 @@ from edge_agent.report.markup import (
     captioned,
     counted,
     folded,
+    moment,
     muted,
     number,
     share,
@@ -38,12 +40,13 @@ if TYPE_CHECKING:
 #: Charts of one table of columns at most; the others are in the table.
 _MOST_CHARTS = 8
 #: Pipelines (and contexts) that are shown in full, that have a table, incidents.
+_WEEKLY = Rate.WEEKLY.value
 _IN_FULL, _TABLES, _INCIDENTS = 6, 60, 200
 _LEGEND = (
     '<p class=legend><span class="key then"></span> in training '
-    '<span class="key now"></span> now. The outermost bars are what lies beyond the '
-    "training's extremes. PSI, JS (base 2), KS and W1 (over the training's standard "
-    "deviation) are those of the bins.</p>"
+    '<span class="key now"></span> now: in the stretch that is named. The outermost '
+    "bars are what lies beyond the training's extremes. PSI, JS (base 2), KS and W1 "
+    "(over the training's standard deviation) are those of the bins.</p>"
 )
 
 
@@ -108,10 +111,11 @@ def _stretch(one: Drift) -> str:
         if one.reference
         else "Held against the passport's reference."
     )
-    return (
-        f"<p>{one.rows:,} rows, {escape(one.since)} to {escape(one.until)}{gated}. "
-        f"{escape(against)}</p>"
-    )
+    return f"<p>{one.rows:,} rows, {_span(one)}{gated}. {escape(against)}</p>"
+
+
+def _span(one: Drift) -> str:
+    return escape(f"{moment(one.since)} to {moment(one.until)}")
 
 
 def _columns(columns: Sequence[Column]) -> str:
@@ -182,7 +186,7 @@ def _accuracy(one: Accuracy) -> str:
     required = one.requirement or "nothing"
     state = "finding" if one.state == "breached" else "stated"
     share_ = "" if one.coverage is None else f" ({share(one.coverage)} of all rows)"
-    said = f"{counted(one.labels, 'label')}{share_} as of {one.at or 'an unknown day'}."
+    said = f"{counted(one.labels, 'label')}{share_} as of {moment(one.at)}."
     rows = [_measure(m) for m in one.measures]
     title = f"{one.days_of} as it stood each day, with its interval" + (
         ", and what is required (dashed)" if one.level is not None else ""
@@ -227,7 +231,7 @@ def alarms(found: Sequence[Alarms]) -> str:
             one.pipeline,
             str(one.total),
             *map(_known, (one.confirmed, one.rejected, one.unanswered)),
-            number(one.per_week),
+            number(one.per_week) or "not known",
             ", ".join(f"{name} {count}" for name, count in one.by),
             ", ".join(f"{name} {count}" for name, count in one.assets),
         )
@@ -266,7 +270,8 @@ def _fairness(one: Fairness) -> str:
     if one.groups and not one.finding:
         finding = muted("No group differs from the others more than chance explains.")
     drawn = captioned(
-        charts.intervals(one.groups, title), "Rate, 95 % interval, and rows of a group"
+        charts.intervals(one.groups, title, shares=one.rate != _WEEKLY),
+        "Rate, 95 % interval, and rows of a group",
     )
     return f"<h3>{escape(title)}</h3>{finding}{drawn}{muted(one.note)}"
 
@@ -275,7 +280,8 @@ def incidents(found: Sequence[Happened]) -> str:
     """The newest, in a table."""
     if not found:
         return ""
-    rows = [(one.at, one.what, one.subject, one.message) for one in found[:_INCIDENTS]]
+    newest = found[:_INCIDENTS]
+    rows = [(moment(one.at), one.what, one.subject, one.message) for one in newest]
     more = len(found) - _INCIDENTS
     left = muted(f"{counted(more, 'older one')} in the JSON.")
     return table(("When", "What", "Where", "Said"), rows) + (left if more > 0 else "")

@@ -12,7 +12,7 @@ table { border-collapse: collapse; width: 100%; font-size: 13.5px; margin: .5rem
 th, td { text-align: left; padding: .25rem .5rem; border-bottom: 1px solid #ddd;
   vertical-align: top; overflow-wrap: anywhere }
 th { color: #444; border-bottom-color: #999 }
-td:first-child { min-width: 6rem }
+td:first-child { min-width: 8rem }
 td.n, th.n { text-align: right; font-variant-numeric: tabular-nums;
   white-space: nowrap }
 .tiles { display: flex; flex-wrap: wrap; gap: .8rem; margin: 1rem 0 }
