@@ -20,7 +20,8 @@ One SQLite file, one connection, one thread (`journal`), the only user of sqlite
   remembers it, whether it was acknowledged before or is owed to nobody. These tables
   are rings: oldest out first. Drift is added up to days before, without any loss.
 * Drift rows and snapshots are owed to outputs of the centre only (``Journal``'s
-  ``central``): no SCADA takes them, so they wait for none.
+  ``central``): no SCADA takes them, so they wait for none, and they are numbered
+  apart, so that SCADA sees no gap.
 
 **On disk** (`database.SCHEMA`)
 

@@ -57,7 +57,7 @@ class Finding(NamedTuple):
     sentence: str
     action: str
     evidence: str
-    """A JSON object."""
+    """A JSON object; what is no number is null."""
     model: str
     model_version: str
     configuration: str

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 #: What leaves a trace, see `archive`.
 _TRACED = (AlarmRecord, FindingRecord, DriftRecord, SnapshotRecord)
 SEQ_BITS = 44
-"""Rows a boot can number: 55 years at 10,000 a second; 524,287 boots."""
+"""Rows a boot can number: 27 years at 10,000 a second; 524,287 boots. The upper half
+is for records that SCADA is not told of: it must see no gap where they are."""
+UNSEEN = 1 << (SEQ_BITS - 1)
+"""First number of that half."""
 
 
 @dataclass(frozen=True, slots=True)

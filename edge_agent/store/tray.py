@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from edge_agent.records import DriftRecord, RecordClass, SnapshotRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
-from edge_agent.store.outbox import SEQ_BITS, Entry, Stored, Waiting
+from edge_agent.store.outbox import SEQ_BITS, UNSEEN, Entry, Stored, Waiting
 from edge_agent.store.plain import plain
 from edge_agent.store.work import Work
 
@@ -64,7 +64,7 @@ class Tray:
         self._reads: list[Ask] = []
         self._wake_at: int | None = None
         self._stopping = False
-        self._next = 0
+        self._next, self._next_unseen = 0, 0
         self.submitted = 0
         """Bytes of all records so far, whether they were written or not."""
         self.broken: BaseException | None = None
@@ -74,6 +74,7 @@ class Tray:
         """Number what follows from here; the checkpoint is what the disk has."""
         with self._lock:
             self._next = boot << SEQ_BITS | seq
+            self._next_unseen = self._next | UNSEEN
             self._written = dict(checkpoint)
 
     def put(
@@ -242,13 +243,14 @@ class Tray:
 
     def _entry(self, record: Record, now: int, offset: int) -> Entry:
         record = plain(record)
-        rows = codec.rows_of(record)
-        stored = Stored(self._next, record, offset)
+        rows, size = codec.rows_of(record), codec.size_of(record)
+        unseen = isinstance(record, (DriftRecord, SnapshotRecord))
+        stored = Stored(self._next_unseen if unseen else self._next, record, offset)
+        if unseen:
+            self._next_unseen += 1
+            return Entry(stored, record.kind, rows, size, self._central, now)
         self._next += max(rows, 1)
-        size = codec.size_of(record)
-        kept_only = isinstance(record, (DriftRecord, SnapshotRecord))
-        owed = self._central if kept_only else self._everyone
-        return Entry(stored, record.kind, rows, size, owed, now)
+        return Entry(stored, record.kind, rows, size, self._everyone, now)
 
     def _add(self, record: Record, now: int, offset: int) -> Stored:
         entry = self._entry(record, now, offset)

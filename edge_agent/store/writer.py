@@ -104,7 +104,7 @@ class Writer:
                 ) from error
             # ids stay unique although the boot cannot be counted on disk
             seconds = self._wall() // NANOSECONDS - _EPOCH_2020
-            opened.seq = max(seconds, 0) << 15
+            opened.seq = max(seconds, 0) << 14
             self._disk_failed(error)
         self._boot = opened.boot
         self._show()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SCHEMA = Path(edge_agent.sinks.__file__).parent / "topics.schema.json"
-RETAINED = {"state", "alarm", "status"}
+RETAINED = {"state", "alarm", "status", "diagnostic", "sensors"}
 """Last levels of topics whose messages the broker keeps."""
 _GREETING = "$SYS/broker/version"
 """Retained by every mosquitto: whoever gets it is subscribed."""
@@ -37,7 +37,8 @@ class Heard(NamedTuple):
     @property
     def leaf(self) -> str:
         """What kind of message it is."""
-        return self.topic.rsplit("/", 1)[1]
+        *_, folder, leaf = self.topic.split("/")
+        return "diagnostic" if folder == "diagnostics" else leaf
 
 
 class Reader:

@@ -152,8 +152,9 @@ def test_monitoring_is_reported_when_it_is_news(tmp_path: Path) -> None:
         patched.setattr(
             memory, "report", lambda said: heard.append(said.models[0].observed)
         )
-        for labels in range(100, 120):
-            now = Observed("met", "f1", 0.9012345, 0.85, 0.95, labels * 10)
+        for number in range(20):
+            value, labels = 0.9012345 - number / 100, 1234 + 1000 * number
+            now = Observed("met", "f1", value, 0.85, 0.95, labels)
             plant.adoption.observed = partial(dict, pumps=now)
             plant.pass_time()
         before = len(heard)
@@ -161,7 +162,7 @@ def test_monitoring_is_reported_when_it_is_news(tmp_path: Path) -> None:
         plant.adoption.observed = partial(dict, pumps=breach)
         plant.pass_time()
 
-    assert (heard[0].value, heard[0].labels) == (0.901, 1000)
+    assert (heard[0].value, heard[0].labels) == (0.901, 1200)
     assert before <= 3
     assert heard[before:] == [breach]
 

@@ -29,10 +29,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser = commands.add_parser(
         "status",
         help="which gateway runs what",
-        description="FOUND is what monitoring says: an accuracy below the "
-        "passport's requirement, and findings that are open. HEARD is the age of a "
-        "gateway's report by the gateway's own clock; a clock that cannot be right is "
-        "said to be wrong.",
+        description="FOUND is what monitoring says: an accuracy below the passport's "
+        "requirement, and open findings. HEARD is the age of a gateway's report "
+        "by the gateway's own clock; a clock that cannot be right is said to be wrong.",
     )
     parser.add_argument("model", nargs="?", help="default: all")
     parser.add_argument("--json", action="store_true", help="for machines")
