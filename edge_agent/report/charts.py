@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WIDE, HIGH = 640, 180
 _LONGEST = 26  # letters of a group
+_TINY = 1e-9
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 26
 _INK, _PALE, _BLUE, _ORANGE, _RED = "#333", "#ddd", "#2b6cb0", "#dd6b20", "#c53030"
 
@@ -106,7 +107,8 @@ def intervals(groups: Sequence[Group], title: str, *, shares: bool = False) -> s
     known = [group for group in groups if group.rate is not None]
     if not known:
         return ""
-    top = max(float(group.high or group.rate or 0) for group in known) or 1.0
+    top = max(float(group.high or group.rate or 0) for group in known)
+    top = max(top, _TINY)  # what it is divided by must leave a number
     row, wide = 22, WIDE
     high, left = row * len(groups) + 34, 190
     scale = (wide - left - 60) / top

@@ -142,14 +142,14 @@ def _widened(
 def _times(scored: Mapping[tuple[str, str], _Scored]) -> list[Happened]:
     first = sorted(scored.items(), key=lambda pair: pair[1].since)[:MOST_PLACES]
     return [
-        Happened(
-            date_of(one.since),
-            "scored",
-            pipeline,
-            f"until {date_of(one.until)[:16].replace('T', ' ')}: {one.rows:,} rows, {one.alarms:,} alarms",
-        )
+        Happened(date_of(one.since), "scored", pipeline, _worked(one))
         for (pipeline, _), one in first
     ]
+
+
+def _worked(one: _Scored) -> str:
+    until = date_of(one.until)[:16].replace("T", " ")
+    return f"until {until}: {one.rows:,} rows, {one.alarms:,} alarms"
 
 
 def rows_seen(seen: Mapping[str, int], traces: Iterable[Any]) -> dict[str, int]:

@@ -215,9 +215,8 @@ class Ran:
         random = np.random.default_rng(day)
         bad = random.random(150) < 0.4
         alarm = np.where(bad, random.random(150) < 0.55, random.random(150) < 0.05)
-        rows = Joined.of(
-            np.ones(150), alarm, bad.astype(np.int8), delay=np.full(150, 9e4)
-        )
+        late = np.full(150, 9e4)
+        rows = Joined.of(np.ones(150), alarm, bad.astype(np.int8), delay=late)
         sums = summed(rows, np.zeros(150, np.int32), 1)
         given = np.array([[600, 80]]), np.array([[60.0, 9.0]])
         coverage = Coverage(*given, np.array([9e4]), np.array([2e5]))
@@ -239,11 +238,9 @@ class Ran:
             "model_version": self.bundle.passport.version,
         }
         stuck = {**drift, "id": "stuck", "asset": "P-101", "pipeline": "", "model": ""}
-        stuck |= {
-            "what": "sensor stuck",
-            "sentence": "pressure stood still",
-            "tag": "x",
-        }
+        stuck |= {"since": self.start + DAY, "context": "", "model_version": ""}
+        stuck |= {"what": "sensor stuck", "cause": "sensor fault", "tag": "pressure"}
+        stuck |= {"sentence": "pressure stood still"}
         yield made.finding(end - 2 * DAY, **drift)
         yield made.finding(self.start + DAY, **stuck)
         yield made.finding(self.start + 2 * DAY, FindingState.CLOSED, **stuck)
@@ -257,10 +254,8 @@ class Ran:
         rates = {Rate.ALARMS: Counts(np.array([20.0, 90.0, 1.0]), size, size)}
         parity = compared("shift", ("early", "night", "<late>"), rates)
         yield from snapshots.fairness(end, self.info, parity)
-        activated = EventRecord(
-            self.start, "model activated", self.pipeline, "1.0.0 scores"
-        )
-        yield snapshots.event(activated, [self.pipeline])
+        said = ("model activated", self.pipeline, "1.0.0 scores")
+        yield snapshots.event(EventRecord(self.start, *said), [self.pipeline])
 
 
 def ran(folder: Path, days: int = 20, **more: Any) -> Ran:  # noqa: ANN401
