@@ -5,19 +5,17 @@ Made from what lies on the gateway, without a network; the agent may run or not.
 
 from __future__ import annotations
 
-import argparse
 import sys
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.clock import SystemClock
+from edge_agent.cli.moments import moment, now
 from edge_agent.config.loading import STATE_DIR
-from edge_agent.config.scalars import parse_duration
 from edge_agent.errors import ConfigError, StoreDamaged, StoreInUse
-from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
+    import argparse
+
     from edge_agent.report.document import Report
     from edge_agent.report.placing import Gateway
 
@@ -47,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     )
     parser.add_argument(
         "--since",
-        type=_moment,
+        type=moment,
         default=SPAN,
         metavar="TIME",
         help=f"30d, 12h, 2026-09-21 or 2026-09-21T14:00Z; default: {SPAN}",
@@ -66,8 +64,7 @@ def run(arguments: argparse.Namespace) -> int:
     from edge_agent.report.spans import Span
     from edge_agent.report.unseen import ModelUnknown
 
-    clock = SystemClock()
-    span = Span(arguments.since, clock.now() + clock.wall_offset())
+    span = Span(arguments.since, now())
     if span.since >= span.until:
         print("--since is not in the past", file=sys.stderr)
         return 2
@@ -154,29 +151,3 @@ def _file_name(model: str) -> str:
 def _plain(line: str) -> str:
     """A line without what a terminal would take for a command."""
     return "".join(c if c.isprintable() else "?" for c in line)
-
-
-def _moment(typed: str) -> int:
-    """A moment of the wall clock, ns UTC: some time ago, or a date.
-
-    Raises:
-        ArgumentTypeError: it is none.
-    """
-    clock = SystemClock()
-    now = clock.now() + clock.wall_offset()
-    try:
-        ago = parse_duration(typed)
-    except ValueError:
-        return _date(typed)
-    return now - round(min(ago * NANOSECONDS, now))
-
-
-def _date(typed: str) -> int:
-    try:
-        found = datetime.fromisoformat(typed)
-    except ValueError as why:
-        raise argparse.ArgumentTypeError(
-            f"{typed!r} is no time: write 30d, 12h, 2026-09-21 or 2026-09-21T14:00Z"
-        ) from why
-    aware = found if found.tzinfo else found.replace(tzinfo=UTC)
-    return int(aware.timestamp()) * NANOSECONDS

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import hashlib
 import shutil
+import threading
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -34,7 +38,9 @@ from edge_agent.registry import passports
 from edge_agent.registry.life import Life, Stage, Version
 from edge_agent.registry.lineage import BUNDLES, folder_of
 from edge_agent.samples import NANOSECONDS
+from edge_agent.status import history, socket
 from edge_agent.store.traces import Origin
+from tests.end_to_end.waiting import until
 from tests.model import bundles
 from tests.store import made
 
@@ -52,8 +58,8 @@ START = 20_000 * DAY  # 2024-10-04
 ORIGIN = Origin("gw-07", "c" * 64)
 CONTEXTS = ("water/early", "water/late")
 MODEL, PIPELINE = "pump-anomaly", "anomaly"
-#: How far the first column moves in the last four days, standard deviations.
-WANDER = 3.0
+#: How far the first column moves in the last three days, standard deviations.
+WANDER = 2.5
 
 
 def bundle(folder: Path, version: str = "1.0.0", name: str = MODEL) -> Bundle:
@@ -166,7 +172,7 @@ class Ran:
         random = np.random.default_rng(day)
         begin = self.start + day * DAY
         for hour in range(24):
-            moved = WANDER if day >= self.days - 4 else 0.0
+            moved = WANDER if day >= self.days - 3 else 0.0
             context = CONTEXTS[hour >= 12]
             yield self.drift(begin + hour * HOUR, random, context, moved)
         for alarm in range(1 + day % 3):
@@ -264,6 +270,39 @@ def ran(folder: Path, days: int = 20, **more: Any) -> Ran:  # noqa: ANN401
     state = folder / "state"
     state.mkdir()
     return Ran(state, found, days, **more)
+
+
+@contextlib.contextmanager
+def talking(one: Ran) -> Iterator[Journal]:
+    """An agent that answers, on a rung below the model, with its store."""
+    journal = made.journal(one.state / "store.db", origin=ORIGIN)
+    journal.start()
+    stop = threading.Event()
+    said = {
+        "model": f"{one.model}@{one.bundle.passport.version}",
+        "rung": "limits",
+        "assets": 2,
+        "error": "no memory",
+    }
+
+    async def serve() -> None:
+        answers = {history.QUESTION: partial(history.answer, one.state, journal)}
+        status = {"pipelines": {one.pipeline: said}}
+        task = asyncio.ensure_future(
+            socket.serve(one.state, lambda: dict(status), answers)
+        )
+        await asyncio.to_thread(stop.wait)
+        task.cancel()
+
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        until((one.state / socket.ASK_NAME).exists, "socket")
+        yield journal
+    finally:
+        stop.set()
+        thread.join(10)
+        assert journal.stop(10)
 
 
 def filled(folder: Path, days: int = 20, **more: Any) -> Ran:  # noqa: ANN401

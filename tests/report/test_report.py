@@ -22,10 +22,9 @@ from edge_agent.report.spans import Span
 from edge_agent.report.unseen import ModelUnknown
 from edge_agent.status.history import History
 from edge_agent.store.drifts import merged
-from tests.agent.test_history import running
 from tests.config import plants
 from tests.report import gateway
-from tests.report.gateway import DAY, MODEL, PIPELINE, filled, ran
+from tests.report.gateway import DAY, MODEL, PIPELINE, filled, ran, talking
 from tests.report.test_page import read
 from tests.store import made
 
@@ -106,8 +105,8 @@ def test_what_moved_in_the_last_days_has_drifted(kept: Ran) -> None:
     )
     days = [day.value for day in found[0].days]
     assert len(days) == kept.days
-    assert all(value is not None and value >= 1 for value in days[-4:])
-    assert all(value is not None and value < 1 for value in days[:-4])
+    assert all(value is not None and value >= 1 for value in days[-3:])
+    assert all(value is not None and value < 1 for value in days[:-3])
     before = report(kept, until=kept.end - 5 * DAY)
     assert [d.drifted for d in before.drift if d.context != "water/early"] == [()]
 
@@ -166,6 +165,17 @@ def test_accuracy_is_what_was_kept_day_by_day(kept: Ran) -> None:
     assert (mae.value, mae.note) == (None, "no label is a number")
 
 
+def test_alarms_are_counted_once_each(kept: Ran) -> None:
+    """Not their ends; by day, by asset and by what made them."""
+    (found,) = report(kept).alarms
+    total = sum(1 + day % 3 for day in range(kept.days))
+    assert [day.count for day in found.days] == [1 + d % 3 for d in range(kept.days)]
+    assert (found.total, dict(found.by)) == (total, {"model": total})
+    assert sum(count for _, count in found.assets) == total
+    assert (found.confirmed, found.rejected, found.unanswered) == (9, 14, 3)
+    assert found.over
+
+
 def test_page_and_json_say_the_same(kept: Ran) -> None:
     """Every number of the JSON's drift and accuracy stands on the page."""
     found = report(kept)
@@ -187,15 +197,35 @@ def test_a_running_agent_says_the_same_as_its_files(tmp_path: Path) -> None:
     """But for what only the one or the other can know."""
     one = ran(tmp_path, 2)
     one.keep()
-    with running(one.state) as journal:
+    with talking(one) as journal:
         one.fill(journal)
         live = report(one, live=True)
     stopped = report(one, live=True)
-    same = ("drift", "accuracy", "alarms", "fairness", "incidents", "versions")
+    # how many assets there are, the agent said
+    assert live.alarms[0].per_week == pytest.approx(3 / (2 * 2 / 7))
+    alarms = replace(live.alarms[0], per_week=None)
+    assert (alarms,) == stopped.alarms
+    same = ("drift", "accuracy", "fairness", "incidents", "versions")
     for key in same:
         assert getattr(live, key) == getattr(stopped, key)
     assert live.drift
     assert "No agent answered" in stopped.notes[0]
+    assert not any("No agent answered" in note for note in live.notes)
+    (place,) = live.places
+    assert (place.version, place.assets, place.scores_by) == ("1.0.0", 2, "limits")
+    assert f"{PIPELINE} is not scored by its model but by limits: no memory" in "".join(
+        live.summary
+    )
+
+
+def test_another_agent_is_not_asked(kept: Ran, tmp_path: Path) -> None:
+    """One that runs on another state folder says nothing of this one."""
+    other = ran(tmp_path)
+    with talking(other):
+        where = Gateway(kept.state, other.state)
+        found = gather(where, MODEL, Span(kept.start, kept.end))
+    assert found.places[0].scores_by == "stopped"
+    assert found.drift
 
 
 def test_the_configuration_says_where_it_runs(tmp_path: Path) -> None:
