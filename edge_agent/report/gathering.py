@@ -139,6 +139,7 @@ class _Gathered:
     version: str
     now: Standing
     kept: Sequence[models.Kept]
+    _snapshots: dict[str, list[Any]] = field(default_factory=dict)
 
     def report(self, traces: list[Any], rows: list[Any]) -> Report:
         """All of it."""
@@ -157,6 +158,8 @@ class _Gathered:
             for one in store.within(Of.FINDINGS, "findings").rows
             if self._mine(one, everywhere)
         ]
+        for row in store.within(Of.SNAPSHOTS, "snapshots").rows:
+            self._snapshots.setdefault(row.name, []).append(row)
         store.told("comparing with the reference")
         found = drifts(
             rows,
@@ -217,8 +220,8 @@ class _Gathered:
     def _bodies(self, kind: type[bodies.Body], pipelines: set[str]) -> Any:  # noqa: ANN401
         """Snapshots of this model, newest first."""
         name = _NAMES[kind]
-        rows = self.store.within(Of.SNAPSHOTS, f"snapshots of {name}", name=name).rows
-        read, wrong = bodies.read([r for r in rows if r.pipeline in pipelines], kind)
+        mine = [r for r in self._snapshots.get(name, ()) if r.pipeline in pipelines]
+        read, wrong = bodies.read(mine, kind)
         if wrong:
             self.store.notes.append(f"{wrong} snapshots of {name} cannot be read.")
         return [
@@ -229,7 +232,7 @@ class _Gathered:
         ]
 
     def _events(self, pipelines: set[str]) -> Any:  # noqa: ANN401
-        rows = self.store.within(Of.SNAPSHOTS, "events", name=kinds.EVENT).rows
+        rows = self._snapshots.get(kinds.EVENT, [])
         mine = [row for row in rows if row.pipeline in {"", *pipelines}]
         if not rows:
             self.store.notes.append(
