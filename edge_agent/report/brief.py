@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from edge_agent.report.document import Report
+    from edge_agent.report.document import Accuracy, Place, Report
 
 #: Sentences at the head of a report.
 MOST = 8
@@ -21,22 +21,49 @@ def sentences(report: Report) -> tuple[str, ...]:
 
 
 def _grave(report: Report) -> Iterator[str]:
-    for one in report.accuracy:
-        if one.state == "breached":
-            where = f"Version {one.version} at {one.pipeline}"
-            said = one.sentence or f"it was required: {one.requirement}."
-            yield f"{where} does not meet its requirement. {said}"
-    for place in report.places:
-        if place.scores_by not in {"model", "stopped", "scoring"}:
-            because = f": {place.because}" if place.because else ""
-            who = f"{place.scores_by}{because}"
-            yield f"{place.pipeline} is not scored by its model but by {who}."
-    for fair in report.fairness:
-        if fair.finding:
-            yield f"{fair.pipeline}: {fair.finding}"
-    for alarms in report.alarms:
-        if alarms.over:
-            yield f"{alarms.pipeline}: more false alarms than the budget. {alarms.said}"
+    yield from _first(map(_breach, filter(_breached, report.accuracy)))
+    yield from _first(map(_below, filter(_fallen, report.places)))
+    yield from _first(
+        f"{f.pipeline}: {f.finding}" for f in report.fairness if f.finding
+    )
+    yield from _first(
+        f"{one.pipeline}: more false alarms than the budget. {one.said}"
+        for one in report.alarms
+        if one.over
+    )
+    yield from _drifted(report)
+
+
+def _first(sentences: Iterable[str]) -> Iterator[str]:
+    """The first of some that say the same of many pipelines."""
+    said = list(sentences)
+    more = len(said) - 1
+    if more >= 0:
+        rest = f" The same goes for {more} more." if more else ""
+        yield f"{said[0]}{rest}"
+
+
+def _breached(one: Accuracy) -> bool:
+    return one.state == "breached"
+
+
+def _breach(one: Accuracy) -> str:
+    where = f"Version {one.version} at {one.pipeline}"
+    said = one.sentence or f"It was required: {one.requirement}."
+    return f"{where} does not meet its requirement. {said}"
+
+
+def _fallen(place: Place) -> bool:
+    return place.scores_by not in {"model", "stopped", "scoring"}
+
+
+def _below(place: Place) -> str:
+    because = f": {place.because}" if place.because else ""
+    who = f"{place.scores_by}{because}"
+    return f"{place.pipeline} is not scored by its model but by {who}."
+
+
+def _drifted(report: Report) -> Iterator[str]:
     drifted = {
         f"{name} at {one.pipeline}" + (f" ({one.context})" if one.context else "")
         for one in report.drift
@@ -80,10 +107,11 @@ def _wanting(report: Report) -> Iterator[str]:
 def _well(report: Report) -> Iterator[str]:
     if not report.places:
         yield f"No pipeline of this gateway uses {report.model}."
-    for one in report.accuracy:
-        if one.state == "met":
-            where = f"Version {one.version} at {one.pipeline}"
-            yield f"{where} meets its requirement. {one.sentence}".strip()
+    yield from _first(
+        f"Version {one.version} at {one.pipeline} meets its requirement. {one.sentence}"
+        for one in report.accuracy
+        if one.state == "met"
+    )
     if report.drift and not any(one.drifted for one in report.drift):
         yield "No column has drifted from its training."
     elif not report.drift:

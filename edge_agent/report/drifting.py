@@ -53,6 +53,7 @@ if TYPE_CHECKING:
 MOST, MOST_DAILY = 400, 60
 #: Days in a row at the end that must all be beyond the limit.
 _LATELY = 3
+_STEP = 10
 _DRIFTS = (What.INPUT_DRIFT.value, What.SCORE_DRIFT.value)
 
 
@@ -91,6 +92,7 @@ def drifts(
     settings: Mapping[str, Setting],
     findings: Sequence[Finding],
     span: Span,
+    told: Callable[[int, int], None] = lambda _, __: None,
 ) -> Found:
     """Drift by pipeline, context and version.
 
@@ -100,25 +102,28 @@ def drifts(
         settings: by pipeline.
         findings: newest transition of each, of the span.
         span: of the report.
+        told: is told how many of how many stretches are done.
     """
     groups: dict[Key, list[Row]] = {}
     for row in rows:
         groups.setdefault(key_of(row), []).append(row)
     pace = paces(groups)
     made, damaged = [], 0
-    for key, some in groups.items():
+    for done, (key, some) in enumerate(groups.items()):
+        if done % _STEP == 0:
+            told(done, len(groups))
         days, bad = by_day(some)
         damaged += bad
         if days:
             one = _Stretch(key, settings.get(key.pipeline, Setting()), pace)
-            told = one.drift(days, *yardsticks(key.digest), findings)
-            made.append((told, one, some))
+            drift = one.drift(days, *yardsticks(key.digest), findings)
+            made.append((drift, one, some))
     made.sort(key=lambda each: (-len(each[0].drifted), -each[0].strength, each[1].key))
     drawn = [
-        replace(told, days=span.days(one.daily(by_day(some)[0], yardsticks)))
-        for told, one, some in made[:MOST_DAILY]
+        replace(drift, days=span.days(one.daily(by_day(some)[0], yardsticks)))
+        for drift, one, some in made[:MOST_DAILY]
     ]
-    drawn += [told for told, _, _ in made[MOST_DAILY:MOST]]
+    drawn += [drift for drift, _, _ in made[MOST_DAILY:MOST]]
     return Found(tuple(drawn), max(len(made) - MOST, 0), damaged, _seen(groups))
 
 

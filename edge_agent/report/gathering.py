@@ -160,13 +160,15 @@ class _Gathered:
         ]
         for row in store.within(Of.SNAPSHOTS, "snapshots").rows:
             self._snapshots.setdefault(row.name, []).append(row)
-        store.told("comparing with the reference")
         found = drifts(
             rows,
             cache(self._yardstick),
             {name: _setting(gateway, name, places) for name in everywhere},
             _newest([*findings, *still]),
             span,
+            lambda done, of: store.told(
+                f"comparing with the reference: {done} of {of}"
+            ),
         )
         self._note_drift(found.left_out, found.damaged)
         counts = {place.pipeline: place.assets for place in places}

@@ -15,6 +15,7 @@ from edge_agent.config import loading
 from edge_agent.monitoring.statistics import binned
 from edge_agent.registry.lineage import BUNDLES, folder_of
 from edge_agent.report import document
+from edge_agent.report.brief import sentences
 from edge_agent.report.gathering import gather
 from edge_agent.report.page import rendered
 from edge_agent.report.placing import Gateway
@@ -174,6 +175,15 @@ def test_alarms_are_counted_once_each(kept: Ran) -> None:
     assert sum(count for _, count in found.assets) == total
     assert (found.confirmed, found.rejected, found.unanswered) == (9, 14, 3)
     assert found.over
+
+
+def test_what_is_so_at_many_pipelines_is_said_once(kept: Ran) -> None:
+    """The first is named, the others are counted."""
+    whole = report(kept)
+    many = replace(whole, accuracy=whole.accuracy * 3)
+    first, *rest = sentences(many)
+    assert first == f"{sentences(whole)[0]} The same goes for 2 more."
+    assert not any("meet its requirement" in one for one in rest)
 
 
 def test_page_and_json_say_the_same(kept: Ran) -> None:
