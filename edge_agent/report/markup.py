@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+_LONG, _SLACK = 15, 5  # rows of a table that is not folded
 _LONGEST = 4_000  # characters of one value
 
 
@@ -29,6 +30,14 @@ def table(
         f'<div class="scroll"><table><thead><tr>{top}</tr></thead>'
         f"<tbody>{body}</tbody></table></div>"
     )
+
+
+def long_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table whose rows are folded away where there are many; the first count most."""
+    if len(rows) <= _LONG + _SLACK:
+        return table(head, rows)
+    rest = folded(f"{len(rows) - _LONG:,} more", table(head, rows[_LONG:]))
+    return table(head, rows[:_LONG]) + rest
 
 
 def facts(given: Mapping[str, Any]) -> str:
@@ -54,10 +63,9 @@ def captioned(drawing: str, title: str) -> str:
     return f"<figure>{drawing}<figcaption>{escape(title)}</figcaption></figure>"
 
 
-def folded(title: str, content: str, *, shown: bool = False) -> str:
+def folded(title: str, content: str) -> str:
     """What is read when it is wanted."""
-    begin = "<details open>" if shown else "<details>"
-    return f"{begin}<summary>{escape(title)}</summary>{content}</details>"
+    return f"<details><summary>{escape(title)}</summary>{content}</details>"
 
 
 def muted(text: str) -> str:

@@ -6,11 +6,12 @@ data, whoever wrote them.
 
 from __future__ import annotations
 
+from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
 from edge_agent.report import card, parts
-from edge_agent.report.markup import bullets, counted, folded, moment, muted, table
+from edge_agent.report.markup import bullets, counted, long_table, moment, muted
 from edge_agent.report.stylesheet import STYLE
 
 if TYPE_CHECKING:
@@ -39,8 +40,8 @@ _NONE = {
     "under labels: groups.",
     "incidents": "Nothing happened that a person should know.",
 }
-#: Places of one table; findings of one place.
-_PLACES, _FINDINGS = 400, 5
+#: Places of one table; findings of one place; tiles on accuracy.
+_PLACES, _FINDINGS, _TILES = 400, 5, 2
 _RUNS = ("model", "scoring")
 
 
@@ -90,7 +91,7 @@ def _tiles(report: Report) -> str:
     kind = "good" if report.places and not stopped else "warn"
     tiles = [
         _tile("Configured at", count, f"version {versions}" if versions else "", kind),
-        *(_accuracy_tile(one) for one in report.accuracy[:2]),
+        *_accuracy_tiles(report.accuracy),
         _drift_tile(report.drift),
         _alarm_tile(report.alarms),
         _finding_tile(report.places),
@@ -103,6 +104,15 @@ def _tile(name: str, value: str, more: str, kind: str) -> str:
         f'<div class="tile {kind}">{escape(name)}<b>{escape(value)}</b>'
         f"<span class=muted>{escape(more)}</span></div>"
     )
+
+
+def _accuracy_tiles(found: Sequence[Accuracy]) -> list[str]:
+    if len(found) <= _TILES:
+        return [_accuracy_tile(one) for one in found]
+    states = Counter(one.state for one in found)
+    said = ", ".join(f"{count} {state}" for state, count in states.most_common())
+    kind = "bad" if "breached" in states else "good" if "met" in states else "warn"
+    return [_tile("Accuracy", counted(len(found), "version"), said, kind)]
 
 
 def _accuracy_tile(one: Accuracy) -> str:
@@ -151,11 +161,9 @@ def _places(places: Sequence[Place]) -> str:
         for one in places[:_PLACES]
     ]
     head = ("Pipeline", "Assets", "Version", "Scored by", "Open findings")
-    shown = table(head, rows)
+    shown = long_table(head, rows)
     more = len(places) - _PLACES
     left = muted(f"{counted(more, 'more pipeline')} in the JSON.") if more > 0 else ""
-    if len(places) > 2 * _FINDINGS:
-        shown = folded(counted(len(places), "pipeline"), shown, shown=True)
     return shown + left + muted("When each version scored is under Passport.")
 
 

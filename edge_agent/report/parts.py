@@ -17,6 +17,7 @@ from edge_agent.report.markup import (
     captioned,
     counted,
     folded,
+    long_table,
     moment,
     muted,
     number,
@@ -73,7 +74,7 @@ def drift(found: Sequence[Drift]) -> str:
     )
     more = len(found) - _TABLES
     left = muted(f"Columns of {counted(more, 'more stretch')}es are in the JSON.")
-    return table(head, rows) + _LEGEND + shown + rest + (left if more > 0 else "")
+    return long_table(head, rows) + _LEGEND + shown + rest + (left if more > 0 else "")
 
 
 def _where(one: Drift) -> str:
@@ -169,7 +170,7 @@ def accuracy(found: Sequence[Accuracy]) -> str:
     )
     more = len(found) - _TABLES
     left = muted(f"Measures of {counted(more, 'more pipeline')} are in the JSON.")
-    return table(head, rows) + shown + rest + (left if more > 0 else "")
+    return long_table(head, rows) + shown + rest + (left if more > 0 else "")
 
 
 def _value(one: Accuracy) -> str:
@@ -238,7 +239,7 @@ def alarms(found: Sequence[Alarms]) -> str:
         for one in found
     ]
     shown = [one for one in found if one.total or one.suggestion or one.budget]
-    return table(head, rows) + "".join(map(_alarms, shown[:_IN_FULL]))
+    return long_table(head, rows) + "".join(map(_alarms, shown[:_IN_FULL]))
 
 
 def _known(count: int | None) -> str:

@@ -37,6 +37,7 @@ dt { color: #666 } dd { margin: 0; overflow-wrap: anywhere }
 summary { cursor: pointer } details { margin: .4rem 0 }
 nav { border-top: 1px solid #ddd; padding-top: .5rem }
 nav a { margin-right: .9rem } .scroll { overflow-x: auto }
-@media print { body { margin: 0; max-width: none } nav { display: none }
+@media print { details::details-content { content-visibility: visible }
+  body { margin: 0; max-width: none } nav { display: none }
   h2, h3 { break-after: avoid } figure, tr, .tile { break-inside: avoid } }
 """
