@@ -120,4 +120,4 @@ def _well(report: Report) -> Iterator[str]:
     wrong = [one.rejected for one in report.alarms if one.rejected is not None]
     said = f", {sum(wrong)} rejected by people" if wrong else ""
     between = f"between {report.since[:10]} and {report.until[:10]}"
-    yield f"{total} alarms came {between}{said}."
+    yield f"{total:,} alarms came {between}{said}."

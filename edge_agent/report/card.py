@@ -5,7 +5,16 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.report.markup import counted, facts, folded, moment, muted, plain, table
+from edge_agent.report.markup import (
+    counted,
+    facts,
+    folded,
+    long_table,
+    moment,
+    muted,
+    plain,
+    table,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -13,7 +22,7 @@ if TYPE_CHECKING:
     from edge_agent.report.document import Happened, Version
 
 #: Versions that are shown unfolded, and lines of one's life.
-_SHOWN, _LINES = 2, 40
+_SHOWN, _LINES = 2, 400
 _LOWER = frozenset({"mae"})
 
 
@@ -144,10 +153,11 @@ def _stages(stages: Sequence[Happened]) -> str:
         (moment(one.at) or "not kept", one.subject, one.what, one.message)
         for one in stages[:_LINES]
     ]
+    rows.sort(key=lambda row: row[1])  # what a pipeline did stands together
     more = len(stages) - _LINES
     rest = muted(f"{counted(more, 'more line')} in the JSON.") if more > 0 else ""
     head = ("When", "Pipeline", "What", "How")
-    return f"<h4>Its life here</h4>{table(head, rows)}{rest}"
+    return f"<h4>Its life here</h4>{long_table(head, rows)}{rest}"
 
 
 def _between(value: object) -> str:
