@@ -5,27 +5,24 @@ A running agent is asked; when none runs, the same is read from the state folder
 
 from __future__ import annotations
 
-import argparse
 import sys
 import textwrap
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.clock import SystemClock
-from edge_agent.config.scalars import parse_duration
+from edge_agent.cli.moments import moment
 from edge_agent.errors import StoreDamaged, StoreInUse
 from edge_agent.records import FindingState
-from edge_agent.samples import NANOSECONDS
 from edge_agent.status.history import History, Kept
 from edge_agent.status.monitoring import date_of
 from edge_agent.store.findings import Finding, evidence_of
 from edge_agent.store.history import Of, Query
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Iterator, Sequence
 
 UNAVAILABLE = 69
@@ -51,7 +48,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     parser.add_argument("--pipeline", default="", help="of this pipeline only")
     parser.add_argument(
         "--since",
-        type=_moment,
+        type=moment,
         metavar="TIME",
         help="7d, 12h, 2026-09-21 or 2026-09-21T14:00Z; what is open is always shown",
     )
@@ -170,30 +167,3 @@ def _words(one: Finding) -> list[str]:
 def _plain(line: str) -> str:
     """A line without what a terminal would take for a command."""
     return "".join(c if c.isprintable() else "?" for c in line)
-
-
-def _moment(typed: str) -> int:
-    """A moment of the wall clock, ns UTC: some time ago, or a date.
-
-    Raises:
-        ArgumentTypeError: it is none.
-    """
-    clock = SystemClock()
-    now = clock.now() + clock.wall_offset()
-    try:
-        ago = parse_duration(typed)
-    except ValueError:
-        return _date(typed)
-    return now - round(min(ago * NANOSECONDS, now))
-
-
-def _date(typed: str) -> int:
-    try:
-        found = datetime.fromisoformat(typed)
-    except ValueError as why:
-        raise argparse.ArgumentTypeError(
-            f"{typed!r} is no time: write 7d, 12h, 2026-09-21 or 2026-09-21T14:00Z"
-        ) from why
-    if found.tzinfo is None:
-        found = found.replace(tzinfo=UTC)
-    return round(found.timestamp()) * NANOSECONDS

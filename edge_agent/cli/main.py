@@ -25,6 +25,7 @@ COMMANDS = (
     "lineage",
     "findings",
     "label",
+    "report",
     "model",
     "fleet",
     "schema",

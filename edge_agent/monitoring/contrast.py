@@ -82,6 +82,7 @@ class Table:
         pooled: names that are together in the last group.
         untold: names of groups whose rate cannot be told.
         p_all: that all groups are alike, not corrected; NaN for fewer than two.
+        size: float64[g] rows, or asset-weeks.
     """
 
     names: tuple[str, ...]
@@ -95,6 +96,7 @@ class Table:
     pooled: tuple[str, ...]
     untold: tuple[str, ...]
     p_all: float
+    size: F64
 
 
 def table(groups: Sequence[str], counts: Counts, tests: int) -> Table:
@@ -148,7 +150,7 @@ def _judged(
     differs = (strength >= 1) & (p < LEVEL) & enough
     return Table(
         *(names, value, low, high, rest, p, strength, differs),
-        *(pooled, untold, p_all),
+        *(pooled, untold, p_all, size),
     )
 
 

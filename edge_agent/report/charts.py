@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 WIDE, HIGH = 640, 180
 _LONGEST = 26  # letters of a group
+_TINY = 1e-9
 _LEFT, _RIGHT, _TOP, _BOTTOM = 56, 12, 10, 26
 _INK, _PALE, _BLUE, _ORANGE, _RED = "#333", "#ddd", "#2b6cb0", "#dd6b20", "#c53030"
 
@@ -91,12 +92,23 @@ def bars(days: Sequence[Day], title: str) -> str:
     return frame.drawn(title, [*drawn, *ends, frame.beside(top, str(top))])
 
 
-def intervals(groups: Sequence[Group], title: str) -> str:
-    """One line a group: its rate and the interval it may lie in."""
+def intervals(groups: Sequence[Group], title: str, *, shares: bool = False) -> str:
+    """One line a group: its rate and the interval it may lie in; red where it differs.
+
+    Args:
+        groups: to draw.
+        title: for screen readers.
+        shares: rates are parts of one, shown as percentages.
+    """
+
+    def said(rate: float) -> str:
+        return f"{100 * rate:.3g} %" if shares else f"{rate:.3g}"
+
     known = [group for group in groups if group.rate is not None]
     if not known:
         return ""
-    top = max(float(group.high or group.rate or 0) for group in known) or 1.0
+    top = max(float(group.high or group.rate or 0) for group in known)
+    top = max(top, _TINY)  # what it is divided by must leave a number
     row, wide = 22, WIDE
     high, left = row * len(groups) + 34, 190
     scale = (wide - left - 60) / top
@@ -112,14 +124,15 @@ def intervals(groups: Sequence[Group], title: str) -> str:
         x = left + group.rate * scale
         drawn.append(
             f'<path d="M{left + low * scale:.1f} {y}H{left + up * scale:.1f}" '
-            f'stroke="{_INK}"/><circle cx="{x:.1f}" cy="{y}" r="4" fill="{_BLUE}"/>'
+            f'stroke="{_INK}"/><circle cx="{x:.1f}" cy="{y}" r="4" '
+            f'fill="{_RED if group.differs else _BLUE}"/>'
         )
-        drawn.append(_text(left + up * scale + 8, y + 4, f"{group.rate:.3g}", "start"))
+        drawn.append(_text(left + up * scale + 8, y + 4, said(group.rate), "start"))
     base = high - 16
     axis = f'<path d="M{left} 4V{base}H{wide - 50}" stroke="{_INK}" fill="none"/>'
     ends = [
         _text(left, high - 3, "0"),
-        _text(left + top * scale, high - 3, f"{top:.3g}"),
+        _text(left + top * scale, high - 3, said(top)),
     ]
     return _svg(wide, high, title, [axis, *drawn, *ends])
 

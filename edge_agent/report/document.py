@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 #: Counts up when a key changes its meaning.
 FORMAT = 1
+#: Verdicts on a column; anything else says why it could not be judged.
+DRIFTED, STEADY = "drifted", "steady"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,9 @@ class Version:
     signed_by: str
     passport: Mapping[str, Any]
     stages: tuple[Happened, ...] = ()
+    """How far it has come at each pipeline, and when it scored there."""
+    problem: str = ""
+    """Why nothing of its passport can be shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +49,10 @@ class Place:
 
     pipeline: str
     asset_type: str
-    assets: int
+    assets: int | None
     version: str
     scores_by: str
-    """model, last-known-good, limits or none."""
+    """model, last-known-good, limits, no-score, or stopped."""
     because: str = ""
     open_findings: tuple[str, ...] = ()
 
@@ -103,6 +108,21 @@ class Drift:
     columns: tuple[Column, ...]
     days: tuple[Day, ...] = ()
     """Largest strength of a column, day by day."""
+    version: str = ""
+    gated: int = 0
+    """Rows that were not counted as the machine did not run."""
+    reference: str = ""
+    """Why there is nothing to hold it against; empty where there is."""
+
+    @property
+    def strength(self) -> float:
+        """Of the column that moved most."""
+        return max((column.strength or 0.0 for column in self.columns), default=0.0)
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """Names of the columns that have drifted."""
+        return tuple(c.name for c in self.columns if c.verdict == DRIFTED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,22 +156,38 @@ class Accuracy:
     days_of: str = ""
     """Which measure ``days`` are of."""
     level: float | None = None
+    at: str = ""
+    """When this was so."""
+    sentence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Alarms:
-    """Alarms of a pipeline."""
+    """Alarms of a pipeline.
+
+    Attributes:
+        total: that came, as far as they are kept.
+        confirmed, rejected, unanswered: what people said, in the time that ``said``
+            names; None where that is not kept.
+        per_week: an asset and week.
+        over: more were rejected than people will put up with, beyond chance.
+        assets: that alarmed most, with how often.
+        by: how many each rung of the ladder made.
+    """
 
     pipeline: str
     total: int
-    confirmed: int
-    rejected: int
-    unanswered: int
+    confirmed: int | None
+    rejected: int | None
+    unanswered: int | None
     per_week: float | None
-    """Per asset."""
     budget: str = ""
     suggestion: str = ""
     days: tuple[Day, ...] = ()
+    said: str = ""
+    over: bool = False
+    assets: tuple[tuple[str, int], ...] = ()
+    by: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +199,8 @@ class Group:
     rate: float | None
     low: float | None
     high: float | None
+    differs: bool = False
+    """From the others, more than chance explains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +212,10 @@ class Fairness:
     rate: str
     groups: tuple[Group, ...]
     finding: str = ""
+    version: str = ""
+    at: str = ""
+    note: str = ""
+    """Which groups are too small to tell, or why none is shown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +223,7 @@ class Report:
     """Everything.
 
     Attributes:
+        summary: what matters most, first.
         notes: what this report could not see, and why.
     """
 
@@ -191,6 +234,7 @@ class Report:
     since: str
     until: str
     agent: str
+    summary: tuple[str, ...] = ()
     versions: tuple[Version, ...] = ()
     places: tuple[Place, ...] = ()
     drift: tuple[Drift, ...] = ()

@@ -66,11 +66,14 @@ class Kept(NamedTuple):
         rows: as many as there are, or as many as are read at most.
         cut: there are older ones.
         damaged: rows met that could not be read.
+        oldest: when the oldest row was made that was looked at, asked for or not;
+            what is older is forgotten, or never was.
     """
 
     rows: list[Any]
     cut: bool = False
     damaged: int = 0
+    oldest: int = history.NEWEST
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,12 +168,13 @@ class History:
 def _gathered(query: Query, pages: Iterator[Page], most: int) -> Kept | None:
     """Rows of pages; None when the rows were changed between two of them."""
     rows: list[Any] = []
-    damaged, changes = 0, -1
+    damaged, changes, oldest = 0, -1, history.NEWEST
     for page in pages:
         if changes not in (-1, page.changes):
             return None
         changes, damaged = page.changes, damaged + page.damaged
+        oldest = min(oldest, page.oldest)
         rows += page.of(query.of)
         if len(rows) > most:
-            return Kept(rows[:most], cut=True, damaged=damaged)
-    return Kept(rows, damaged=damaged)
+            return Kept(rows[:most], cut=True, damaged=damaged, oldest=oldest)
+    return Kept(rows, damaged=damaged, oldest=oldest)

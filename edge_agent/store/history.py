@@ -75,6 +75,8 @@ class Page(msgspec.Struct, frozen=True):
         damaged: rows met that could not be read.
         changes: another number than that of the page before: drift was added up
             meanwhile, so begin anew.
+        oldest: when the oldest row was made that this page looked through, meant or
+            not; `NEWEST` without any.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -84,6 +86,7 @@ class Page(msgspec.Struct, frozen=True):
     before: int = -1
     damaged: int = 0
     changes: int = 0
+    oldest: int = NEWEST
 
     def of(self, kind: Of) -> tuple[Any, ...]:
         """Rows of a kind."""
@@ -131,8 +134,9 @@ def read(
     else:
         rows, damaged, before = _some(sql, query, more)
     found = tuple(row for row in rows if _meant(query)(row))
-    chosen: dict[str, Any] = {query.of.value: found}
-    return Page(**chosen, before=before, damaged=damaged, changes=changes)
+    told: dict[str, Any] = {query.of.value: found, "damaged": damaged}
+    oldest = min((_span(row)[0] for row in rows), default=NEWEST)
+    return Page(**told, before=before, changes=changes, oldest=oldest)
 
 
 def _some(
