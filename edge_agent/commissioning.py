@@ -22,6 +22,7 @@ from edge_agent.fitting import (
     fitted_levels,
     fitted_limits,
     fitted_roles,
+    nanoseconds,
     renamed,
     trained,
     unknown,
@@ -30,7 +31,6 @@ from edge_agent.limitrule import LimitRule
 from edge_agent.occlusion import Occlusion
 from edge_agent.pipeline import Pipeline
 from edge_agent.records import Fallback, PipelineInfo
-from edge_agent.samples import NANOSECONDS
 from edge_agent.scores import NoModel
 from edge_agent.scoring import OnnxScorer
 from edge_agent.yardsticks import yardstick_of
@@ -43,7 +43,6 @@ if TYPE_CHECKING:
     from edge_agent.bundle.passport import Passport
     from edge_agent.config import pipelines
     from edge_agent.explain import Usual
-    from edge_agent.monitoring.drift.yardstick import Yardstick
     from edge_agent.phrases import Phrases
     from edge_agent.samples import AssetType
 
@@ -106,8 +105,9 @@ def commission(
 
 def on_rung(made: Commissioned, rung: Fallback, because: str) -> Commissioned:
     """The same, scoring as a lower rung of the ladder: every state says why."""
-    pipeline = replace(made.pipeline, fallback=rung, because=because)
-    return replace(made, pipeline=pipeline)
+    return replace(
+        made, pipeline=replace(made.pipeline, fallback=rung, because=because)
+    )
 
 
 def _with_model(
@@ -135,11 +135,15 @@ def _with_model(
         severities,
         alarmed=settings.alarm.enabled,
         deadband=settings.report.deadband,
-        max_interval=_ns(settings.report.max_interval),
+        max_interval=nanoseconds(settings.report.max_interval),
         normal=ordinary(bundle.reference),
         occlusion=Occlusion(asked, bundle.normal(contexts)),
         phrases=phrases,
-        yardstick=_yardstick(bundle, usual, kind),
+        yardstick=yardstick_of(
+            bundle.reference,
+            [feature.name for feature in passport.features],
+            *(usual, kind.assets, f"all assets of type {kind.name}"),
+        ),
         levels_in=context_levels(settings.alarm, passport),
         known_contexts=contexts,
     )
@@ -148,12 +152,6 @@ def _with_model(
     return Commissioned(
         pipeline, plan, specs, standby=standby, digest=bundle.digest, passport=passport
     )
-
-
-def _yardstick(bundle: Bundle, usual: Usual, kind: AssetType) -> Yardstick:
-    names = [feature.name for feature in bundle.passport.features]
-    whose = f"all assets of type {kind.name}"
-    return yardstick_of(bundle.reference, names, usual, kind.assets, whose)
 
 
 def limits_only(
@@ -246,7 +244,7 @@ def _frame(
         np.array([settings.alarm.severity or 1], np.int32),
         alarmed=settings.alarm.enabled,
         deadband=settings.report.deadband,
-        max_interval=_ns(settings.report.max_interval),
+        max_interval=nanoseconds(settings.report.max_interval),
         phrases=phrases,
     )
 
@@ -301,7 +299,3 @@ def _info(
         model_sha8=digest[:8],
         model_digest=digest,
     )
-
-
-def _ns(seconds: float) -> int:
-    return round(seconds * NANOSECONDS)

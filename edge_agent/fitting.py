@@ -180,15 +180,18 @@ def fitted_limits(settings: pipelines.Pipeline, threshold: float) -> Limits:
     # rows on update may be seldom, as parts are; but not every silence is part of a
     # run above the limit
     period = settings.score.every
-    gap = LONGEST_GAP if period is None else max(5 * _ns(period), 5 * NANOSECONDS)
+    gap = (
+        LONGEST_GAP if period is None else max(5 * nanoseconds(period), 5 * NANOSECONDS)
+    )
     return Limits(
         threshold,
         settings.alarm.hysteresis,
-        _ns(settings.alarm.on_delay),
-        _ns(settings.alarm.off_delay),
+        nanoseconds(settings.alarm.on_delay),
+        nanoseconds(settings.alarm.off_delay),
         max_gap=gap,
     )
 
 
-def _ns(seconds: float) -> int:
+def nanoseconds(seconds: float) -> int:
+    """A duration as the turn counts it."""
     return round(seconds * NANOSECONDS)

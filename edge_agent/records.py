@@ -205,8 +205,6 @@ class FindingRecord:
     A finding is advice to people, never a process alarm.
 
     Attributes:
-        at: agent time, ns.
-        state: `FindingState`.
         id: ties the two records of an episode together; never used again.
         since: agent time the episode began, ns.
         what: one of `monitoring.conditions.What`.
@@ -218,7 +216,6 @@ class FindingRecord:
         strength: size of the effect over its limit; 1 is just worth telling.
         sentence: what was found, with the evidence, for a technician.
         action: what to do.
-        evidence: numbers behind it, plain values.
         model, model_version: that scored when it began; empty where no model matters.
     """
 
@@ -245,19 +242,14 @@ class FindingRecord:
 class DriftRecord:
     """What one pipeline's columns looked like over a stretch of time, to be added up.
 
-    Rows of equal model, baseline and context are merged by adding counts and sums and
-    taking the extremes: hours make a day, gateways a fleet. See `bundle.profile` for
-    what the numbers mean.
+    Rows of equal model, baseline and context are merged by adding and by taking the
+    extremes; see `bundle.profile`.
 
     Attributes:
-        info: of the pipeline.
         context: of its rows; empty for all.
-        since, until: agent time, ns.
-        rows: counted.
-        gated: rows that were not counted as the machine did not run.
+        rows, gated: counted, and not counted as the machine did not run.
         baseline_id: names the bins.
         columns: features first, then outputs (``score``, ``probability.CLASS``).
-        n, missing: int64[columns].
         total, square: float64[columns], sum and sum of squares about the origin.
         low, high: float64[columns], NaN where n is 0.
         counts: int64[columns, most bins], filled up with zeros on the right.
