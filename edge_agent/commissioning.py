@@ -105,9 +105,8 @@ def commission(
 
 def on_rung(made: Commissioned, rung: Fallback, because: str) -> Commissioned:
     """The same, scoring as a lower rung of the ladder: every state says why."""
-    return replace(
-        made, pipeline=replace(made.pipeline, fallback=rung, because=because)
-    )
+    lower = replace(made.pipeline, fallback=rung, because=because)
+    return replace(made, pipeline=lower)
 
 
 def _with_model(

@@ -106,5 +106,7 @@ def led(leading: Sequence[str]) -> str:
 
 def told(condition: Condition, cause: Cause, why: str, action: str) -> Condition:
     """A condition with its cause, and why it is that."""
-    text = f"{condition.sentence} {why}" if condition.sentence != why else why
+    first = condition.sentence
+    first = first if first.endswith((".", "!", "?")) else f"{first}."
+    text = f"{first} {why}" if condition.sentence != why else why
     return replace(condition, cause=cause, sentence=text, action=action)

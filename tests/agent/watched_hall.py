@@ -100,7 +100,7 @@ class WatchedHall:
         seconds: int,
         change: Callable[[dict[str, F64], int], None] | None = None,
     ) -> None:
-        """Let time pass, a turn each second.
+        """Let time pass: a turn each second, with two samples of each tag.
 
         Args:
             seconds: how long.
@@ -111,16 +111,20 @@ class WatchedHall:
         tag = np.concatenate(
             [self.kind.base + place[role] * len(PUMPS) + pumps for role in ROLES]
         ).astype(np.int32)
+        halves = np.repeat([NANOSECONDS * 6 // 10, NANOSECONDS // 10], len(tag))
         for second in range(seconds):
-            shown = self.hall.step(1.0)
-            if change is not None:
-                change(shown, second)
+            values = []
+            for _ in range(2):
+                shown = self.hall.step(0.5)
+                if change is not None:
+                    change(shown, second)
+                values += [shown[role] for role in ROLES]
             self.clock.time += NANOSECONDS
             now = self.clock.now()
-            at = np.full(len(tag), now - NANOSECONDS // 10, np.int64)
-            value = np.concatenate([shown[role] for role in ROLES])
+            value, at = np.concatenate(values), now - halves
             quality = np.where(np.isnan(value), 2, 0).astype(np.uint8)
-            self.inference.turn(now, SampleBatch(tag, at, value, quality, at))
+            batch = SampleBatch(np.tile(tag, 2), at, value, quality, at)
+            self.inference.turn(now, batch)
 
     def findings(self) -> list[FindingRecord]:
         """All findings so far."""

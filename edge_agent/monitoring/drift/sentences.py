@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edge_agent.monitoring.drift.watching import Sight, Watch
     from edge_agent.monitoring.drift.yardstick import Profile, Yardstick
     from edge_agent.monitoring.pieces import Piece
+    from edge_agent.samples import F64
 
 INPUT = (
     "Check the instrument and what changed in the process since; if this is how the "
@@ -34,6 +35,8 @@ _SPREAD = 1.25
 _NEAR = 0.05
 _HOUR, _DAY = 3600.0, 86_400.0
 _FARTHEST = 3
+_SINGLY = 3
+"""So many missing features are told one by one; more have one cause."""
 
 
 def conditions(
@@ -134,7 +137,7 @@ def _subject(column: int, of: Yardstick) -> str:
     label = of.labels[column]
     if column >= of.features:
         return f"The model's {label}"
-    label = label[:1].upper() + label[1:]
+    label = (label[:1].upper() + label[1:]).replace("_", " ")
     return f"{label} of {of.whose}" if of.whose else label
 
 
@@ -172,6 +175,8 @@ def _missing(watch: Watch, of: Yardstick, floors: Floors) -> list[Condition]:
     share = live.missing / np.maximum(live.n + live.missing, 1)
     usual = then.missing / np.maximum(then.n + then.missing, 1)
     over = (share - usual)[: of.features] / floors.missing
+    if np.count_nonzero(over >= 1.0) > _SINGLY:
+        return [_many_missing(watch.recent, over, share, of)]
     return [
         Condition(
             What.TOO_MUCH_MISSING,
@@ -189,6 +194,28 @@ def _missing(watch: Watch, of: Yardstick, floors: Floors) -> list[Condition]:
         )
         for column in np.flatnonzero(over >= 1.0).tolist()
     ]
+
+
+def _many_missing(recent: Piece, over: F64, share: F64, of: Yardstick) -> Condition:
+    """Many at once have one cause: it is told once."""
+    lacking = np.flatnonzero(over >= 1.0)
+    tags = dict.fromkeys(of.grid.names[i].partition(".")[0] for i in lacking)
+    named = ", ".join(list(tags)[:_SINGLY]).replace("_", " ")
+    more = f" and {len(tags) - _SINGLY} more tags" if len(tags) > _SINGLY else ""
+    least = share[lacking].min()
+    return Condition(
+        What.TOO_MUCH_MISSING,
+        float(over.max()),
+        f"{len(lacking)} of {of.features} features of {of.whose or 'the model'} are "
+        f"missing in {least:.0%} of rows or more over the last {_lasting(recent)} "
+        f"({named}{more}): those rows have no score",
+        MISSING,
+        evidence={
+            "features": len(lacking),
+            "missing": float(least),
+            "rows": recent.tallies.rows,
+        },
+    )
 
 
 def _unseen(watch: Watch, floors: Floors) -> list[Condition]:
