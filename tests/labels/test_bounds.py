@@ -18,7 +18,6 @@ from edge_agent.labels.columns import (
     BUCKET,
     PART,
     Flag,
-    State,
     empty,
     length,
     offsets,
@@ -78,21 +77,26 @@ def one_folder(one: Bench) -> Path:
     return one.desk.books[QUALITY].keeping.segments._folder
 
 
-def test_corrections_without_end_fill_no_disk() -> None:
+def test_corrections_without_end_fill_no_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Only the newest files are kept, and they stay within the limit."""
+    monkeypatch.setattr("edge_agent.labels.book._DISK_BESIDE", 200_000)
     one = bench(memory="1MiB")
-    parts = [f"p{k}" for k in range(2000)]
+    limit = DISK * MIB + 200_000
+    parts = [f"p{k}" for k in range(1500)]
     one.score(parts)
     one.wait(10 * S)
-    for turn in range(60):
-        text = "bad" if turn % 2 else "good"
-        one.tell(*[made.label(text, part=part) for part in parts])
-        one.wait(6 * S)
     segments = one.desk.books[QUALITY].keeping.segments
+    for turn in range(200):
+        one.tell(*[made.label(f"{turn}.{k}", part=p) for k, p in enumerate(parts)])
+        one.wait(6 * S)
+        one.score([f"later-{turn}"])
+        assert segments.bytes <= limit
+    on_disk = sum(p.stat().st_size for p in one_folder(one).iterdir())
 
-    assert segments.bytes <= DISK * MIB + 16 * MIB
-    assert sum(p.stat().st_size for p in one_folder(one).iterdir()) == segments.bytes
-    assert one.states() == [State.BAD] * 2000
+    assert on_disk == segments.bytes
+    assert one.count("corrected") > 100 * 1500
 
 
 def test_rows_older_than_the_horizon_go() -> None:

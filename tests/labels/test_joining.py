@@ -88,8 +88,8 @@ def test_a_batch_is_as_one_by_one(labels: list[tuple[str, str]], later: int) -> 
     st.lists(
         st.tuples(
             st.integers(0, 2),
-            st.integers(-5, 25),
-            st.integers(0, 12),
+            st.integers(-300, 1500),
+            st.integers(0, 720),
             st.sampled_from(list(SAID)),
         ),
         max_size=12,
@@ -105,10 +105,11 @@ def test_a_stretch_labels_the_buckets_it_covers(
     one.watch(20 * 60, every=20)
     one.desk.look()
     written = [
-        made.label(text, asset=asset, since=begin + a * MINUTE + 7 * S,
-                   until=begin + (a + n) * MINUTE + 7 * S)
-        for asset, a, n, text in labels
-    ]  # fmt: skip
+        made.label(
+            text, asset=asset, since=begin + a * S, until=begin + (a + length) * S
+        )
+        for asset, a, length, text in labels
+    ]
     for portion in cut(written, cuts):
         assert one.desk.labelled(ANOMALY, portion)
         one.desk.look()

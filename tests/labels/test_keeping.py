@@ -256,6 +256,8 @@ def test_a_full_page_is_packed(tmp_path: Path) -> None:
         one.wait(6 * S)
         if turn % 10 == 0:
             one.tell(made.label("bad", part=f"{turn}-0"))
+    one.tell(made.label("good", part="0-3"))  # of the first page, in the second's file
+    one.score([f"more-{k}" for k in range(rows)])
     one.wait(70 * S)
     one.wait(70 * S)
     states = one.states()
@@ -264,6 +266,42 @@ def test_a_full_page_is_packed(tmp_path: Path) -> None:
     assert first.stat().st_size < 40 * rows
     again = Bench(tmp_path, one.clock, memory="1MiB")
     assert again.states() == states
+
+
+def test_a_label_that_had_waited_waits_no_more_after_a_restart(
+    tmp_path: Path,
+) -> None:
+    """It found its part, and was corrected since: neither undone nor unknown."""
+    one = filled(tmp_path)
+    one.score(["not yet"])
+    one.wait(10 * S)
+    assert one.states()[-1] == State.GOOD
+    one.tell(made.label("bad", part="not yet"))
+    again = Bench(tmp_path, one.clock)
+    again.score(["more"])
+    again.wait(2 * HOUR)
+
+    assert again.states()[3] == State.BAD
+    assert again.count("unknown") == 0
+
+
+def test_a_row_torn_from_its_label_gets_it_again(tmp_path: Path) -> None:
+    """The label had waited, the part was written, and the crash came between."""
+    one = filled(tmp_path)
+    before = files(tmp_path)[0].stat().st_size
+    one.score(["not yet"])
+    one.wait(10 * S)
+    (path,) = files(tmp_path)
+    raw = path.read_bytes()
+    behind = raw.find(b"EAL1", before + 1)
+    assert behind > 0
+    path.write_bytes(raw[:behind])
+    again = Bench(tmp_path, one.clock)
+    assert again.states()[3] == State.NONE
+    again.score(["more"])
+    again.desk.look()
+
+    assert again.states()[3] == State.GOOD
 
 
 def test_less_memory_keeps_the_newest(tmp_path: Path) -> None:
