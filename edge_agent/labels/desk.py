@@ -264,7 +264,8 @@ class LabelDesk(Intake):
         if self._judge is None or ago < (JUDGE_NEWS if book.news else JUDGE):
             return
         self._judged[name], book.news = now, False
-        conditions = self._judge(name, harvest.joined(book), operators.alarms_of(book))
+        rows = harvest.joined(book, now)
+        conditions = self._judge(name, rows, operators.alarms_of(book))
         if self._found is not None:
             self._found(name, conditions)
         self._tell_breach(name, book, conditions)
