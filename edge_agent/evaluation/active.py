@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.monitoring.accuracy.requirement import Requirement
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from edge_agent.alarms import Limits
     from edge_agent.bundle.passport import Passport
-    from edge_agent.monitoring.accuracy.requirement import Requirement
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +62,6 @@ def active_of(passport: Passport, digest: str, limits: Limits, base: float) -> A
         limits: in use.
         base: threshold before any suggestion was applied.
     """
-    from edge_agent.monitoring.accuracy.requirement import Requirement
-
     wanted, outputs = passport.accuracy, passport.model.outputs
     promise = None
     if wanted is not None:

@@ -1,4 +1,4 @@
-"""How right each version is, and whether the one that scores keeps its promise. Pure."""
+"""How right each version is, and whether its promise is kept. Pure."""
 
 from __future__ import annotations
 

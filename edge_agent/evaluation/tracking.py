@@ -137,10 +137,10 @@ class Seen:
             column = np.array(kept[name], np.int64)
             if ((column < 0) | (column > len(seen.candidates))).any():
                 raise ValueError(f"{name} is of other thresholds")
-            getattr(seen._levels, name)[:] = column  # noqa: SLF001 - its own
+            getattr(seen._levels, name)[:] = column
         for day, (alarms, watched) in kept["days"].items():
             arrays = {"alarms": np.array(alarms), "watched": np.array([watched])}
-            seen._days[int(day)] = Exceedances.restored(arrays, seen.candidates)  # noqa: SLF001
+            seen._days[int(day)] = Exceedances.restored(arrays, seen.candidates)
         ended = [(int(a), int(t), float(p)) for a, t, p in kept["ended"]]
-        seen._ended = ended[-PEAKS:]  # noqa: SLF001
+        seen._ended = ended[-PEAKS:]
         return seen

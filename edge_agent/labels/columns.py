@@ -230,7 +230,7 @@ class Joined:
 
     @property
     def verdict(self) -> NDArray[np.bool_]:
-        """bool[n] what was judged: of a part by its own score, of a bucket by the alarm.
+        """bool[n] what was judged: a part by its score, a bucket by the alarm.
 
         An alarm may stand for several parts, as its delays and hysteresis say; the
         model's word on one part is whether its score is above the threshold.

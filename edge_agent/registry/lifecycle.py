@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FOLLOWS", "KEPT", "ON_ITS_WAY", "PINNED", "Life", "Stage", "Version",
-    "activate", "advance", "confirm", "follow", "give_back", "limit", "lost", "recognise",
-    "reconsider", "refuse", "see", "settle", "unsee",
+    "activate", "advance", "confirm", "follow", "give_back", "limit", "lost",
+    "recognise", "reconsider", "refuse", "see", "settle", "unsee",
 ]  # fmt: skip
 
 #: Ended versions that are remembered.
