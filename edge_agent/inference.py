@@ -218,8 +218,8 @@ class Inference:
             self._record = None
             log.warning("recording ended", why=str(why))
 
-    def note(self, record: EventRecord) -> None:
-        """Send an event with the next turn; any thread."""
+    def note(self, record: Record) -> None:
+        """Send a record with the next turn; any thread."""
         self._pending.append(record)
         self._wake.set()
 

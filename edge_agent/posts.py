@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from edge_agent.scores import Scores
 
     TriggerFor = Callable[[FeaturePlan, Window], Trigger]
+    Told = Callable[["Turned", PipelineState, FeatureRows], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,6 +107,7 @@ class Post:
         pipeline: the rung in use.
         standby, key, beside: see `Seating`.
         health: of the model in use; ``health_beside`` of the one that watches.
+        told: sees every turn, with the state before it and the rows; must not block.
     """
 
     pipeline: Pipeline
@@ -114,6 +116,7 @@ class Post:
     beside: Beside | None = None
     health: Health = field(default_factory=Health)
     health_beside: Health = field(default_factory=Health)
+    told: Told | None = None
     _compared: tuple[tuple[str, str], Comparison] = (("", ""), Comparison())
     """Of whom, and how they compare: one object, as other threads read it."""
     _recalled: tuple[tuple[str, str], Comparison] | None = None
@@ -178,9 +181,12 @@ class Post:
             scores = judging.scored(used.scorer, rows)
         if off:
             self._take_off(off)
-        state, records = judging.judged(used, state, rows, scores)
+        after, records = judging.judged(used, state, rows, scores)
         failed = "" if _resting(first) else error
-        return Turned(state, records, scores, used, failed, off)
+        done = Turned(after, records, scores, used, failed, off)
+        if self.told is not None:
+            self.told(done, state, rows)
+        return done
 
     def _watch(self, scores: Scores, rows: FeatureRows) -> str:
         """Judge the model in use by this turn; why it must go, else empty."""

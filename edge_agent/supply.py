@@ -16,6 +16,9 @@ from edge_agent import __version__
 from edge_agent.bundle.trust import Trust
 from edge_agent.config.secrets import password_of
 from edge_agent.errors import ConfigError, ModelRejected
+from edge_agent.evaluation.judging import Reach
+from edge_agent.evaluation.memory import moved_thresholds
+from edge_agent.evaluation.opening import opened
 from edge_agent.floor import PlantFloor
 from edge_agent.registry import lineage, passports
 from edge_agent.registry.adoption import Adoption
@@ -35,6 +38,10 @@ if TYPE_CHECKING:
     from edge_agent.bundle.passport import Passport
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
+    from edge_agent.evaluation.memory import Moved
+    from edge_agent.evaluation.opening import Judgements
+    from edge_agent.inference import Inference
+    from edge_agent.instruments import Instruments
     from edge_agent.posts import Seating
     from edge_agent.records import EventRecord
     from edge_agent.registry.checks import Verified
@@ -100,6 +107,7 @@ class Supply:
             config.model_memory,
             catch_up,
             phrases=loaded.phrases,
+            moved=_moved(loaded),
         )
         inquiry = Inquiry(
             registry,
@@ -139,6 +147,34 @@ class Supply:
         """Join the turn."""
         self.floor.open(seats)
 
+    def judgements(
+        self, inference: Inference, clock: Clock, instruments: Instruments
+    ) -> Judgements | None:
+        """Labels, joined and judged, and what follows of them; None without any.
+
+        Args:
+            inference: the turn; from now on its posts tell of their rows.
+            clock: agent time.
+            instruments: counters.
+
+        Raises:
+            ConfigError: a password cannot be read.
+        """
+        reach = Reach(
+            active=self.floor.active,
+            former=lambda name: self.adoption.manning.lives[name].previous is not None,
+            breach=lambda name, why, digest, limits: inference.seats.breach(
+                name, why, digest, limits=limits
+            ),
+            move=self.floor.move,
+            tell=inference.note,
+        )
+        found = opened(self.loaded, reach, clock=clock, instruments=instruments)
+        if found is not None:
+            for name in self.loaded.config.pipelines:
+                inference.seats.post(name).told = found.turned
+        return found
+
     def pipeline(self, name: str) -> dict[str, Any]:
         """A pipeline's models for the status."""
         manning = self.adoption.manning
@@ -158,6 +194,16 @@ class Supply:
         """Stop, without waiting for what is under way."""
         self.adoption.stop()
         self.room.abandon()
+
+
+def _moved(loaded: Loaded) -> Mapping[str, Moved]:
+    """Thresholds that were moved before a restart, where that is still allowed."""
+    allowed = [
+        name
+        for name, pipeline in loaded.config.pipelines.items()
+        if pipeline.alarm.budget is not None and pipeline.alarm.budget.apply
+    ]
+    return moved_thresholds(loaded.config.state_dir / "labels", allowed)
 
 
 def _passport(archive: Path, digest: str) -> Passport | None:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
+    from edge_agent.evaluation.opening import Judgements
     from edge_agent.sources.source import Source
 
 log = structlog.get_logger()
@@ -76,6 +77,7 @@ def build(
     )
     supply.open(inference.seats)
     inference.restore(recovered.checkpoint)
+    house.judges = supply.judgements(inference, house.clock, house.instruments)
     house.told.pass_on(inference.note)
     try:
         yield Agent(
@@ -87,6 +89,7 @@ def build(
             loaded.config.runtime_dir,
             lambda: house.status(inference),
             {"lineage": partial(lineage.answer, loaded.config.state_dir, journal)},
+            house.judges,
         )
     finally:
         supply.close()
@@ -136,6 +139,7 @@ class _House:
     supply: Supply = field(init=False)
     journal: Journal = field(init=False)
     told: _Told = field(init=False)
+    judges: Judgements | None = None
     _sources: list[Source] = field(default_factory=list)
     _forwarders: list[Forwarder] = field(default_factory=list)
     _started: int = 0
@@ -255,7 +259,13 @@ class _House:
                 "turns": inference.turns,
                 "inbox": len(self.inbox),
             },
-            sources={source.name: source.status() for source in self._sources},
+            sources={
+                link.name: link.status()
+                for link in (
+                    *self._sources,
+                    *(self.judges.links if self.judges else ()),
+                )
+            },
             pipelines={
                 name: self._pipeline(name) for name in self.loaded.config.pipelines
             },
@@ -279,6 +289,7 @@ class _House:
             "rows_without_score": count("rows_without_score_total", pipeline=name),
             "error": "" if made.fallback is Fallback.MODEL else made.because,
             **self.supply.pipeline(name),
+            **(self.judges.status(name) if self.judges else {}),
         }
 
 

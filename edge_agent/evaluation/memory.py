@@ -1,4 +1,4 @@
-"""What judgements must not forget: findings told, versions acted on, thresholds moved."""
+"""What judgements must not forget: findings, versions acted on, thresholds moved."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -111,7 +111,7 @@ def _rows(
     )
     asset, at, verdict = joined.asset[kept], joined.at[kept], joined.verdict[kept]
     groups = [column[kept].astype(np.int32) - 1 for column in joined.groups.values()]
-    columns = {
+    columns: dict[str, NDArray[Any]] = {
         "threshold": joined.threshold[kept],
         "value": value,
         "probability": chance,

@@ -103,7 +103,7 @@ class Thresholds:
         columns = (rows.asset, rows.at, scores.score, scores.no_score)
         self._queue.append(_Batch(name, digest, made.limits, *columns, counts))
 
-    def fold(self, now: int, *, last: bool = False) -> None:
+    def fold(self, now: int, last: bool = False) -> None:
         """Count what waits; the desk's thread.
 
         Args:
