@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -53,9 +53,9 @@ class Agent:
     adoption: Adoption
     runtime_dir: Path
     status: Callable[[], dict[str, Any]]
-    answers: Mapping[str, Callable[[str], dict[str, Any]]] = field(default_factory=dict)
+    answers: Mapping[str, Callable[[str], dict[str, Any]]]
     """What may be asked of it while it runs."""
-    judges: Judgements | None = None
+    judges: Judgements
     """Labels, where a pipeline keeps any."""
 
     async def run(self) -> None:
@@ -87,8 +87,7 @@ class Agent:
                 await _end(reads)
                 self.inference.stop()
                 await turns
-                if self.judges is not None:  # the last turn's rows belong to them too
-                    self.judges.desk.stop()
+                self.judges.stop()  # the last turn's rows belong to them too
                 await labels
                 stop.clear()
                 await self._drain(forwards, stop)
@@ -112,32 +111,27 @@ class Agent:
 
     def _hear(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Links that bring labels and verdicts."""
-        links = self.judges.links if self.judges is not None else ()
         return [
             tasks.create_task(
                 supervise(link.name, link.run, log=log, is_up=partial(_is_up, link)),
                 name=link.name,
             )
-            for link in links
+            for link in self.judges.links
         ]
 
     async def _labels(self) -> None:
         """Join and judge labels until told to end; a bug there takes no score away."""
-        if self.judges is None:
-            return
         try:
-            await asyncio.to_thread(self.judges.desk.run)
+            await asyncio.to_thread(self.judges.run)
         except Exception:
             log.exception("a bug in joining labels; scoring goes on without them")
         finally:
-            self.judges.desk.stop()
+            self.judges.stop()
 
     async def _answer(self) -> None:
         """Tell the status and answer; scoring goes on where no socket can be made."""
         try:
-            answers = dict(self.answers)
-            if self.judges is not None:
-                answers["label"] = self.judges.office.ask
+            answers = {**self.answers, **self.judges.answers}
             await socket.serve(self.runtime_dir, self.status, answers)
         except OSError as why:
             folder = str(self.runtime_dir)

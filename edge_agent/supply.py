@@ -149,8 +149,8 @@ class Supply:
 
     def judgements(
         self, inference: Inference, clock: Clock, instruments: Instruments
-    ) -> Judgements | None:
-        """Labels, joined and judged, and what follows of them; None without any.
+    ) -> Judgements:
+        """Labels, joined and judged, and what follows of them.
 
         Args:
             inference: the turn; from now on its posts tell of their rows.
@@ -170,8 +170,8 @@ class Supply:
             tell=inference.note,
         )
         found = opened(self.loaded, reach, clock=clock, instruments=instruments)
-        if found is not None:
-            for name in self.loaded.config.pipelines:
+        if found.office is not None:
+            for name in found.office.desk.books:
                 inference.seats.post(name).told = found.turned
         return found
 

@@ -139,7 +139,7 @@ class _House:
     supply: Supply = field(init=False)
     journal: Journal = field(init=False)
     told: _Told = field(init=False)
-    judges: Judgements | None = None
+    judges: Judgements = field(init=False)
     _sources: list[Source] = field(default_factory=list)
     _forwarders: list[Forwarder] = field(default_factory=list)
     _started: int = 0
@@ -259,13 +259,7 @@ class _House:
                 "turns": inference.turns,
                 "inbox": len(self.inbox),
             },
-            sources={
-                link.name: link.status()
-                for link in (
-                    *self._sources,
-                    *(self.judges.links if self.judges else ()),
-                )
-            },
+            sources={s.name: s.status() for s in (*self._sources, *self.judges.links)},
             pipelines={
                 name: self._pipeline(name) for name in self.loaded.config.pipelines
             },
@@ -289,7 +283,7 @@ class _House:
             "rows_without_score": count("rows_without_score_total", pipeline=name),
             "error": "" if made.fallback is Fallback.MODEL else made.because,
             **self.supply.pipeline(name),
-            **(self.judges.status(name) if self.judges else {}),
+            **self.judges.status(name),
         }
 
 

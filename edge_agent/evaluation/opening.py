@@ -13,16 +13,15 @@ from edge_agent.records import AlarmRecord
 from edge_agent.sinks.topics import Place
 
 if TYPE_CHECKING:
-    import numpy as np
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    import numpy as np
     from numpy.typing import NDArray
 
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
     from edge_agent.features.feature_rows import FeatureRows
     from edge_agent.instruments import Instruments
-    from edge_agent.labels.desk import LabelDesk
     from edge_agent.labels.hearing import Hearing
     from edge_agent.labels.opening import Office
     from edge_agent.labels.watching import Watching
@@ -32,49 +31,69 @@ if TYPE_CHECKING:
     #: Names of the contexts that ``FeatureRows.context`` counts, by pipeline.
     Names = Callable[[str], Sequence[str]]
 
+#: Context of a row that raises no alarm, see `FeatureRows`.
+_GATED = -1
+
 
 @dataclass(slots=True)
 class Judgements:
     """All of it.
 
     Attributes:
-        office: desk and links.
+        office: desk and links; None where no pipeline keeps labels.
         evaluation: judges.
         thresholds: alarms at other thresholds.
         names: of contexts.
     """
 
-    office: Office
+    office: Office | None
     evaluation: Evaluation
     thresholds: Thresholds
     names: Names = lambda _name: ()
 
     @property
-    def desk(self) -> LabelDesk:
-        """Its `run` is a thread's work."""
-        return self.office.desk
-
-    @property
     def links(self) -> Sequence[Hearing | Watching]:
         """Supervised like sources."""
-        return self.office.links
+        return self.office.links if self.office is not None else ()
+
+    @property
+    def answers(self) -> Mapping[str, Callable[[str], dict[str, Any]]]:
+        """What may be asked of the running agent."""
+        return {"label": self.office.ask} if self.office is not None else {}
+
+    def run(self) -> None:
+        """Join and judge until `stop`."""
+        if self.office is not None:
+            self.office.desk.run()
+
+    def stop(self) -> None:
+        """End `run`; any thread."""
+        if self.office is not None:
+            self.office.desk.stop()
 
     def turned(self, done: Turned, before: PipelineState, rows: FeatureRows) -> None:
         """Take a turn's rows and alarms; the turn's thread, never blocks."""
-        made, context = done.pipeline, getattr(rows, "context", None)
+        if self.office is None:
+            return
+        desk, made, context = (
+            self.office.desk,
+            done.pipeline,
+            getattr(rows, "context", None),
+        )
         names = self.names(made.info.pipeline) if context is not None else ()
         alarmed = _alarmed(done, before, rows)
-        self.desk.predicted(made, rows, done.scores, alarmed, context, names)
-        self.thresholds.observe(made, rows, done.scores)
+        counts = None if context is None else context != _GATED
+        desk.predicted(made, rows, done.scores, alarmed, context, names, counts)
+        self.thresholds.observe(made, rows, done.scores, counts)
         for record in done.records:
             if isinstance(record, AlarmRecord):
-                self.desk.alarm(record)
+                desk.alarm(record)
 
     def status(self, name: str) -> dict[str, Any]:
         """A pipeline's part of the status; any thread."""
-        told = self.desk.status(name)
-        if name not in self.desk.books:
+        if self.office is None or name not in self.office.desk.books:
             return {}
+        told = self.office.desk.status(name)
         return {"labels": told, **self.evaluation.status(name)}
 
 
@@ -92,8 +111,8 @@ def _alarmed(
 
 def opened(
     loaded: Loaded, reach: Reach, *, clock: Clock, instruments: Instruments
-) -> Judgements | None:
-    """All of it; None where no pipeline keeps labels.
+) -> Judgements:
+    """All of it, of the pipelines that keep labels.
 
     Args:
         loaded: the configuration with its plant.
@@ -126,7 +145,7 @@ def opened(
         judge=evaluation.judge,
         beside=thresholds.fold,
     )
-    return Judgements(office, evaluation, thresholds) if office is not None else None
+    return Judgements(office, evaluation, thresholds)
 
 
 def _topics(
