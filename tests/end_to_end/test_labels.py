@@ -156,7 +156,7 @@ def test_an_operator_rejects_and_confirms(
 
         def came() -> list[dict[str, Any]]:
             found = [one.payload for one in historian.messages("alarm")]
-            return [one for one in found if one.get("active")]
+            return [one for one in found if one["state"] == "ACTIVE"]
 
         until(lambda: len(came()) > 1, "alarms")
         one, two = (alarm["occurrence"] for alarm in came()[:2])
