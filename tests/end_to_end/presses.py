@@ -112,7 +112,7 @@ def _passport(version: str, level: float, least: int) -> dict[str, Any]:
 
 
 def configuration(
-    folder: Path,
+    place: Path,
     broker: peers.Mosquitto,
     **labels: Any,  # noqa: ANN401
 ) -> dict[str, Any]:
@@ -145,7 +145,7 @@ def configuration(
         },
         "registry": {
             "type": "directory",
-            "path": str(folder / "models"),
+            "path": str(place / "models"),
             "poll": "1s",
         },
         "outputs": {"scada": {"type": "mqtt", **where}},
