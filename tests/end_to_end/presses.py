@@ -122,7 +122,7 @@ def configuration(
     return {
         "site": {"enterprise": "acme", "site": "lab"},
         "gateway": "gw",
-        "sources": {"cell": {"type": "mqtt", **where}},
+        "sources": {"cell": {"type": "mqtt", "time_field": "ts", **where}},
         "assets": [
             {
                 "type": "press",
@@ -182,7 +182,8 @@ class Parts:
         self.bad += bad.tolist()
         with Publisher(broker, f"press/{ASSET}") as publisher:
             for k in range(first, first + count):
-                publisher.publish({"part": name(k), "flow": self.flow[k]})
+                stamp = time.time_ns() // 10**6 * 10**6
+                publisher.publish({"ts": stamp, "part": name(k), "flow": self.flow[k]})
                 time.sleep(0.004)
             publisher.finish()
         return range(first, first + count)
