@@ -188,6 +188,10 @@ class Joined:
         version: uint16[n] in ``versions``.
         groups: uint16[n] by name of the group, in ``group_words`` of that name.
         delay: float64[n] seconds from the prediction to its (last) label.
+        piece: int64[n] buckets of one asset that one label named, without a gap, have
+            the same number: they are one piece of evidence; -1 for parts.
+        episode: int64[n] likewise buckets in which one alarm was active; -1 where none
+            was, and for parts.
         rows: uint16[n] scored rows behind a bucket; 1 for a part.
         bucket: seconds of a bucket; 0 for parts.
         predictions: predictions held, with a label or without, by version.
@@ -217,6 +221,8 @@ class Joined:
     version: NDArray[np.uint16]
     groups: Mapping[str, NDArray[np.uint16]]
     delay: NDArray[np.float64]
+    piece: NDArray[np.int64]
+    episode: NDArray[np.int64]
     rows: NDArray[np.uint16]
     words: tuple[str, ...]
     contexts: tuple[str, ...]

@@ -20,6 +20,8 @@ from edge_agent.labels.columns import (
 from edge_agent.labels.operators import parted
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from edge_agent.labels.book import Book
@@ -117,6 +119,8 @@ def _shaped(book: Book, rows: Columns, held: NDArray[np.int64]) -> Joined:
         version=rows["version"],
         groups={name: rows[f"g{k}"] for k, name in enumerate(lexicon.groups)},
         delay=rows["delay"].astype(np.float64),
+        piece=_pieces(rows, book.seconds * _NS),
+        episode=_episodes(rows, book.seconds * _NS),
         rows=rows.get("rows", np.ones(count, np.uint16)),
         words=lexicon.classes.listed(),
         contexts=lexicon.contexts.listed(),
@@ -125,6 +129,51 @@ def _shaped(book: Book, rows: Columns, held: NDArray[np.int64]) -> Joined:
         predictions=held,
         bucket=float(book.seconds),
     )
+
+
+def _pieces(rows: Columns, bucket: int) -> NDArray[np.int64]:
+    """A number for each run of buckets that one label made, as far as can be told."""
+    if not bucket:
+        return np.full(len(rows["at"]), -1, np.int64)
+    # labels that come together and say the same of neighbours count as one
+    came = rows["at"] // _NS + rows["delay"]
+    same = (rows["state"], rows["value"].view(np.uint32), rows["label"])
+    return _runs(rows, bucket, came, same)
+
+
+def _episodes(rows: Columns, bucket: int) -> NDArray[np.int64]:
+    alarm = _has(rows, Flag.ALARM)
+    if not bucket:
+        return np.full(len(alarm), -1, np.int64)
+    found = _runs(rows, bucket, np.zeros(len(alarm), np.int64), (alarm,))
+    return np.where(alarm, found, -1)
+
+
+def _runs(
+    rows: Columns,
+    bucket: int,
+    near: NDArray[np.int64],
+    same: Sequence[NDArray[Any]],
+) -> NDArray[np.int64]:
+    """Number the runs of neighbouring buckets of an asset that are alike.
+
+    Args:
+        rows: ``asset`` and ``at``.
+        bucket: ns from one to the next.
+        near: may differ by 1 within a run.
+        same: may not differ at all.
+    """
+    order = np.lexsort((rows["at"], rows["asset"]))
+    begins = np.ones(len(order), bool)
+    asset, at = rows["asset"][order], rows["at"][order]
+    begins[1:] = (asset[1:] != asset[:-1]) | (np.diff(at) > bucket)
+    begins[1:] |= np.abs(np.diff(near[order])) > 1
+    for column in same:
+        ordered = column[order]
+        begins[1:] |= ordered[1:] != ordered[:-1]
+    found = np.empty(len(order), np.int64)
+    found[order] = np.cumsum(begins) - 1
+    return found
 
 
 def _has(rows: Columns, flag: Flag) -> NDArray[np.bool_]:

@@ -242,8 +242,6 @@ def _wait(book: Book, file: _File) -> None:
         settled = np.zeros(len(waiting), bool)
         settled[found[labelled]] = True
         waiting = waiting.kept(~settled)
-        # its row is there and has no label: whatever came first is tried again
-        tried = min([tried, *rows[~labelled].tolist()])
     book.waiting = Waiting(waiting.told, waiting.counted, tried)
 
 

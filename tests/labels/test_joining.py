@@ -255,6 +255,27 @@ def test_a_part_id_that_is_stuck_costs_no_more_than_others() -> None:
     assert one.count("duplicate") == 2999
 
 
+def test_buckets_of_one_label_are_one_piece_of_evidence() -> None:
+    """Two stretches of two pumps are three pieces; an alarm is one episode."""
+    one = bench()
+    one.clock.time = begin = made.START // MINUTE * MINUTE
+    one.watch(600, every=20)
+    one.watch(300, 0.9, alarmed=True, every=20)
+    one.watch(600, every=20)
+    one.desk.look()
+    for asset, first, last in ((0, 0, 5), (1, 0, 20), (0, 11, 14)):
+        since, until = begin + first * MINUTE, begin + last * MINUTE
+        told = made.label("bad", asset=asset, since=since, until=until)
+        one.tell(told, name=ANOMALY)
+        one.clock.time += 5 * S
+    joined = one.desk.joined(ANOMALY)
+
+    assert np.bincount(joined.piece).tolist() == [5, 3, 20]
+    episodes = joined.episode[joined.episode >= 0]
+    assert len(set(episodes.tolist())) == 2
+    assert (joined.episode >= 0).tolist() == joined.alarm.tolist()
+
+
 def test_classes_and_groups_come_back_as_words() -> None:
     """Predicted class and label share one list of words."""
     one = bench(groups=["lot"])
