@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from edge_agent.bundle.passport import Passport
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
+    from edge_agent.evaluation.judging import Keep, Shown
     from edge_agent.evaluation.memory import Moved
     from edge_agent.evaluation.opening import Judgements
     from edge_agent.inference import Inference
@@ -148,7 +149,13 @@ class Supply:
         self.floor.open(seats)
 
     def judgements(
-        self, inference: Inference, clock: Clock, instruments: Instruments
+        self,
+        inference: Inference,
+        clock: Clock,
+        instruments: Instruments,
+        *,
+        keep: Keep = lambda _name, _snapshot: None,
+        evidence: Shown | None = None,
     ) -> Judgements:
         """Labels, joined and judged, and what follows of them.
 
@@ -156,6 +163,9 @@ class Supply:
             inference: the turn; from now on its posts tell of their rows.
             clock: agent time.
             instruments: counters.
+            keep: takes a pipeline's snapshot when it has changed, for reports.
+            evidence: what drift and sensors show of a pipeline; None where nobody
+                looks: then no cause is claimed.
 
         Raises:
             ConfigError: a password cannot be read.
@@ -168,6 +178,8 @@ class Supply:
             ),
             move=self.floor.move,
             tell=inference.note,
+            keep=keep,
+            evidence=evidence,
         )
         found = opened(self.loaded, reach, clock=clock, instruments=instruments)
         if found.office is not None:

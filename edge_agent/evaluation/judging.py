@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     from edge_agent.monitors.drift import Beside
     from edge_agent.records import Record
 
+    #: Takes a pipeline's snapshot.
+    Keep = Callable[[str, dict[str, Any]], None]
     #: What drift and sensors show of a pipeline now.
     Shown = Callable[[str], tuple[Sequence[Condition], Beside]]
 
@@ -65,7 +67,7 @@ class Reach:
     breach: Callable[[str, str, str, bool], bool]
     move: Callable[[str, Moved | None], None]
     tell: Callable[[Record], None]
-    keep: Callable[[str, dict[str, Any]], None] = lambda _name, _snapshot: None
+    keep: Keep = lambda _name, _snapshot: None
     evidence: Shown | None = None
 
 
