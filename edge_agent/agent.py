@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -25,8 +25,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from edge_agent.evaluation.opening import Judgements
     from edge_agent.inbox import Inbox
     from edge_agent.inference import Inference
+    from edge_agent.labels.hearing import Hearing
+    from edge_agent.labels.watching import Watching
     from edge_agent.registry.adoption import Adoption
     from edge_agent.sinks.forwarder import Forwarder
     from edge_agent.sources.source import Source
@@ -50,8 +53,10 @@ class Agent:
     adoption: Adoption
     runtime_dir: Path
     status: Callable[[], dict[str, Any]]
-    answers: Mapping[str, Callable[[str], dict[str, Any]]] = field(default_factory=dict)
+    answers: Mapping[str, Callable[[str], dict[str, Any]]]
     """What may be asked of it while it runs."""
+    judges: Judgements
+    """Labels, where a pipeline keeps any."""
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, then drain and return.
@@ -66,6 +71,8 @@ class Agent:
                 turns = tasks.create_task(self._turns(), name="turn")
                 forwards = [self._forward(tasks, sink) for sink in self.forwarders]
                 reads = [self._read(tasks, source) for source in self.sources]
+                reads += self._hear(tasks)
+                labels = tasks.create_task(self._labels(), name="labels")
                 aside = [
                     tasks.create_task(self._watch(notifier), name="health"),
                     tasks.create_task(self._answer(), name="status"),
@@ -80,6 +87,8 @@ class Agent:
                 await _end(reads)
                 self.inference.stop()
                 await turns
+                self.judges.stop()  # the last turn's rows belong to them too
+                await labels
                 stop.clear()
                 await self._drain(forwards, stop)
                 await _end([*forwards, *aside])
@@ -100,10 +109,30 @@ class Agent:
         finally:
             self.adoption.stop()
 
+    def _hear(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Links that bring labels and verdicts."""
+        return [
+            tasks.create_task(
+                supervise(link.name, link.run, log=log, is_up=partial(_is_up, link)),
+                name=link.name,
+            )
+            for link in self.judges.links
+        ]
+
+    async def _labels(self) -> None:
+        """Join and judge labels until told to end; a bug there takes no score away."""
+        try:
+            await asyncio.to_thread(self.judges.run)
+        except Exception:
+            log.exception("a bug in joining labels; scoring goes on without them")
+        finally:
+            self.judges.stop()
+
     async def _answer(self) -> None:
         """Tell the status and answer; scoring goes on where no socket can be made."""
         try:
-            await socket.serve(self.runtime_dir, self.status, self.answers)
+            answers = {**self.answers, **self.judges.answers}
+            await socket.serve(self.runtime_dir, self.status, answers)
         except OSError as why:
             folder = str(self.runtime_dir)
             log.warning("no status socket", runtime_dir=folder, why=str(why))
@@ -147,7 +176,7 @@ class Agent:
             finished.cancel()
 
 
-def _is_up(link: Source | Forwarder) -> bool:
+def _is_up(link: Source | Forwarder | Hearing | Watching) -> bool:
     return link.status().get("state") in UP
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,7 @@ from edge_agent.commissioning import (
 )
 from edge_agent.comparison import Comparison
 from edge_agent.errors import ModelRejected
+from edge_agent.evaluation.active import active_of
 from edge_agent.posts import Beside, Seating
 from edge_agent.records import Fallback
 from edge_agent.registry import checks
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from edge_agent.bundle.passport import Passport
     from edge_agent.clock import Clock
     from edge_agent.config.pipelines import Pipeline
+    from edge_agent.evaluation.active import Active
+    from edge_agent.evaluation.memory import Moved
     from edge_agent.phrases import Phrases
     from edge_agent.registry.cache import Cache
     from edge_agent.registry.crew import Crew
@@ -63,6 +67,7 @@ class PlantFloor:
         memory: bytes that loaded models may take together.
         catch_up: ns of ticks a new trigger makes in one turn at most.
         phrases: what is said of rows.
+        moved: thresholds that were moved to hold a budget of false alarms.
     """
 
     def __init__(
@@ -76,6 +81,7 @@ class PlantFloor:
         catch_up: int | None = None,
         *,
         phrases: Phrases,
+        moved: Mapping[str, Moved] | None = None,
     ) -> None:
         self.manned: dict[str, Seating] = {}
         """Who works at each post, or shall as soon as the lines are built."""
@@ -93,6 +99,11 @@ class PlantFloor:
         self._tended = clock.now()
         self._loaded: dict[tuple[str, str], Commissioned] = {}
         self._passports: dict[str, Passport | None] = {}
+        self._moved: dict[str, Moved] = dict(moved or {})
+        self._crews: dict[str, Crew] = {}
+        self._bases: dict[str, float] = {}
+        self._anew: set[str] = set()
+        """Pipelines whose threshold was moved since they were manned."""
 
     def open(self, seats: Seats) -> None:
         """From now on crews take their posts between turns."""
@@ -104,7 +115,9 @@ class PlantFloor:
 
     def man(self, pipeline: str, crew: Crew) -> None:
         """See `Floor`."""
-        made = self._rung(pipeline, crew)
+        self._anew.discard(pipeline)
+        made = self._at_threshold(pipeline, self._rung(pipeline, crew))
+        self._crews[pipeline] = crew
         beside = None
         if crew.beside is not None:
             other = self._model(pipeline, crew.beside)
@@ -151,10 +164,41 @@ class PlantFloor:
 
     def tend(self) -> None:
         """See `Floor`."""
+        for pipeline in list(self._anew):
+            self.man(pipeline, self._crews[pipeline])
         now = self._clock.now()
         if now - self._tended >= TEND_EVERY:
             self._tended = now
             self._sessions.tend()
+
+    def move(self, pipeline: str, moved: Moved | None) -> None:
+        """Let alarms come at another threshold soon; any thread.
+
+        Args:
+            pipeline: where.
+            moved: counts for its version alone; None for the passport's threshold.
+        """
+        if moved is None:
+            self._moved.pop(pipeline, None)
+        else:
+            self._moved[pipeline] = moved
+        self._anew.add(pipeline)
+
+    def active(self, pipeline: str) -> Active | None:
+        """What scores, as labels are held against it; any thread."""
+        made = self.working.get(pipeline)
+        if made is None or made.passport is None:
+            return None
+        digest, limits = made.pipeline.info.model_digest, made.pipeline.limits
+        return active_of(made.passport, digest, limits, self._bases[pipeline])
+
+    def _at_threshold(self, pipeline: str, made: Commissioned) -> Commissioned:
+        """With the threshold that was moved, if it is this version's."""
+        base, moved = made.pipeline.limits.threshold, self._moved.get(pipeline)
+        self._bases[pipeline] = base
+        if moved is None or (moved.digest, moved.base) != (made.digest, base):
+            return made
+        return replace(made, pipeline=made.pipeline.at_threshold(moved.threshold))
 
     def memory(self, pipeline: str) -> tuple[float, bool]:
         """KiB that the version that scores takes, and whether it rests."""

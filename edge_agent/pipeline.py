@@ -103,6 +103,13 @@ class Pipeline:
         found: F64 = limit - (1 - NEAR) * way
         return found
 
+    def at_threshold(self, threshold: float) -> Pipeline:
+        """The same with its alarms at another threshold; the levels give way."""
+        levels = np.maximum(self.levels, threshold)
+        levels[0] = threshold
+        limits = replace(self.limits, threshold=threshold)
+        return replace(self, limits=limits, levels=levels)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PipelineState:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from edge_agent.scores import Scores
 
     TriggerFor = Callable[[FeaturePlan, Window], Trigger]
+    Told = Callable[["Turned", PipelineState, FeatureRows], None]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +108,7 @@ class Post:
         pipeline: the rung in use.
         standby, key, beside: see `Seating`.
         health: of the model in use; ``health_beside`` of the one that watches.
+        told: sees every turn, with the state before it and the rows; must not block.
     """
 
     pipeline: Pipeline
@@ -117,6 +119,7 @@ class Post:
     health_beside: Health = field(default_factory=Health)
     contexts: Contexts | None = None
     """Of the rows: what their numbers mean."""
+    told: Told | None = None
     _compared: tuple[tuple[str, str], Comparison] = (("", ""), Comparison())
     """Of whom, and how they compare: one object, as other threads read it."""
     _recalled: tuple[tuple[str, str], Comparison] | None = None
@@ -181,9 +184,12 @@ class Post:
             scores = judging.scored(used.scorer, rows)
         if off:
             self._take_off(off)
-        state, records = judging.judged(used, state, rows, scores, self.contexts)
+        after, records = judging.judged(used, state, rows, scores, self.contexts)
         failed = "" if _resting(first) else error
-        return Turned(state, records, scores, used, failed, off)
+        done = Turned(after, records, scores, used, failed, off)
+        if self.told is not None:
+            self.told(done, state, rows)
+        return done
 
     def _watch(self, scores: Scores, rows: FeatureRows) -> str:
         """Judge the model in use by this turn; why it must go, else empty."""

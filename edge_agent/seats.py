@@ -20,11 +20,13 @@ _MOST_OFF = 1000
 
 
 class TakenOff(NamedTuple):
-    """A version that failed and was taken off in the turn, and why."""
+    """A version that failed and was taken off in the turn, or must go, and why."""
 
     pipeline: str
     key: str
     reason: str
+    limits: bool = False
+    """Limits shall judge instead, not the version before."""
 
 
 class Seats:
@@ -54,16 +56,26 @@ class Seats:
             self._wanted[pipeline] = seating
         self._awake()
 
-    def breach(self, pipeline: str, reason: str) -> None:
+    def breach(
+        self, pipeline: str, reason: str, digest: str = "", *, limits: bool = False
+    ) -> bool:
         """A judgement from outside the turn: what scores there must go; any thread.
 
         Args:
             pipeline: where.
             reason: why, as the end of a sentence that begins with the version.
+            digest: of the version that was judged; another one stays.
+            limits: limits shall judge instead, not the version before.
+
+        Returns:
+            Whether it scores there, and so will go.
         """
-        key = self.post(pipeline).key
-        if key:
-            self.off.append(TakenOff(pipeline, key, reason))
+        post = self.post(pipeline)
+        key = post.key
+        if not key or digest not in ("", post.pipeline.info.model_digest):
+            return False
+        self.off.append(TakenOff(pipeline, key, reason, limits))
+        return True
 
     def waiting(self, pipeline: str) -> bool:
         """Whether a seating has not been taken yet."""
@@ -77,6 +89,11 @@ class Seats:
         """
         line, place = self._place[pipeline]
         return line.posts[place]
+
+    def contexts(self, pipeline: str) -> Sequence[str]:
+        """Names of the contexts of a pipeline's rows; only ever appended to."""
+        found = self.post(pipeline).contexts
+        return found.names if found is not None else ()
 
     def watch(self, clock: Clock) -> None:
         """Let versions that nobody acts on score; the turn's, behind its records."""

@@ -16,6 +16,10 @@ from edge_agent import __version__
 from edge_agent.bundle.trust import Trust
 from edge_agent.config.secrets import password_of
 from edge_agent.errors import ConfigError, ModelRejected
+from edge_agent.evaluation import keeping
+from edge_agent.evaluation.judging import Reach
+from edge_agent.evaluation.memory import moved_thresholds
+from edge_agent.evaluation.opening import opened
 from edge_agent.floor import PlantFloor
 from edge_agent.registry import lineage, passports
 from edge_agent.registry.adoption import Adoption
@@ -35,6 +39,11 @@ if TYPE_CHECKING:
     from edge_agent.bundle.passport import Passport
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
+    from edge_agent.evaluation.judging import Shown
+    from edge_agent.evaluation.memory import Moved
+    from edge_agent.evaluation.opening import Judgements
+    from edge_agent.inference import Inference
+    from edge_agent.instruments import Instruments
     from edge_agent.posts import Seating
     from edge_agent.records import EventRecord
     from edge_agent.registry.checks import Verified
@@ -100,6 +109,7 @@ class Supply:
             config.model_memory,
             catch_up,
             phrases=loaded.phrases,
+            moved=_moved(loaded),
         )
         inquiry = Inquiry(
             registry,
@@ -139,6 +149,52 @@ class Supply:
         """Join the turn."""
         self.floor.open(seats)
 
+    def judgements(
+        self,
+        inference: Inference,
+        clock: Clock,
+        instruments: Instruments,
+        *,
+        evidence: Shown | None = None,
+    ) -> Judgements:
+        """Labels, joined and judged, and what follows of them.
+
+        Args:
+            inference: the turn; from now on its posts tell of their rows.
+            clock: agent time.
+            instruments: counters.
+            evidence: what drift and sensors show of a pipeline; None where nobody
+                looks: then no cause is claimed.
+
+        Raises:
+            ConfigError: a password cannot be read.
+        """
+
+        def keep(name: str, snapshot: dict[str, Any]) -> None:
+            budget = self.loaded.config.pipelines[name].alarm.budget
+            made = self.floor.working[name].pipeline
+            applied = budget is not None and budget.apply
+            for one in keeping.records(snapshot, made, clock.now(), applied=applied):
+                inference.note(one)
+
+        reach = Reach(
+            active=self.floor.active,
+            former=lambda name: self.adoption.manning.lives[name].previous is not None,
+            breach=lambda name, why, digest, limits: inference.seats.breach(
+                name, why, digest, limits=limits
+            ),
+            move=self.floor.move,
+            tell=inference.note,
+            keep=keep,
+            evidence=evidence,
+        )
+        found = opened(self.loaded, reach, clock=clock, instruments=instruments)
+        if found.office is not None:
+            for name in found.office.desk.books:
+                inference.seats.post(name).told = found.turned
+        found.names = inference.seats.contexts
+        return found
+
     def pipeline(self, name: str) -> dict[str, Any]:
         """A pipeline's models for the status."""
         manning = self.adoption.manning
@@ -158,6 +214,16 @@ class Supply:
         """Stop, without waiting for what is under way."""
         self.adoption.stop()
         self.room.abandon()
+
+
+def _moved(loaded: Loaded) -> Mapping[str, Moved]:
+    """Thresholds that were moved before a restart, where that is still allowed."""
+    allowed = [
+        name
+        for name, pipeline in loaded.config.pipelines.items()
+        if pipeline.alarm.budget is not None and pipeline.alarm.budget.apply
+    ]
+    return moved_thresholds(loaded.config.state_dir / "labels", allowed)
 
 
 def _passport(archive: Path, digest: str) -> Passport | None:

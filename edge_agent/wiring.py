@@ -10,7 +10,7 @@ import socket
 from dataclasses import dataclass, field
 from functools import partial
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -24,17 +24,17 @@ from edge_agent.inbox import Inbox
 from edge_agent.incidents import Told
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
+from edge_agent.monitoring import snapshots
 from edge_agent.monitors.opening import open_monitors
 from edge_agent.recording import Recorder, unused
-from edge_agent.records import EventRecord, Fallback
+from edge_agent.records import EventRecord, LossRecord
 from edge_agent.registry import lineage
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
 from edge_agent.sinks.topics import Place
+from edge_agent.statement import Statement
 from edge_agent.status import history
 from edge_agent.status.findings import OpenFindings
-from edge_agent.status.monitoring import said_of
-from edge_agent.status.report import report
 from edge_agent.store.journal import Journal
 from edge_agent.store.traces import Origin
 from edge_agent.supply import Supply
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
+    from edge_agent.evaluation.opening import Judgements
     from edge_agent.monitors.watch import Monitors
     from edge_agent.records import Record
     from edge_agent.sources.source import Source
@@ -84,23 +85,34 @@ def build(
     )
     supply.open(inference.seats)
     inference.restore(recovered.checkpoint)
+    house.judges = supply.judgements(
+        inference,
+        house.clock,
+        house.instruments,
+        evidence=house.monitors.conditions,
+    )
     house.findings.see(stored.record for stored in recovered.findings)
-    for gone in house.findings.unwatched(house.monitors.going_on(), house.clock.now()):
+    going_on = house.monitors.going_on() | house.judges.going_on()
+    for gone in house.findings.unwatched(going_on, house.clock.now()):
         inference.note(gone)
     house.told.pass_on(inference.note)
+    sources, forwarders = house.sources(), house.forwarders(recovered.findings)
+    statement = house.statement()
+    supply.adoption.observed = statement.observed
     try:
         yield Agent(
             house.inbox,
-            house.sources(),
+            sources,
             inference,
-            house.forwarders(recovered.findings),
+            forwarders,
             supply.adoption,
             loaded.config.runtime_dir,
-            lambda: house.status(inference),
+            lambda: statement.document(inference.turns),
             {
                 "lineage": partial(lineage.answer, state_dir, journal),
                 "history": partial(history.answer, state_dir, journal),
             },
+            house.judges,
         )
     finally:
         supply.close()
@@ -124,6 +136,7 @@ class _House:
     told: Told = field(init=False)
     monitors: Monitors = field(init=False)
     findings: OpenFindings = field(default_factory=OpenFindings)
+    judges: Judgements = field(init=False)
     _sources: list[Source] = field(default_factory=list)
     _forwarders: list[Forwarder] = field(default_factory=list)
     _started: int = 0
@@ -156,9 +169,18 @@ class _House:
     def submit(
         self, records: Sequence[Record], checkpoint: Mapping[str, bytes]
     ) -> None:
-        """Hand a turn's records to the journal; open findings are remembered."""
+        """Hand a turn's records to the journal.
+
+        Open findings are remembered, and events are kept for reports.
+        """
         self.findings.see(records)
-        self.journal.submit(records, checkpoint)
+        names = self.loaded.config.pipelines
+        kept = [
+            snapshots.event(one, names)
+            for one in records
+            if isinstance(one, EventRecord | LossRecord)
+        ]
+        self.journal.submit([*records, *kept] if kept else records, checkpoint)
 
     def _first_events(self) -> Iterator[EventRecord]:
         now = self.clock.now()
@@ -246,52 +268,23 @@ class _House:
             )
         return self._forwarders
 
-    def status(self, inference: Inference) -> dict[str, Any]:
-        """The document of the status socket."""
-        return report(
-            identity={
-                "version": __version__,
-                "gateway": self.loaded.config.gateway,
-                "uptime_s": (self.clock.now() - self._started) / 1e9,
-                "configuration_sha256": self.loaded.digest,
-                "turns": inference.turns,
-                "inbox": len(self.inbox),
-            },
-            sources={source.name: source.status() for source in self._sources},
-            pipelines={
-                name: self._pipeline(name) for name in self.loaded.config.pipelines
-            },
-            registry=self.supply.adoption.status(),
-            outputs={sink.name: sink.status() for sink in self._forwarders},
-            store=self.journal.status(),
-            counters=self.instruments.snapshot(),
-            complaint=self.complaint,
-            monitoring=said_of(self.findings.now(), self.clock.wall_offset()),
+    def statement(self) -> Statement:
+        """What it says of itself."""
+        return Statement(
+            self.loaded,
+            self.clock,
+            self._started,
+            self.complaint,
+            self.inbox,
+            self.instruments,
+            self._sources,
+            self._forwarders,
+            self.supply,
+            self.journal,
+            self.monitors,
+            self.findings,
+            self.judges,
         )
-
-    def _pipeline(self, name: str) -> dict[str, Any]:
-        """A pipeline's part of the status."""
-        made = self.supply.floor.working[name].pipeline
-        info, count = made.info, self.instruments.counter
-        return {
-            "state": _STATES[made.fallback],
-            "model": f"{info.model}@{info.model_version}",
-            "sha8": info.model_sha8,
-            "assets": len(info.assets),
-            "rows_scored": count("rows_scored_total", pipeline=name),
-            "rows_without_score": count("rows_without_score_total", pipeline=name),
-            "error": "" if made.fallback is Fallback.MODEL else made.because,
-            "drift": self.monitors.status(name),
-            **self.supply.pipeline(name),
-        }
-
-
-_STATES = {
-    Fallback.MODEL: "scoring",
-    Fallback.LAST_KNOWN_GOOD: "last-known-good",
-    Fallback.LIMITS: "limits",
-    Fallback.NO_SCORE: "no model",
-}
 
 
 def application_uri(config: schema.AgentConfig) -> str:

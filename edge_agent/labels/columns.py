@@ -7,7 +7,7 @@ buckets of time and have no part id), plus 2 for each group.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum, IntFlag
 from typing import TYPE_CHECKING, Any
 
@@ -150,6 +150,22 @@ def wall(rows: Columns) -> NDArray[np.int64]:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Silent:
+    """The newest predictions of a model that have no label, n rows.
+
+    Attributes:
+        version, predicted, probability, score: as of `Joined`.
+        alarm: bool[n] the verdict, as in ``Joined.verdict``.
+    """
+
+    version: NDArray[np.uint16]
+    predicted: NDArray[np.int16]
+    probability: NDArray[np.float32]
+    score: NDArray[np.float32]
+    alarm: NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Joined:
     """Predictions of one pipeline whose label has come, n rows, oldest first.
 
@@ -179,6 +195,10 @@ class Joined:
         rows: uint16[n] scored rows behind a bucket; 1 for a part.
         bucket: seconds of a bucket; 0 for parts.
         predictions: predictions held, with a label or without, by version.
+        made: int64[m, 4] of the predictions a label could have come for by now (they
+            have one, or are older than 95 of 100 labels were late): version, context,
+            how many without and with the verdict of an alarm.
+        silent: the newest without a label.
     """
 
     assets: tuple[str, ...]
@@ -211,6 +231,17 @@ class Joined:
     group_words: Mapping[str, tuple[str, ...]]
     predictions: NDArray[np.int64]
     bucket: float = 0.0
+    made: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 4), np.int64))
+    silent: Silent | None = None
+
+    @property
+    def verdict(self) -> NDArray[np.bool_]:
+        """bool[n] what was judged: a part by its score, a bucket by the alarm.
+
+        An alarm may stand for several parts, as its delays and hysteresis say; the
+        model's word on one part is whether its score is above the threshold.
+        """
+        return self.alarm if self.bucket else self.over
 
     def __len__(self) -> int:
         """Count rows."""

@@ -82,6 +82,7 @@ class LabelDesk(Intake):
         names: hides people.
         judge: called with what was joined, on the desk's thread.
         found: takes what it gave.
+        beside: called at every look with agent time, and whether it is the last.
         breach: told when the accuracy falls below the requirement, once until it is
             met again, and only where ``on_breach`` asks for more than telling.
     """
@@ -98,11 +99,12 @@ class LabelDesk(Intake):
         judge: Judge | None = None,
         found: Found | None = None,
         breach: Breach | None = None,
+        beside: Callable[[int, bool], None] | None = None,
     ) -> None:
         super().__init__(pipelines, clock, instruments)
         self.names = names
         self._tell, self._judge, self._found = tell, judge, found
-        self._breach = breach
+        self._breach, self._beside = breach, beside
         self._breached: set[str] = set()
         self._owed: list[Callable[[bool], None]] = []
         self._judged: dict[str, int] = {}
@@ -163,6 +165,8 @@ class LabelDesk(Intake):
         for name, book in self.books.items():
             self._judge_due(name, book, moment.now)
             self._shown[name] = harvest.status(book, moment.now)
+        if self._beside is not None:
+            self._beside(moment.now, self._stopping.is_set())
 
     def close(self) -> None:
         """Take in and write all there is."""
@@ -264,7 +268,8 @@ class LabelDesk(Intake):
         if self._judge is None or ago < (JUDGE_NEWS if book.news else JUDGE):
             return
         self._judged[name], book.news = now, False
-        conditions = self._judge(name, harvest.joined(book), operators.alarms_of(book))
+        rows = harvest.joined(book, now)
+        conditions = self._judge(name, rows, operators.alarms_of(book))
         if self._found is not None:
             self._found(name, conditions)
         self._tell_breach(name, book, conditions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from edge_agent.labels.columns import (
     Columns,
     Flag,
     Joined,
+    Silent,
     State,
     stacked,
     taken,
@@ -25,10 +27,17 @@ if TYPE_CHECKING:
     from edge_agent.labels.book import Book
 
 _NS = 1_000_000_000
+#: Predictions without a label that are given.
+SILENT = 20_000
 
 
-def joined(book: Book) -> Joined:
-    """Every prediction that has a label, oldest first: a copy."""
+def joined(book: Book, now: int = 2**62) -> Joined:
+    """Every prediction that has a label, oldest first: a copy.
+
+    Args:
+        book: of the pipeline.
+        now: agent time, ns: tells which predictions are old enough for a label.
+    """
     pages = [page.columns() for page in book.ring.pages]
     versions = book.lexicon.versions.listed()
     held = np.zeros(len(versions), np.int64)
@@ -39,7 +48,52 @@ def joined(book: Book) -> Joined:
         if len(labelled):
             parts.append(taken(page, labelled))
     rows = stacked(parts, book.ring.kinds)
-    return _shaped(book, rows, held)
+    late = float(np.quantile(rows["delay"], 0.95)) if len(rows["at"]) else 0.0
+    found = _shaped(book, rows, held)
+    made = _made(book, pages, now - round(max(late, 0.0) * _NS))
+    return replace(found, made=made, silent=_silent(book, pages))
+
+
+def _own(book: Book, page: Columns) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Rows that a model scored, and its verdicts."""
+    model = ~_has(page, Flag.STAND_IN | Flag.NO_SCORE)
+    return model, _has(page, Flag.OVER if book.parts else Flag.ALARM)
+
+
+def _made(book: Book, pages: list[Columns], until: int) -> NDArray[np.int64]:
+    """By version and context: predictions old enough, without and with an alarm."""
+    keys = []
+    for page in pages:
+        which, alarm = _own(book, page)
+        which &= (page["at"] <= until) | (page["state"] != State.NONE)
+        key = page["version"].astype(np.int64) << 17
+        keys.append((key | page["context"].astype(np.int64) << 1 | alarm)[which])
+    if not keys:
+        return np.zeros((0, 4), np.int64)
+    kind, count = np.unique(np.concatenate(keys), return_counts=True)
+    group, place = np.unique(kind >> 1, return_inverse=True)
+    found = np.zeros((len(group), 4), np.int64)
+    found[:, 0], found[:, 1] = group >> 16, group & 0xFFFF
+    found[place, 2 + (kind & 1)] = count
+    return found
+
+
+def _silent(book: Book, pages: list[Columns]) -> Silent:
+    names = ("version", "word", "probability", "score", "flags")
+    parts: list[Columns] = []
+    left = SILENT
+    for page in reversed(pages):
+        which, _ = _own(book, page)
+        rows = np.flatnonzero(which & (page["state"] == State.NONE))[-left:]
+        parts.append({name: page[name][rows] for name in names})
+        left -= len(rows)
+        if left <= 0:
+            break
+    kinds = {name: book.ring.kinds[name] for name in names}
+    found = stacked(parts, kinds)
+    _, alarm = _own(book, found)
+    word, chance = found["word"], found["probability"]
+    return Silent(found["version"], word, chance, found["score"], alarm)
 
 
 def _shaped(book: Book, rows: Columns, held: NDArray[np.int64]) -> Joined:

@@ -84,6 +84,7 @@ class Intake:
         alarmed: NDArray[Any],
         context: I32 | None = None,
         contexts: Sequence[str] = (),
+        counts: NDArray[Any] | None = None,
     ) -> None:
         """Keep rows until their label comes; the turn's thread, never blocks.
 
@@ -94,6 +95,7 @@ class Intake:
             alarmed: bool[n] (or `AlarmState`) an alarm was active behind each row.
             context: int32[n] in ``contexts``; None where rows have none.
             contexts: their names.
+            counts: bool[n] rows that may alarm; None for all.
         """
         name, count = made.info.pipeline, len(rows.asset)
         if not count or name not in self._pipelines:
@@ -114,6 +116,7 @@ class Intake:
             self._clock.wall_offset(),
             context,
             contexts,
+            counts,
         )
         self._pushed += count
         self._rows.append((name, batch))

@@ -67,6 +67,7 @@ def opened(
     judge: Judge | None = None,
     found: Found | None = None,
     breach: Breach | None = None,
+    beside: Callable[[int, bool], None] | None = None,
 ) -> Office | None:
     """All of it; None where no pipeline keeps labels.
 
@@ -77,9 +78,10 @@ def opened(
         clock: agent time.
         instruments: counters.
         tell: takes events; any thread.
-        judge: see `desk.LabelDesk`, as are ``found`` and ``breach``.
+        judge: see `desk.LabelDesk`, as are ``found``, ``breach`` and ``beside``.
         found: takes conditions.
         breach: takes a broken requirement.
+        beside: called at every look.
 
     Raises:
         ConfigError: a password cannot be read.
@@ -101,6 +103,7 @@ def opened(
         judge=judge,
         found=found,
         breach=breach,
+        beside=beside,
     )
     make = _Links(config, desk, clock, instruments)
     links: list[Hearing | Watching] = [*make.labels(), *make.verdicts(topics)]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from edge_agent.labels.columns import BUCKET, PART, Columns, Flag, empty, offsets
+from edge_agent.labels.columns import BUCKET, PART, Columns, Flag, empty, offsets, taken
 from edge_agent.labels.keys import keyed
 from edge_agent.pipeline import MODELS
 from edge_agent.records import NoScore
@@ -36,6 +36,8 @@ class Batch(NamedTuple):
         alarmed: bool[n] an alarm was active behind each row.
         offset: ns from agent time to the wall clock.
         context: int32[n] in ``contexts``; None where rows have none.
+        counts: bool[n] rows that may alarm, the others are no predictions; None for
+            all.
     """
 
     info: PipelineInfo
@@ -49,6 +51,7 @@ class Batch(NamedTuple):
     offset: int
     context: I32 | None
     contexts: Sequence[str]
+    counts: NDArray[np.bool_] | None = None
 
 
 def version_word(info: PipelineInfo) -> str:
@@ -83,9 +86,11 @@ def columns_of(batch: Batch, lexicon: Lexicon, *, parts: bool) -> Columns:
     rows["context"] = _contexts(batch, lexicon)
     if not parts:
         rows["rows"] = (~none).astype(np.uint16)
-        return rows
+        return rows if batch.counts is None else taken(rows, batch.counts)
     rows["key"], rows["check"] = keyed(batch.part or ("",) * len(score))
     named = np.array([bool(part.strip()) for part in batch.part], bool)
+    if batch.counts is not None and len(named):
+        named &= batch.counts
     return (
         {name: column[named] for name, column in rows.items()}
         if len(named)

@@ -60,6 +60,8 @@ def crew_of(
         model: that is configured; a version of another only stands in for it.
     """
     active, why = life.active, ""
+    if active is not None and life.limited and active.key not in unfit:
+        return Crew(Fallback.LIMITS, active, life.limited)
     if active is not None:
         why, instead = barred(active), life.returned
         if model not in ("", active.name):

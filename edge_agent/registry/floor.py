@@ -28,11 +28,15 @@ class Unfit(ModelRejected):
 
 
 class Gone(NamedTuple):
-    """A version that failed in the turn and was taken off there."""
+    """A version that failed in the turn and was taken off there, or must go.
+
+    ``limits`` says that limits shall judge instead, and not the version before.
+    """
 
     pipeline: str
     key: str
     reason: str
+    limits: bool = False
 
 
 class Floor(Protocol):

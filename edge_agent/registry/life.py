@@ -105,11 +105,14 @@ class Life:
         versions: them.
         returned: why the active one is the former one again; empty when it is not.
         held: a person chose the active one: the registry's wish waits.
+        limited: why limits judge although the active one could score; empty when they
+            do not.
     """
 
     versions: tuple[Version, ...] = ()
     returned: str = ""
     held: bool = False
+    limited: str = ""
 
     def of(self, key: str) -> Version | None:
         """A version by its offer."""

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FOLLOWS", "KEPT", "ON_ITS_WAY", "PINNED", "Life", "Stage", "Version",
-    "activate", "advance", "confirm", "follow", "give_back", "lost", "recognise",
-    "reconsider", "refuse", "see", "settle", "unsee",
+    "activate", "advance", "confirm", "follow", "give_back", "limit", "lost",
+    "recognise", "reconsider", "refuse", "see", "settle", "unsee",
 ]  # fmt: skip
 
 #: Ended versions that are remembered.
@@ -194,7 +194,7 @@ def activate(life: Life, key: str, *, held: bool = False) -> Life:
     if held:  # the newest word of a person counts
         life = _calmed(life)
     if was is not None and was.key == key:
-        return replace(life, held=held, returned="")
+        return replace(life, held=held, returned="", limited="")
     life = _make_room(life, key)
     life = _each(
         life,
@@ -203,7 +203,7 @@ def activate(life: Life, key: str, *, held: bool = False) -> Life:
             _moved(v, Stage.ACTIVE), proven=True, watch=False, settled=False, reason=""
         ),
     )
-    return replace(life, held=held, returned="")
+    return replace(life, held=held, returned="", limited="")
 
 
 def _make_room(life: Life, key: str) -> Life:
@@ -247,7 +247,13 @@ def give_back(life: Life, reason: str, *, by_hand: bool = False) -> Life:
     former = life.previous
     if former is not None:
         life = advance(life, former.key, Stage.ACTIVE, settled=True)
-    return replace(life, returned="" if by_hand else reason, held=by_hand)
+    returned = "" if by_hand else reason
+    return replace(life, returned=returned, held=by_hand, limited="")
+
+
+def limit(life: Life, reason: str) -> Life:
+    """Limits judge from now on; any version that becomes active ends it."""
+    return replace(life, limited=reason)
 
 
 def confirm(life: Life) -> Life:

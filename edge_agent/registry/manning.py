@@ -85,7 +85,8 @@ class Manning(Roster):
         self._floor.tend()
         self._ledger.retry()
         for gone in self._floor.gone():
-            self.failed(gone.pipeline, gone.key, gone.reason)
+            fails = self.limited if gone.limits else self.failed
+            fails(gone.pipeline, gone.key, gone.reason)
         self.renew()
         for name in self._pipelines:
             self._succeed(name)
@@ -174,6 +175,16 @@ class Manning(Roster):
             self.keep(name, lifecycle.settle(life))
         else:
             self._give_back(name, version, reason)
+        self.man(name)
+
+    def limited(self, name: str, key: str, reason: str) -> None:
+        """Limits judge instead of the active version, until a version is activated."""
+        life = self.lives[name]
+        version = life.active
+        if version is None or version.key != key or life.limited:
+            return
+        self.keep(name, lifecycle.limit(life, f"{version.shown} {reason}"))
+        self.tell(news.limited(name, version, reason, self._clock.now()))
         self.man(name)
 
     def _give_back(self, name: str, version: Version, reason: str) -> None:

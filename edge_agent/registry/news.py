@@ -68,6 +68,16 @@ def returned(
     return EventRecord(now, "model given back", pipeline, said, facts(version))
 
 
+def limited(pipeline: str, version: Version, reason: str, now: int) -> EventRecord:
+    """Limits judge instead of a version that does not keep its promise."""
+    log.error("limits judge", pipeline=pipeline, why=reason)
+    said = (
+        f"{version.shown} {reason}; limits judge until a version is activated "
+        "(edge-agent model activate)"
+    )
+    return EventRecord(now, "limits judge", pipeline, said, facts(version))
+
+
 def lost(pipeline: str, version: Version, reason: str, now: int) -> EventRecord:
     """A version's files are damaged or gone; they are fetched again."""
     log.error("model lost", pipeline=pipeline, why=reason, **facts(version))
