@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
+from edge_agent.clock import ManualClock
+from edge_agent.config.languages import english
+from edge_agent.config.pipelines import Pipeline
+from edge_agent.evaluation.memory import Moved
 from edge_agent.evaluation.opening import _alarmed
+from edge_agent.floor import PlantFloor
 from edge_agent.labels import harvest
-from edge_agent.records import AlarmRecord, AlarmState
+from edge_agent.records import AlarmRecord, AlarmState, Fallback
+from edge_agent.registry.cache import Cache
+from edge_agent.registry.crew import Crew
+from edge_agent.registry.life import Version
+from edge_agent.samples import AssetType, Tag, TagTable
 from tests.labels import made
+from tests.model import bundles
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -60,3 +72,61 @@ def test_predictions_that_could_have_a_label_are_counted(tmp_path: Path) -> None
     assert found.verdict.tolist() == [True, False]
     assert found.silent is not None
     assert found.silent.alarm.tolist() == [False, True, True]
+
+
+def floor_of(folder: Path, moved: dict[str, Moved]) -> tuple[PlantFloor, Crew]:
+    """A floor with one version at hand, and the crew that works with it."""
+    bundle = bundles.make(folder / "made", bundles.passport())
+    tags = tuple(Tag(tag, facts["unit"]) for tag, facts in bundles.TAGS.items())
+    kind = AssetType("pump", ("P-1",), tags, 0)
+    cache = Cache(folder / "models")
+    target = cache.bundle("small", bundle.digest)
+    target.parent.mkdir(parents=True)
+    shutil.copytree(bundle.path, target)
+    settings = Pipeline.model_validate(
+        {"assets": "pump", "model": "small", "score": {"every": "1s"}}
+    )
+    table = TagTable((kind,), ("plc",), np.zeros(len(tags), np.int16))
+    plant = PlantFloor(
+        *({"pumps": settings}, table, cache, lambda _: None, ManualClock(), 10**8),
+        phrases=english(),
+        moved=moved,
+    )
+    version = Version("k", "small", "1.0.0", "", digest=bundle.digest, label="1.0.0")
+    return plant, Crew(Fallback.MODEL, version)
+
+
+def test_a_moved_threshold_counts_for_its_version_alone(tmp_path: Path) -> None:
+    """From the next look on, also in the levels; None is the passport's again."""
+    plant, crew = floor_of(tmp_path, {})
+    plant.man("pumps", crew)
+    mine = plant.active("pumps")
+    assert mine is not None
+    base, other = mine.base, Moved("f" * 64, mine.base, mine.base * 1.1, 0)
+    for moved, threshold in (
+        (other, base),
+        (replace(other, digest=mine.digest), base * 1.1),
+        (replace(other, digest=mine.digest, base=base * 2), base),
+        (None, base),
+    ):
+        plant.move("pumps", moved)
+        plant.tend()
+        seated = plant.manned["pumps"].pipeline
+        assert seated.limits.threshold == threshold
+        assert seated.levels[0] == threshold
+        assert (np.diff(seated.levels) >= 0).all()
+        told = plant.active("pumps")
+        assert told is not None
+        assert (told.base, told.limits.threshold) == (base, threshold)
+
+
+def test_a_restart_begins_at_the_moved_threshold(tmp_path: Path) -> None:
+    """No row is judged by the passport's in between."""
+    first, crew = floor_of(tmp_path, {})
+    first.man("pumps", crew)
+    mine = first.active("pumps")
+    assert mine is not None
+    moved = Moved(mine.digest, mine.base, mine.base * 1.2, 0)
+    again, crew = floor_of(tmp_path / "again", {"pumps": moved})
+    again.man("pumps", crew)
+    assert again.manned["pumps"].pipeline.limits.threshold == mine.base * 1.2

@@ -33,6 +33,11 @@ def plant(folder: Path) -> Plant:
     return one
 
 
+def rung(one: Plant) -> Fallback:
+    """Which rung works now."""
+    return one.crew.rung
+
+
 def breached(one: Plant) -> None:
     """What scores must go, and limits judge."""
     active = one.life.active
@@ -44,21 +49,21 @@ def breached(one: Plant) -> None:
 def test_limits_judge_until_a_person_activates_a_version(tmp_path: Path) -> None:
     """Once, with the reason, also behind a restart; the version stays at hand."""
     one = plant(tmp_path)
-    assert one.crew.rung is Fallback.MODEL
+    assert rung(one) is Fallback.MODEL
     breached(one)
     breached(one)
-    assert one.crew.rung is Fallback.LIMITS
+    assert rung(one) is Fallback.LIMITS
     assert WHY in one.crew.because
     assert [event.name for event in one.events].count("limits judge") == 1
 
     again = plant(tmp_path)
-    assert again.crew.rung is Fallback.LIMITS
+    assert rung(again) is Fallback.LIMITS
     folder = again.cache.root / "orders"
     folder.mkdir(exist_ok=True)
     orders.give(folder, Order("pumps", "activate", "1.0.0", "test"))
     again.adoption.turn()
-    assert again.crew.rung is Fallback.MODEL
-    assert plant(tmp_path).crew.rung is Fallback.MODEL
+    assert rung(again) is Fallback.MODEL
+    assert rung(plant(tmp_path)) is Fallback.MODEL
 
 
 def test_another_version_than_the_judged_one_stays(tmp_path: Path) -> None:
@@ -66,4 +71,4 @@ def test_another_version_than_the_judged_one_stays(tmp_path: Path) -> None:
     one = plant(tmp_path)
     one.floor.failing.append(Gone("pumps", "another", WHY, limits=True))
     one.adoption.turn()
-    assert one.crew.rung is Fallback.MODEL
+    assert rung(one) is Fallback.MODEL
