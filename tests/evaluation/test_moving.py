@@ -77,7 +77,7 @@ def test_predictions_that_could_have_a_label_are_counted(tmp_path: Path) -> None
 def floor_of(folder: Path, moved: dict[str, Moved]) -> tuple[PlantFloor, Crew]:
     """A floor with one version at hand, and the crew that works with it."""
     bundle = bundles.make(folder / "made", bundles.passport())
-    tags = tuple(Tag(tag, facts["unit"]) for tag, facts in bundles.TAGS.items())
+    tags = tuple(Tag(tag, str(facts["unit"])) for tag, facts in bundles.TAGS.items())
     kind = AssetType("pump", ("P-1",), tags, 0)
     cache = Cache(folder / "models")
     target = cache.bundle("small", bundle.digest)
