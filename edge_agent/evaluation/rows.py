@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 #: Seconds within which rows by time count as one piece of evidence: a shift.
 STRETCH = 28_800.0
 _HOUR = 3600.0
-_NS = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,6 @@ class Converted:
     hours: float
     by_time: bool
     active: int
-
-    def labels(self, labels: I64, pieces: I64) -> I64:
-        """int64[k] what the minimum of labels is held against."""
-        return pieces if self.by_time else labels
 
 
 def converted(joined: Joined, active: Active, bad: frozenset[str]) -> Converted:
@@ -127,8 +122,7 @@ def _rows(
     if groups:
         columns["groups"] = np.stack(groups, axis=1)
     if joined.bucket:
-        span = round(joined.bucket * _NS)
-        columns["episode"] = _episodes(asset, at, verdict, span)
+        columns |= {"label": joined.piece[kept], "episode": joined.episode[kept]}
     return Rows.of(joined.score[kept].astype(np.float64), verdict, found, **columns)
 
 
@@ -136,17 +130,3 @@ def _classes(words: tuple[str, ...], classes: tuple[str, ...]) -> NDArray[np.int
     """int32[words] class of a word, the same for a label written otherwise."""
     places = {name.casefold(): place for place, name in enumerate(classes)}
     return np.array([places.get(word.casefold(), UNKNOWN) for word in words], np.int32)
-
-
-def _episodes(
-    asset: NDArray[np.int32], at: I64, alarm: NDArray[np.bool_], span: int
-) -> I64:
-    """int64[n] number of the alarm that a bucket belongs to; `UNKNOWN` for none."""
-    order = np.lexsort((at, asset))
-    first = np.ones(len(order), bool)
-    a, t, on = asset[order], at[order], alarm[order]
-    same = (a[1:] == a[:-1]) & on[:-1] & (t[1:] - t[:-1] <= span)
-    first[1:] = ~same
-    number = np.full(len(order), UNKNOWN, np.int64)
-    number[order] = np.where(on, np.cumsum(first & on) - 1, UNKNOWN)
-    return number

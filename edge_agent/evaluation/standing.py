@@ -42,7 +42,7 @@ class Told:
         sums: of their labelled rows.
         coverage: which rows have a label.
         measures: corrected for it.
-        labels: int64[k] pieces of evidence.
+        labels: int64[k]; one for many rows counts once.
     """
 
     sums: Sums
@@ -69,8 +69,7 @@ def _told(found: Converted, active: Active, code: Any, made: I64) -> Told:  # no
     sums = summed(found.rows, code, codes, hours)
     numbers = wanted is not None and wanted.metric == "mae"
     coverage = covered(found.rows, code, sums, made, numbers=numbers)
-    labels = found.labels(sums.labels, sums.pieces)
-    return Told(sums, coverage, corrected(sums, coverage), labels)
+    return Told(sums, coverage, corrected(sums, coverage), sums.labels)
 
 
 def holds(found: Converted, told: Told, active: Active) -> Held | None:

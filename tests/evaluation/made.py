@@ -66,6 +66,8 @@ def joined(
         "groups": {"lot": (np.arange(n) % 2 + 1).astype(np.uint16)},
         "delay": np.full(n, 3600.0),
         "rows": np.ones(n, np.uint16),
+        "piece": np.full(n, -1, np.int64),
+        "episode": np.full(n, -1, np.int64),
         "words": ("", "good", "bad"),
         "contexts": ("",),
         "versions": (("", ""), ("1.0.0", OLD), ("2.0.0", NEW)),
