@@ -246,6 +246,20 @@ def test_coarse_tags_set_points_and_constants_are_quiet(*, held: bool) -> None:
     assert stream.look().moves == []
 
 
+def test_a_set_point_that_is_moved_in_bursts_may_stand_for_long() -> None:
+    """People turn a knob twenty times and then leave it for an hour."""
+
+    def values(seconds: F64, random: np.random.Generator) -> F64:
+        found = usual(seconds, random)
+        turned = np.minimum(seconds % 80, 20) + 20 * (seconds // 80)
+        found[:, tag(FLOW)] = 30 + np.minimum(turned, 260) % 7
+        return found
+
+    stream = Stream(values=values)
+
+    assert stream.watch(60) == set()
+
+
 def test_long_autocorrelated_tags_are_quiet() -> None:
     """AR(1) with a coefficient of 0.99 wanders far, and none of it is a fault."""
     state = np.zeros(12)

@@ -99,14 +99,19 @@ def test_texts_and_other_types_are_passed_over() -> None:
 
 def test_a_value_that_comes_back_at_once_is_a_spike_and_a_step_is_none() -> None:
     """The one is a loose contact, the other may be the process."""
-    values = {0: [5, 5, 50, 5, 5], 1: [5, 5, 50, 50, 50], 2: [5, 5, 7, 5, 5]}
+    values = {
+        0: [5, 5, 50, 5, 5],
+        1: [5, 5, 50, 50, 50],
+        2: [5, 5, 7, 5, 5],
+        3: [5, 5, 50, 30, 30],
+    }
     n = 5
     batch = SampleBatch.of(
-        np.repeat(np.array([0, 1, 2], np.int32), n),
-        np.tile(START + np.arange(n) * NANOSECONDS, 3),
+        np.repeat(np.arange(4, dtype=np.int32), n),
+        np.tile(START + np.arange(n) * NANOSECONDS, 4),
         [float(v) for own in values.values() for v in own],
     )
 
     sums, _ = summed(*fresh(), FACTS, batch, SPIKE)
 
-    assert sums.spikes[:3].tolist() == [1, 0, 0]
+    assert sums.spikes[:4].tolist() == [1, 0, 0, 0]

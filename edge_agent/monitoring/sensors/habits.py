@@ -212,7 +212,6 @@ def learned(
     habits: Habits,
     sums: Sums,
     late: Lately,
-    usual_hold: F64,
     healthy: Bools,
     steady: Bools,
     dt: float,
@@ -223,7 +222,6 @@ def learned(
         habits: before it.
         sums: since the look before.
         late: behind it.
-        usual_hold: float64[tags], s, a hold longer than this is not learned.
         healthy: bool[tags] to learn from.
         steady: bool[tags] whose noise may be learned from: one that grows must not
             take its limit along.
@@ -251,7 +249,7 @@ def learned(
             seen, np.minimum(habits.resolution, sums.step), habits.resolution
         ),
         **_unrest(habits, late, rate, looks, steady),
-        **_holds(habits, sums, seen & (sums.held <= usual_hold), fade),
+        **_holds(habits, sums, seen, fade),
         **found,
     )
 

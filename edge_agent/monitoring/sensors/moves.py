@@ -43,6 +43,9 @@ _FEW = 20.0
 """Independent shifts by which a limit is doubled."""
 _ORDINARY = 0.35
 """Of the least limit: T2 without a tag is below it when the others are as usual."""
+_TRIFLE = 0.03
+"""Of the square of the leader's own move, in usual shifts: beside a reading ten times
+as large the others may move a little more than usual."""
 _LEAST_SHARE = 30.0
 """5.5 deviations."""
 FLEET = 5.0
@@ -172,9 +175,8 @@ class Unusual:
         rest = self.t2 - self.share.max(axis=1)
         own = np.take_along_axis(self.shift / self.usual[:, :, None], lead, 1)[:, 0]
         wrong = np.take_along_axis(self.wrong, lead, 1)[:, 0]
-        found: Bools = (rest < self.ordinary[:, None]) & (
-            own * np.sign(wrong) > 0.5 * np.abs(wrong)
-        )
+        ordinary = np.maximum(self.ordinary[:, None], _TRIFLE * own**2)
+        found: Bools = (rest < ordinary) & (own * np.sign(wrong) > 0.5 * np.abs(wrong))
         return found
 
 

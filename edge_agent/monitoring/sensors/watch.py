@@ -124,7 +124,7 @@ def _learned(health: Health, seen: Seen, dt: float) -> Health:
     # a tag that has just come back is not healthy yet: its gap was none of its habits
     healthy = ~(odd | health.open | seen.signs.down | over)
     habits = usual.learned(
-        *(health.habits, health.sums, health.late, seen.signs.usual_hold),
+        *(health.habits, health.sums, health.late),
         healthy=healthy,
         steady=seen.signs.noise < _STEADY,
         dt=dt,
