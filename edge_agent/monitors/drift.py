@@ -60,6 +60,7 @@ class Beside:
         assets: how many there are.
         resting: those that stand still or warm up.
         together: tags by which all assets have moved as one.
+        uneasy: assets with a tag that may soon have a condition.
     """
 
     conditions: Sequence[Condition] = ()
@@ -67,6 +68,7 @@ class Beside:
     assets: int = 1
     resting: frozenset[str] = frozenset()
     together: Sequence[Shift] = ()
+    uneasy: frozenset[str] = frozenset()
 
     def with_these(self, found: Sequence[Condition]) -> Evidence:
         """All that is known, for a diagnosis."""
@@ -76,6 +78,7 @@ class Beside:
             assets=self.assets,
             resting=self.resting,
             together=self.together,
+            uneasy=self.uneasy,
         )
 
 
@@ -224,7 +227,10 @@ class DriftWatch:
         self.conditions = [
             condition
             for condition in diagnosed(beside.with_these(found))
-            if condition.what in _OWN and not condition.asset
+            if condition.what in _OWN
+            and not condition.asset
+            # of a score that is off while a tag begins to move nothing is told yet
+            and (condition.what is not What.SCORE_DRIFT or condition.cause)
         ]
         count = self.instruments.count
         count(DRIFT_LOOKS, 1, pipeline=self.name)
