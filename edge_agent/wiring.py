@@ -27,7 +27,7 @@ from edge_agent.instruments import Instruments
 from edge_agent.monitoring import snapshots
 from edge_agent.monitors.opening import open_monitors
 from edge_agent.recording import Recorder, unused
-from edge_agent.records import EventRecord, LossRecord
+from edge_agent.records import EventRecord, FindingRecord, LossRecord
 from edge_agent.registry import lineage
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
@@ -91,7 +91,11 @@ def build(
         house.instruments,
         evidence=house.monitors.conditions,
     )
-    house.findings.see(stored.record for stored in recovered.findings)
+    house.findings.recall(
+        one.record
+        for one in recovered.findings
+        if isinstance(one.record, FindingRecord)
+    )
     going_on = house.monitors.going_on() | house.judges.going_on()
     for gone in house.findings.unwatched(going_on, house.clock.now()):
         inference.note(gone)
@@ -135,7 +139,7 @@ class _House:
     journal: Journal = field(init=False)
     told: Told = field(init=False)
     monitors: Monitors = field(init=False)
-    findings: OpenFindings = field(default_factory=OpenFindings)
+    findings: OpenFindings = field(init=False)
     judges: Judgements = field(init=False)
     _sources: list[Source] = field(default_factory=list)
     _forwarders: list[Forwarder] = field(default_factory=list)
@@ -150,6 +154,7 @@ class _House:
         self.told = Told(self._first_events())
         self.supply = Supply.of(self.loaded, self.clock, self.told, CATCH_UP)
         self.core = core(self.loaded, self.supply.manned, self._started, CATCH_UP)
+        self.findings = OpenFindings(self.instruments)
         self.monitors = open_monitors(
             self.core.lines,
             config,
