@@ -39,6 +39,9 @@ log = structlog.get_logger()
 #: Rows that are counted together: fewer cost more each, more need more memory.
 AT_ONCE = 8192
 _ROOM = AT_ONCE + 1024
+_FIRST = 64
+"""Rows there is room for at first: of hundreds of pipelines most never need more than
+what comes between two checkpoints."""
 GATED = -1
 _NONE = np.zeros(0, np.int32)
 
@@ -60,9 +63,10 @@ class Counting:
         self.info = info
         self.blocks = Blocks(yardstick.grid, cadence, len(info.assets), now)
         self._outputs = yardstick.grid.names[yardstick.features :]
-        self._columns = np.empty((len(yardstick.grid.names), _ROOM), np.float32)
-        self._context = np.zeros(_ROOM, np.int32)
-        self._asset = np.zeros(_ROOM, np.int32)
+        room = min(max(_FIRST, 2 * len(info.assets)), _ROOM)
+        self._columns = np.empty((len(yardstick.grid.names), room), np.float32)
+        self._context = np.zeros(room, np.int32)
+        self._asset = np.zeros(room, np.int32)
         self._waiting = 0
 
     def take(self, pipeline: Pipeline, rows: FeatureRows, scores: Scores) -> None:
@@ -75,7 +79,7 @@ class Counting:
             scores: of them.
         """
         place = slice(self._waiting, self._waiting + len(rows))
-        if place.stop > self._columns.shape[1]:
+        if place.stop > self.room:
             self._widen(place.stop)
         features = self.yardstick.features
         self._columns[:features, place] = rows.values.T
@@ -87,6 +91,11 @@ class Counting:
         self._context[place] = 0 if rows.context is None else rows.context
         self._asset[place] = rows.asset
         self._waiting = place.stop
+
+    @property
+    def room(self) -> int:
+        """Rows that memory is held for."""
+        return self._columns.shape[1]
 
     @property
     def crowded(self) -> bool:
@@ -172,8 +181,9 @@ class Counting:
                 outputs[place] = np.nan
 
     def _widen(self, room: int) -> None:
-        """Make room for a turn of many rows."""
-        more = max(room, 2 * self._columns.shape[1]) - self._columns.shape[1]
+        """Make room for more rows, up to what is counted at once and a large turn."""
+        before = self.room
+        more = max(room, min(2 * before, _ROOM)) - before
         self._columns = np.pad(self._columns, ((0, 0), (0, more)))
         self._context = np.pad(self._context, (0, more))
         self._asset = np.pad(self._asset, (0, more))
