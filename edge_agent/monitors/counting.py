@@ -43,7 +43,6 @@ _FIRST = 64
 """Rows there is room for at first: of hundreds of pipelines most never need more than
 what comes between two checkpoints."""
 GATED = -1
-_NONE = np.zeros(0, np.int32)
 
 
 class Counting:
@@ -117,13 +116,13 @@ class Counting:
         table, context = self._columns[:, :rows], self._context[:rows]
         asset = self._asset[:rows]
         gated = int(np.count_nonzero(context == GATED))
-        codes = np.unique(context[context != GATED]) if len(names) else _NONE
-        if not len(names) or (len(codes) == 1 and not gated):
-            self._add(names[int(codes[0])] if len(names) else "", table, asset, 0)
+        codes = np.unique(context[context != GATED]) if gated else np.unique(context)
+        if len(codes) == 1 and not gated:
+            self._add(_named(names, int(codes[0])), table, asset, 0)
             return rows, 0
         for code in codes.tolist():
             mine = context == code
-            self._add(names[code], table[:, mine], asset[mine], 0)
+            self._add(_named(names, code), table[:, mine], asset[mine], 0)
         if gated:
             self._add("", table[:, :0], asset[:0], gated)
         return rows - gated, gated
@@ -214,3 +213,8 @@ class Counting:
             counts=found.counts,
             bins=grid.bins,
         )
+
+
+def _named(names: Sequence[str], code: int) -> str:
+    """A context's name; a pipeline without contexts has none, and one code."""
+    return names[code] if len(names) else ""

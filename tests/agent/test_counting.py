@@ -74,6 +74,15 @@ def test_memory_is_held_for_the_rows_that_come(counting: Counting) -> None:
     assert closed[""].tallies.n.tolist() == [taken + 20_000] * 2
 
 
+def test_a_machine_that_has_not_run_yet_is_not_counted(counting: Counting) -> None:
+    """Before the first context has a name, idle rows are gated like later ones."""
+    counting.take(SCORED, rows(6, [GATED] * 6), scores(6))
+
+    assert counting.fold(()) == (0, 6)
+    (piece,) = counting.close(HOUR).values()
+    assert (piece.tallies.rows, piece.gated) == (0, 6)
+
+
 def test_rows_go_to_the_contexts_they_were_made_in(counting: Counting) -> None:
     """Also where names were given out while the rows waited."""
     names: list[str] = ["one"]
