@@ -2,7 +2,9 @@
 
 Ordinary synchronous code in one thread of its own. It owns the windows and the
 state of every pipeline; nobody else touches them. A bug here ends the process: the
-checkpoint of the last turn is where the next one goes on.
+checkpoint of the last turn is where the next one goes on. Only monitoring and labels
+look after themselves (`monitors.stopped`, `evaluation.opening`): no score is worth less
+for want of them.
 """
 
 from __future__ import annotations

@@ -114,3 +114,32 @@ def test_a_plant_that_runs_elsewhere_is_a_process_change(tmp_path: Path) -> None
     assert {one.cause for one in found} == {"process change"}
     assert all(np.isfinite(one.strength) and one.strength >= 1 for one in found)
     assert {one.model for one in found} == {"pump-anomaly"}
+
+
+def test_a_bug_in_a_watch_ends_the_watch_and_no_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told once as an event, counted and in the status; rows are scored as before."""
+    hall = WatchedHall(tmp_path, (QUICK,))
+    hall.run(60)
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr("edge_agent.monitors.drift.watched", broken)
+    monkeypatch.setattr("edge_agent.monitors.sensors.told", broken)
+    hall.run(200)
+    turns = hall.inference.turns
+    hall.inference.stop()
+    hall.run(1)
+
+    assert turns == 260
+    events = [one for one in hall.events if one.name == "monitoring stopped"]
+    assert [one.subject for one in events] == ["pump", "pump-anomaly"]
+    assert "scoring and alarms go on" in events[0].message
+    status = hall.monitors.status("pump-anomaly")
+    assert status["state"] == "not watched"
+    assert "nobody thought of this" in status["error"]
+    assert hall.instruments.counter("monitoring_failures_total") == 2
+    scored = hall.instruments.counter("rows_scored_total", pipeline="pump-anomaly")
+    assert scored > 200 * 24
