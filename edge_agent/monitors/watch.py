@@ -19,7 +19,6 @@ from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from contextlib import AbstractContextManager
 
     from edge_agent.config.pipelines import Pipeline as Settings
     from edge_agent.features.feature_rows import FeatureRows
@@ -27,6 +26,7 @@ if TYPE_CHECKING:
     from edge_agent.lines import Line
     from edge_agent.monitoring.conditions import Condition
     from edge_agent.monitors.sensors import SensorWatch
+    from edge_agent.monitors.stopped import Contained
     from edge_agent.pipeline import Pipeline
     from edge_agent.records import Record
     from edge_agent.samples import I64, SampleBatch
@@ -137,11 +137,11 @@ class Monitors:
             return [*watch.look(names, now, self._beside(place))]
         return []
 
-    def _drift_contained(self, name: str, now: int) -> AbstractContextManager[None]:
+    def _drift_contained(self, name: str, now: int) -> Contained:
         end = partial(self._drift.pop, name)
         return self._stopped.contained("drift", name, now, end)
 
-    def _sensors_contained(self, kind: str, now: int) -> AbstractContextManager[None]:
+    def _sensors_contained(self, kind: str, now: int) -> Contained:
         end = partial(self._sensors.pop, kind)
         return self._stopped.contained("sensors", kind, now, end)
 

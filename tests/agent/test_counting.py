@@ -42,12 +42,17 @@ def counting() -> Counting:
 
 def rows(count: int, context: list[int] | None = None) -> FeatureRows:
     """Good rows of all assets."""
-    nought = np.zeros(count, np.uint8)
     return FeatureRows(
-        *(np.arange(count, dtype=np.int32) % 3, np.zeros(count, np.int64)),
-        *(np.ones((count, 2), np.float32), np.ones(count, bool)),
-        *(np.zeros((count, 2), np.uint8), nought, np.ones(count), np.zeros(count)),
-        *(np.full(count, 2, np.int16), np.zeros(count, bool)),
+        asset=np.arange(count, dtype=np.int32) % 3,
+        at=np.zeros(count, np.int64),
+        values=np.ones((count, 2), np.float32),
+        valid=np.ones(count, bool),
+        missing=np.zeros((count, 2), np.uint8),
+        quality=np.zeros(count, np.uint8),
+        completeness=np.ones(count),
+        age=np.zeros(count),
+        inputs_good=np.full(count, 2, np.int16),
+        cut_short=np.zeros(count, bool),
         context=None if context is None else np.array(context, np.int32),
     )
 
