@@ -152,14 +152,18 @@ class Counting:
             name: msgspec.msgpack.encode((digest, part)) for name, part in kept.items()
         }
 
-    def restore(self, bodies: Mapping[str, bytes]) -> None:
-        """Go on where a checkpoint was made; what is another model's starts fresh."""
+    def restore(self, bodies: Mapping[str, bytes]) -> bool:
+        """Go on where a checkpoint was made; what is another model's starts fresh.
+
+        Returns:
+            False when it is another model's.
+        """
         try:
             kept = {}
             for name, body in bodies.items():
                 digest, kept[name] = msgspec.msgpack.decode(body)
                 if digest != self.info.model_digest:
-                    return
+                    return False
             before = self.blocks
             self.blocks = blocks_kept.restored(
                 before.grid, before.cadence, before.assets, kept
@@ -167,6 +171,7 @@ class Counting:
         except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as why:
             name = self.info.pipeline
             log.warning("drift state not restored", pipeline=name, why=str(why))
+        return True
 
     def _fill(self, outputs: F32, scores: Scores) -> None:
         for place, name in enumerate(self._outputs):
