@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -36,7 +38,6 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-_LONGEST = 200
 #: Context of a row that raises no alarm, see `FeatureRows`.
 _GATED = -1
 
@@ -114,7 +115,7 @@ class Judgements:
                 desk.alarm(record)
 
     def _failed(self, why: Exception, office: Office) -> None:
-        self._error = f"{type(why).__name__}: {why}"[:_LONGEST]
+        self._error = _where(why)
         text = (
             "labels are not joined or judged until the agent is started again, because"
             f" of an error in the agent ({self._error}); scoring and alarms go on."
@@ -198,3 +199,9 @@ def _topics(
     for name, pipeline in config.pipelines.items():
         for asset in assets[pipeline.assets]:
             yield f"{place.of_pipeline(asset, name)}/verdict", (name, asset)
+
+
+def _where(why: Exception) -> str:
+    """An error for an event: its own words may repeat a label, and with it a name."""
+    *_, frame = traceback.extract_tb(why.__traceback__)
+    return f"{type(why).__name__} in {Path(frame.filename).name}:{frame.lineno}"
