@@ -9,8 +9,9 @@ Strengths are 1 at the limit and 0 where a sign does not show or cannot be judge
     their holds is at most twice the mean): set points do not.
 ``dropout``
     Silence of 5 usual periods and 2 longest usual gaps; a fifth of the samples missing
-    beyond what is usual; BAD or empty for 30 s, or in a tenth of the samples beyond
-    what is usual. Silence of a tag that reports changes only is none.
+    beyond what is usual, or more than chance makes of an irregular rhythm; BAD or empty
+    for 30 s, or in a tenth of the samples beyond what is usual. Silence of a tag that
+    reports changes only is none.
 ``spikes``
     At least 3 in five minutes, and 4 times as many as usual.
 ``range``
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.monitoring.sensors import rhythm
 from edge_agent.monitoring.sensors.sums import NEVER
 from edge_agent.samples import NANOSECONDS
 
@@ -48,7 +50,7 @@ if TYPE_CHECKING:
 _HELD, _CHANCE, _LEAST_HOLD = 5.0, 15.0, 10.0
 _HOLDS, _REGULAR, _REPEATS = 50, 2.0, 10
 _PERIODS, _GAPS, _LEAST_SILENCE = 5.0, 2.0, 15.0
-_LOST, _BAD, _BAD_FOR = 0.2, 0.1, 30.0
+_BAD, _BAD_FOR = 0.1, 30.0
 _SPIKES, _TIMES = 3.0, 4.0
 _BEYOND, _AT_END, _USUALLY = 0.5, 0.9, 0.05
 _NOISE, _UNREST = float(np.log(2.0)), 8.0
@@ -140,7 +142,7 @@ def signs(
     return Signs(
         stuck=shown(still / usual_hold, regular & (silent < 1)),
         silent=shown(silent),
-        lost=shown((late.lost - habits.lost) / _LOST, ~facts.held),
+        lost=shown((late.lost - habits.lost) / rhythm.limit(habits), ~facts.held),
         bad=shown(np.maximum(bad_for, (late.bad - habits.bad) / _BAD)),
         spikes=shown(late.spikes / np.maximum(_SPIKES, _TIMES * habits.spikes)),
         beyond=shown(late.beyond / _BEYOND, rare),

@@ -1,0 +1,58 @@
+"""The tags of an asset type, watched over time: what is told, and when it is over."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edge_agent.instruments import Instruments
+from edge_agent.monitoring.sensors.facts import Facts
+from edge_agent.monitors.sensors import SensorWatch
+from edge_agent.samples import NANOSECONDS, AssetType, SampleBatch, Tag
+
+START = 1_790_000_000
+KIND = AssetType("pump", ("A", "B"), (Tag("flow"), Tag("warmth"), Tag("force")), 0)
+
+
+class Plant:
+    """Tags that send noise each so many seconds, and their watch.
+
+    Args:
+        every: seconds between two samples of a tag.
+    """
+
+    def __init__(self, every: int = 1) -> None:
+        facts = Facts(KIND, np.zeros(KIND.size, bool), np.zeros(KIND.size, np.int16))
+        self.watch = SensorWatch(facts, Instruments(), 0)
+        self.second, self.every = START, every
+        self.random = np.random.default_rng(4)
+        self.stuck: int | None = None
+        self.silent = False
+
+    def run(self, seconds: int) -> list[tuple[str, str, str]]:
+        """Let time pass; findings as state, tag and what."""
+        found = []
+        for _ in range(seconds):
+            self.second += 1
+            now = self.second * NANOSECONDS
+            tag = np.arange(KIND.size, dtype=np.int32)
+            if not self.silent and self.second % self.every == 0:
+                value = 50.0 + self.random.normal(size=len(tag)).round(2)
+                if self.stuck is not None:
+                    value[self.stuck] = 50.0
+                late = self.random.integers(0, self.every * NANOSECONDS // 3, len(tag))
+                at = now - late
+                nought = np.zeros(len(tag), np.uint8)
+                self.watch.take(SampleBatch(tag, at, value, nought, at))
+            if now >= self.watch.due:
+                alive = np.array([now])
+                found += [
+                    (one.state.name, one.tag, one.what)
+                    for one in self.watch.look(now, alive, None)
+                ]
+        return found
+
+
+def test_a_tag_that_comes_seldom_misses_nothing() -> None:
+    """One sample in half a minute, and never quite in time."""
+    plant = Plant(every=30)
+    assert plant.run(3 * 3600) == []
