@@ -94,14 +94,11 @@ class SensorWatch:
         self._health, seen = watch.look(self._health, self.facts, now, alive, running)
         look = told(seen, self._health, self.facts)
         assets = len(self.facts.kind.assets)
-        names = self.facts.kind.assets
-        rests = dict(zip(names, seen.rests.tolist(), strict=True))
-        resting = frozenset(name for name, rest in rests.items() if rest)
-        raw = Beside(look.conditions, look.moves, assets, resting, look.together)
+        raw = Beside(look.conditions, look.moves, assets, look.resting, look.together)
         conditions: Sequence[Condition] = diagnosed(raw.with_these(()))
         self.beside = replace(raw, conditions=conditions)
         self.episodes, changes = self.episodes.looked(
-            conditions, lambda key: not rests.get(key[1], False), now, PERSIST
+            conditions, lambda key: look.judged(key[1], key[2]), now, PERSIST
         )
         self._told |= bool(changes)
         return findings(changes, now, "")

@@ -52,6 +52,20 @@ class Plant:
         return found
 
 
+def test_a_link_that_is_down_ends_no_finding_of_its_tags() -> None:
+    """While nothing comes nothing is judged: it is told once and closed once."""
+    plant = Plant()
+    assert plant.run(900) == []
+    plant.stuck = 0
+    assert plant.run(120) == [("OPEN", "flow", "sensor stuck")]
+    plant.silent = True
+    assert plant.run(300) == []
+    plant.silent = False
+    assert plant.run(120) == []
+    plant.stuck = None
+    assert plant.run(120) == [("CLOSED", "flow", "sensor stuck")]
+
+
 def test_a_tag_that_comes_seldom_misses_nothing() -> None:
     """One sample in half a minute, and never quite in time."""
     plant = Plant(every=30)
