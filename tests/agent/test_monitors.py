@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edge_agent.records import FindingState
-from edge_agent.samples import NANOSECONDS
+from edge_agent.samples import NANOSECONDS, SampleBatch
 from tests.agent.watched_hall import START, WatchedHall
 
 if TYPE_CHECKING:
@@ -94,6 +94,23 @@ def test_every_row_is_in_one_drift_row(tmp_path: Path) -> None:
     flow = rows[-1].columns.index("flow.mean")
     bins = rows[-1].counts[flow, : rows[-1].bins[flow]]
     assert bins.sum() == rows[-1].n[flow]
+
+
+def test_a_drift_row_is_saved_with_what_is_left_to_count(tmp_path: Path) -> None:
+    """Else a crash between the two would count its rows twice."""
+    hall = WatchedHall(tmp_path, (QUICK,))
+    hall.run(119)
+    nothing = np.zeros(0)
+    batch = SampleBatch(
+        *(nothing.astype(np.int32), nothing.astype(np.int64), nothing),
+        *(nothing.astype(np.uint8), nothing.astype(np.int64)),
+    )
+    for _ in range(900):
+        hall.clock.time += NANOSECONDS // 10
+        hall.inference.turn(hall.clock.now(), batch)
+
+    assert hall.drift()
+    assert hall.unsaved == []
 
 
 def test_a_plant_that_runs_elsewhere_is_a_process_change(tmp_path: Path) -> None:

@@ -50,6 +50,8 @@ class WatchedHall:
     edits: tuple[tuple[str, str], ...] = ()
     seed: int = 3
     records: list[Record] = field(default_factory=list)
+    unsaved: list[Record] = field(default_factory=list)
+    """Drift rows that came without the state behind them."""
     events: list[EventRecord] = field(default_factory=list)
     checkpoint: dict[str, bytes] = field(default_factory=dict)
 
@@ -94,6 +96,8 @@ class WatchedHall:
         self.records += [
             one for one in records if isinstance(one, FindingRecord | DriftRecord)
         ]
+        if not checkpoint:
+            self.unsaved += [one for one in records if isinstance(one, DriftRecord)]
         self.events += [one for one in records if isinstance(one, EventRecord)]
         self.checkpoint |= checkpoint
 
