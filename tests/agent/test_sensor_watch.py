@@ -10,7 +10,7 @@ from edge_agent.monitors.sensors import SensorWatch
 from edge_agent.samples import NANOSECONDS, AssetType, SampleBatch, Tag
 
 START = 1_790_000_000
-KIND = AssetType("pump", ("A", "B"), (Tag("flow"), Tag("warmth"), Tag("force")), 0)
+KIND = AssetType("pump", ("A", "B"), (Tag("flow"), Tag("warmth"), Tag("wanted")), 0)
 
 
 class Plant:
@@ -27,6 +27,7 @@ class Plant:
         self.random = np.random.default_rng(4)
         self.stuck: int | None = None
         self.silent = False
+        self.asked = 40.0
 
     def run(self, seconds: int) -> list[tuple[str, str, str]]:
         """Let time pass; findings as state, tag and what."""
@@ -39,6 +40,7 @@ class Plant:
                 value = 50.0 + self.random.normal(size=len(tag)).round(2)
                 if self.stuck is not None:
                     value[self.stuck] = 50.0
+                value[4:] = self.asked
                 late = self.random.integers(0, self.every * NANOSECONDS // 3, len(tag))
                 at = now - late
                 nought = np.zeros(len(tag), np.uint8)
@@ -70,3 +72,12 @@ def test_a_tag_that_comes_seldom_misses_nothing() -> None:
     """One sample in half a minute, and never quite in time."""
     plant = Plant(every=30)
     assert plant.run(3 * 3600) == []
+
+
+def test_a_set_point_that_is_changed_is_no_fault() -> None:
+    """It has no noise: it is set, and nothing else moves with it at once."""
+    plant = Plant()
+    assert plant.run(5400) == []
+    for asked in (45.0, 38.5, 60.0):
+        plant.asked = asked
+        assert plant.run(900) == []
