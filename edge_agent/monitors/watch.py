@@ -119,11 +119,14 @@ class Monitors:
         return [*found, *self._stopped.news()]
 
     def _look_at_sensors(self, now: int, alive: I64) -> list[Record]:
-        for place, kind in enumerate(self._kinds):
-            sensors = self._sensors.get(kind)
-            if sensors is not None and now >= sensors.due:
-                with self._sensors_contained(kind, now):
-                    return [*sensors.look(now, alive, ~self._rests[place])]
+        due = {kind: one for kind, one in self._sensors.items() if now >= one.due}
+        if not due:
+            return []
+        # who has waited longest: else many types at few turns would never be seen
+        kind = min(due, key=lambda kind: due[kind].due)
+        rests = self._rests[self._kinds.index(kind)]
+        with self._sensors_contained(kind, now):
+            return [*due[kind].look(now, alive, ~rests)]
         return []
 
     def _look_at_drift(self, now: int) -> list[Record]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from edge_agent.instruments import Instruments
+from edge_agent.monitoring.episodes import Episodes
+from edge_agent.monitors.watch import Monitors
 from edge_agent.records import FindingState
-from edge_agent.samples import NANOSECONDS, SampleBatch
+from edge_agent.samples import NANOSECONDS, AssetType, SampleBatch
 from tests.agent.watched_hall import START, WatchedHall
 
 if TYPE_CHECKING:
@@ -160,3 +164,36 @@ def test_a_bug_in_a_watch_ends_the_watch_and_no_score(
     assert hall.instruments.counter("monitoring_failures_total") == 2
     scored = hall.instruments.counter("rows_scored_total", pipeline="pump-anomaly")
     assert scored > 200 * 24
+
+
+def test_no_asset_type_is_overlooked_for_others() -> None:
+    """With more of them than turns in ten seconds each is looked at in its turn."""
+    looked: list[str] = []
+
+    class Looked:
+        due, episodes = 0, Episodes()
+
+        def __init__(self, kind: str) -> None:
+            self.kind = kind
+
+        def fold(self) -> None:
+            """Nothing waits."""
+
+        def look(self, now: int, *_: object) -> list[Any]:
+            self.due = now + 10 * NANOSECONDS
+            looked.append(self.kind)
+            return []
+
+    kinds = [AssetType(f"type {n}", ("A",), (), 0) for n in range(30)]
+    lines: list[Any] = [
+        SimpleNamespace(
+            posts=(), builder=SimpleNamespace(window=SimpleNamespace(kind=kind))
+        )
+        for kind in kinds
+    ]
+    sensors: list[Any] = [Looked(kind.name) for kind in kinds]
+    monitors = Monitors(lines, {}, sensors, Instruments(), 0)
+    for second in range(60):
+        monitors.look(second * NANOSECONDS, np.zeros(1, np.int64))
+
+    assert looked == [kind.name for kind in kinds] * 2
