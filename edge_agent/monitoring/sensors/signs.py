@@ -142,7 +142,10 @@ def signs(
     return Signs(
         stuck=shown(still / usual_hold, regular & (silent < 1)),
         silent=shown(silent),
-        lost=shown((late.lost - habits.lost) / rhythm.limit(habits), ~facts.held),
+        lost=shown(
+            (late.lost - np.maximum(habits.lost, 0.0)) / rhythm.limit(habits),
+            ~facts.held,
+        ),
         bad=shown(np.maximum(bad_for, (late.bad - habits.bad) / _BAD)),
         spikes=shown(late.spikes / np.maximum(_SPIKES, _TIMES * habits.spikes)),
         beyond=shown(late.beyond / _BEYOND, rare),
