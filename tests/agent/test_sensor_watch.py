@@ -28,6 +28,7 @@ class Plant:
         self.stuck: int | None = None
         self.silent = False
         self.asked = 40.0
+        self.coarse = 0.0
 
     def run(self, seconds: int) -> list[tuple[str, str, str]]:
         """Let time pass; findings as state, tag and what."""
@@ -40,6 +41,8 @@ class Plant:
                 value = 50.0 + self.random.normal(size=len(tag)).round(2)
                 if self.stuck is not None:
                     value[self.stuck] = 50.0
+                calm = 20.0 + self.coarse + 0.02 * self.random.normal(size=2)
+                value[2:4] = calm.round(1)
                 value[4:] = self.asked
                 late = self.random.integers(0, self.every * NANOSECONDS // 3, len(tag))
                 at = now - late
@@ -81,3 +84,15 @@ def test_a_set_point_that_is_changed_is_no_fault() -> None:
     for asked in (45.0, 38.5, 60.0):
         plant.asked = asked
         assert plant.run(900) == []
+
+
+def test_a_calm_value_in_coarse_steps_is_not_noisy_now_and_then() -> None:
+    """It flickers between two tenths for a while and then stands."""
+    plant = Plant()
+    plant.run(600)
+    found = []
+    for minute in range(120):
+        plant.random = np.random.default_rng(minute)
+        plant.coarse = 0.02 * minute
+        found += plant.run(60)
+    assert found == []

@@ -20,7 +20,8 @@ Strengths are 1 at the limit and 0 where a sign does not show or cannot be judge
 ``noise``
     The mean bend (change to a sample less the change before, so that no ramp counts)
     over its usual one or under it: by a factor of 2 and 8 times the usual deviation of
-    its logarithm.
+    its logarithm. Where it was and is less than two of the smallest steps it cannot be
+    told.
 ``clock``
     Stamps stand still while samples arrive, or the delay from stamp to arrival has
     changed by 1 s and ten times its usual jitter.
@@ -53,7 +54,7 @@ _PERIODS, _GAPS, _LEAST_SILENCE = 5.0, 2.0, 15.0
 _BAD, _BAD_FOR = 0.1, 30.0
 _SPIKES, _TIMES = 3.0, 4.0
 _BEYOND, _AT_END, _USUALLY = 0.5, 0.9, 0.05
-_NOISE, _UNREST = float(np.log(2.0)), 8.0
+_NOISE, _UNREST, _STEPS = float(np.log(2.0)), 8.0, 2.0
 _DELAY, _JITTER, _STOOD = 1.0, 10.0, 0.5
 _LINK = 0.8
 """So many of a source's tags are silent: it is the link, not the tags."""
@@ -151,7 +152,7 @@ def signs(
         beyond=shown(late.beyond / _BEYOND, rare),
         ceiling=shown(late.ceiling / _AT_END, habits.ceiling < _USUALLY),
         floor=shown(late.floor / _AT_END, low & (habits.floor < _USUALLY)),
-        noise=shown(away / limit),
+        noise=shown(away / limit, _fine(late, habits)),
         clock=shown(delay / np.maximum(_DELAY, _JITTER * habits.jitter)),
         stood=shown((late.stood - habits.stood) / _STOOD),
         still=still,
@@ -159,6 +160,17 @@ def signs(
         usual_hold=usual_hold,
         down=down,
     )
+
+
+def _fine(late: Lately, habits: Habits) -> Bools:
+    """bool[tags] whether noise is larger than the steps in which the value comes.
+
+    Else it is the distance to the next step that is told: a calm temperature in tenths
+    flickers for minutes and then stands for hours.
+    """
+    larger = np.exp(np.fmax(late.noise, habits.noise))
+    found: Bools = larger >= _STEPS * habits.smallest
+    return found
 
 
 def _usual_hold(habits: Habits) -> F64:
