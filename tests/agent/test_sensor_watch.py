@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from edge_agent.instruments import Instruments
 from edge_agent.monitoring.sensors.facts import Facts
@@ -18,10 +19,11 @@ class Plant:
 
     Args:
         every: seconds between two samples of a tag.
+        held: whether only changes are sent, as over OPC UA.
     """
 
-    def __init__(self, every: int = 1) -> None:
-        facts = Facts(KIND, np.zeros(KIND.size, bool), np.zeros(KIND.size, np.int16))
+    def __init__(self, every: int = 1, *, held: bool = False) -> None:
+        facts = Facts(KIND, np.full(KIND.size, held), np.zeros(KIND.size, np.int16))
         self.watch = SensorWatch(facts, Instruments(), 0)
         self.second, self.every = START, every
         self.random = np.random.default_rng(4)
@@ -29,6 +31,7 @@ class Plant:
         self.silent = False
         self.asked = 40.0
         self.coarse = 0.0
+        self.held, self.shown = held, np.full(KIND.size, np.nan)
 
     def run(self, seconds: int) -> list[tuple[str, str, str]]:
         """Let time pass; findings as state, tag and what."""
@@ -47,7 +50,9 @@ class Plant:
                 late = self.random.integers(0, self.every * NANOSECONDS // 3, len(tag))
                 at = now - late
                 nought = np.zeros(len(tag), np.uint8)
-                self.watch.take(SampleBatch(tag, at, value, nought, at))
+                sent = np.array(not self.held) | (value != self.shown)
+                self.shown = value
+                self.watch.take(SampleBatch(tag, at, value, nought, at).take(sent))
             if now >= self.watch.due:
                 alive = np.array([now])
                 found += [
@@ -77,9 +82,10 @@ def test_a_tag_that_comes_seldom_misses_nothing() -> None:
     assert plant.run(3 * 3600) == []
 
 
-def test_a_set_point_that_is_changed_is_no_fault() -> None:
+@pytest.mark.parametrize("held", [False, True])
+def test_a_set_point_that_is_changed_is_no_fault(*, held: bool) -> None:
     """It has no noise: it is set, and nothing else moves with it at once."""
-    plant = Plant()
+    plant = Plant(held=held)
     assert plant.run(5400) == []
     for asked in (45.0, 38.5, 60.0):
         plant.asked = asked

@@ -121,15 +121,16 @@ def told(seen: Seen, health: Health, facts: Facts) -> Look:
 
 
 def _still(health: Health, facts: Facts) -> NDArray[np.bool_]:
-    """bool[tags] that come often and have no noise: nobody measures them.
+    """bool[tags] that are set and not measured.
 
-    A set point, a switch, a counter of parts or a value from the laboratory goes from
-    one value to another alone: that is what it is for.
+    They come often and have no noise, or, where only changes are sent, next to none
+    ever came. A set point, a switch, a counter of parts or a value from the laboratory
+    goes from one value to another alone: that is what it is for.
     """
     habits = health.habits
     often = habits.known & (habits.period * _OFTEN <= EVERY)
-    found: NDArray[np.bool_] = often & np.isnan(habits.noise) & ~facts.held
-    return found
+    plain = often & np.isnan(habits.noise)
+    return np.where(facts.held, ~habits.known, plain)
 
 
 def _place(facts: Facts, move: Move) -> int:
