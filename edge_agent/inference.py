@@ -2,7 +2,9 @@
 
 Ordinary synchronous code in one thread of its own. It owns the windows and the
 state of every pipeline; nobody else touches them. A bug here ends the process: the
-checkpoint of the last turn is where the next one goes on.
+checkpoint of the last turn is where the next one goes on. Only monitoring and labels
+look after themselves (`monitors.stopped`, `evaluation.opening`): no score is worth less
+for want of them.
 """
 
 from __future__ import annotations
@@ -177,11 +179,12 @@ class Inference:
     def _checkpoint(self, records: Sequence[Record], now: int) -> Mapping[str, bytes]:
         """State to save with these records; empty when they need none of their own.
 
-        An alarm and the state that remembers it are one transaction. Scores alone
+        An alarm and the state that remembers it are one transaction, and so are a
+        drift row and what is left to count: else a crash counts it twice. Scores alone
         are saved with a state at most `SAVE_EVERY` older: encoding it each of some
         hundred turns a second would cost more than scoring.
         """
-        urgent = any(record.kind <= RecordClass.AUDIT for record in records)
+        urgent = any(record.kind < RecordClass.SCORE for record in records)
         if (
             not urgent
             and now - self._saved < SAVE_EVERY

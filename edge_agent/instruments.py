@@ -14,6 +14,7 @@ FINDINGS_OPEN = "findings_open"  # pipeline; a gauge
 DRIFT_LOOKS = "drift_looks_total"  # pipeline: a window held against its reference
 DRIFT_NOT_JUDGED = "drift_not_judged_total"  # pipeline, reason: columns of such a look
 MONITORED_ROWS = "monitored_rows_total"  # pipeline
+MONITORING_FAILURES = "monitoring_failures_total"  # part, of: watches a bug ended
 GATED_ROWS = "gated_rows_total"  # pipeline, reason: idle, warming up
 
 Labels = tuple[tuple[str, str], ...]

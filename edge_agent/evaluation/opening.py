@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import structlog
 
 from edge_agent.evaluation.judging import Evaluation, Reach, Terms
 from edge_agent.evaluation.thresholds import Thresholds
@@ -27,9 +31,12 @@ if TYPE_CHECKING:
     from edge_agent.labels.watching import Watching
     from edge_agent.pipeline import PipelineState
     from edge_agent.posts import Turned
+    from edge_agent.records import EventRecord
 
     #: Names of the contexts that ``FeatureRows.context`` counts, by pipeline.
     Names = Callable[[str], Sequence[str]]
+
+log = structlog.get_logger()
 
 #: Context of a row that raises no alarm, see `FeatureRows`.
 _GATED = -1
@@ -44,12 +51,16 @@ class Judgements:
         evaluation: judges.
         thresholds: alarms at other thresholds.
         names: of contexts.
+        tell: takes an event; any thread.
     """
 
     office: Office | None
     evaluation: Evaluation
     thresholds: Thresholds
     names: Names = lambda _name: ()
+    tell: Callable[[EventRecord], None] = lambda _event: None
+    _error: str = ""
+    """Of a bug that ended all this; scoring goes on without it."""
 
     @property
     def links(self) -> Sequence[Hearing | Watching]:
@@ -63,8 +74,13 @@ class Judgements:
 
     def run(self) -> None:
         """Join and judge until `stop`."""
-        if self.office is not None:
+        if self.office is None:
+            return
+        try:
             self.office.desk.run()
+        except Exception as why:
+            self._failed(why, self.office)
+            raise
 
     def stop(self) -> None:
         """End `run`; any thread."""
@@ -72,14 +88,23 @@ class Judgements:
             self.office.desk.stop()
 
     def turned(self, done: Turned, before: PipelineState, rows: FeatureRows) -> None:
-        """Take a turn's rows and alarms; the turn's thread, never blocks."""
-        if self.office is None:
+        """Take a turn's rows and alarms; the turn's thread, never blocks.
+
+        A bug here ends the judging of labels, not the turn.
+        """
+        if self.office is None or self._error:
             return
-        desk, made, context = (
-            self.office.desk,
-            done.pipeline,
-            getattr(rows, "context", None),
-        )
+        try:
+            self._take(self.office, done, before, rows)
+        except Exception as why:
+            log.exception("a bug in keeping predictions; scoring goes on without them")
+            self._failed(why, self.office)
+
+    def _take(
+        self, office: Office, done: Turned, before: PipelineState, rows: FeatureRows
+    ) -> None:
+        desk, made = office.desk, done.pipeline
+        context = getattr(rows, "context", None)
         names = self.names(made.info.pipeline) if context is not None else ()
         alarmed = _alarmed(done, before, rows)
         counts = None if context is None else context != _GATED
@@ -88,6 +113,16 @@ class Judgements:
         for record in done.records:
             if isinstance(record, AlarmRecord):
                 desk.alarm(record)
+
+    def _failed(self, why: Exception, office: Office) -> None:
+        self._error = _where(why)
+        text = (
+            "labels are not joined or judged until the agent is started again, because"
+            f" of an error in the agent ({self._error}); scoring and alarms go on."
+            " Report it with the agent's log"
+        )
+        for name in office.desk.books:
+            self.tell(office.desk.ended(name, text))
 
     def going_on(self) -> set[str]:
         """Ids of the findings that are open here."""
@@ -98,6 +133,8 @@ class Judgements:
         if self.office is None or name not in self.office.desk.books:
             return {}
         told = self.office.desk.status(name)
+        if self._error:
+            told = {**told, "error": f"not joined any more: {self._error}"}
         return {"labels": told, **self.evaluation.status(name)}
 
 
@@ -149,7 +186,7 @@ def opened(
         judge=evaluation.judge,
         beside=thresholds.fold,
     )
-    return Judgements(office, evaluation, thresholds)
+    return Judgements(office, evaluation, thresholds, tell=reach.tell)
 
 
 def _topics(
@@ -162,3 +199,9 @@ def _topics(
     for name, pipeline in config.pipelines.items():
         for asset in assets[pipeline.assets]:
             yield f"{place.of_pipeline(asset, name)}/verdict", (name, asset)
+
+
+def _where(why: Exception) -> str:
+    """An error for an event: its own words may repeat a label, and with it a name."""
+    *_, frame = traceback.extract_tb(why.__traceback__)
+    return f"{type(why).__name__} in {Path(frame.filename).name}:{frame.lineno}"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from edge_agent.instruments import MONITORING_FAILURES
 from edge_agent.labels import harvest, operators
 from edge_agent.labels.book import Book, Moment
 from edge_agent.labels.intake import Asked, Intake
@@ -127,6 +128,11 @@ class LabelDesk(Intake):
     def status(self, pipeline: str) -> dict[str, Any]:
         """As of the last look; any thread."""
         return self._shown.get(pipeline, {})
+
+    def ended(self, pipeline: str, text: str) -> EventRecord:
+        """That a bug ended all this, counted, as an event; any thread."""
+        self._instruments.count(MONITORING_FAILURES, part="labels", of=pipeline)
+        return EventRecord(self._clock.now(), "labels stopped", pipeline, text)
 
     # -- the thread ----------------------------------------------------------------
 

@@ -39,8 +39,10 @@ log = structlog.get_logger()
 #: Rows that are counted together: fewer cost more each, more need more memory.
 AT_ONCE = 8192
 _ROOM = AT_ONCE + 1024
+_FIRST = 64
+"""Rows there is room for at first: of hundreds of pipelines most never need more than
+what comes between two checkpoints."""
 GATED = -1
-_NONE = np.zeros(0, np.int32)
 
 
 class Counting:
@@ -60,9 +62,10 @@ class Counting:
         self.info = info
         self.blocks = Blocks(yardstick.grid, cadence, len(info.assets), now)
         self._outputs = yardstick.grid.names[yardstick.features :]
-        self._columns = np.empty((len(yardstick.grid.names), _ROOM), np.float32)
-        self._context = np.zeros(_ROOM, np.int32)
-        self._asset = np.zeros(_ROOM, np.int32)
+        room = min(max(_FIRST, 2 * len(info.assets)), _ROOM)
+        self._columns = np.empty((len(yardstick.grid.names), room), np.float32)
+        self._context = np.zeros(room, np.int32)
+        self._asset = np.zeros(room, np.int32)
         self._waiting = 0
 
     def take(self, pipeline: Pipeline, rows: FeatureRows, scores: Scores) -> None:
@@ -75,7 +78,7 @@ class Counting:
             scores: of them.
         """
         place = slice(self._waiting, self._waiting + len(rows))
-        if place.stop > self._columns.shape[1]:
+        if place.stop > self.room:
             self._widen(place.stop)
         features = self.yardstick.features
         self._columns[:features, place] = rows.values.T
@@ -87,6 +90,11 @@ class Counting:
         self._context[place] = 0 if rows.context is None else rows.context
         self._asset[place] = rows.asset
         self._waiting = place.stop
+
+    @property
+    def room(self) -> int:
+        """Rows that memory is held for."""
+        return self._columns.shape[1]
 
     @property
     def crowded(self) -> bool:
@@ -108,13 +116,13 @@ class Counting:
         table, context = self._columns[:, :rows], self._context[:rows]
         asset = self._asset[:rows]
         gated = int(np.count_nonzero(context == GATED))
-        codes = np.unique(context[context != GATED]) if len(names) else _NONE
-        if not len(names) or (len(codes) == 1 and not gated):
-            self._add(names[int(codes[0])] if len(names) else "", table, asset, 0)
+        codes = np.unique(context[context != GATED]) if gated else np.unique(context)
+        if len(codes) == 1 and not gated:
+            self._add(_named(names, int(codes[0])), table, asset, 0)
             return rows, 0
         for code in codes.tolist():
             mine = context == code
-            self._add(names[code], table[:, mine], asset[mine], 0)
+            self._add(_named(names, code), table[:, mine], asset[mine], 0)
         if gated:
             self._add("", table[:, :0], asset[:0], gated)
         return rows - gated, gated
@@ -144,14 +152,18 @@ class Counting:
             name: msgspec.msgpack.encode((digest, part)) for name, part in kept.items()
         }
 
-    def restore(self, bodies: Mapping[str, bytes]) -> None:
-        """Go on where a checkpoint was made; what is another model's starts fresh."""
+    def restore(self, bodies: Mapping[str, bytes]) -> bool:
+        """Go on where a checkpoint was made; what is another model's starts fresh.
+
+        Returns:
+            False when it is another model's.
+        """
         try:
             kept = {}
             for name, body in bodies.items():
                 digest, kept[name] = msgspec.msgpack.decode(body)
                 if digest != self.info.model_digest:
-                    return
+                    return False
             before = self.blocks
             self.blocks = blocks_kept.restored(
                 before.grid, before.cadence, before.assets, kept
@@ -159,6 +171,7 @@ class Counting:
         except (ValueError, TypeError, KeyError, msgspec.MsgspecError) as why:
             name = self.info.pipeline
             log.warning("drift state not restored", pipeline=name, why=str(why))
+        return True
 
     def _fill(self, outputs: F32, scores: Scores) -> None:
         for place, name in enumerate(self._outputs):
@@ -172,8 +185,9 @@ class Counting:
                 outputs[place] = np.nan
 
     def _widen(self, room: int) -> None:
-        """Make room for a turn of many rows."""
-        more = max(room, 2 * self._columns.shape[1]) - self._columns.shape[1]
+        """Make room for more rows, up to what is counted at once and a large turn."""
+        before = self.room
+        more = max(room, min(2 * before, _ROOM)) - before
         self._columns = np.pad(self._columns, ((0, 0), (0, more)))
         self._context = np.pad(self._context, (0, more))
         self._asset = np.pad(self._asset, (0, more))
@@ -204,3 +218,8 @@ class Counting:
             counts=found.counts,
             bins=grid.bins,
         )
+
+
+def _named(names: Sequence[str], code: int) -> str:
+    """A context's name; a pipeline without contexts has none, and one code."""
+    return names[code] if len(names) else ""

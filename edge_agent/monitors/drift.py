@@ -19,7 +19,7 @@ from edge_agent.monitoring.conditions import What
 from edge_agent.monitoring.diagnosis import diagnosed
 from edge_agent.monitoring.drift.sentences import conditions
 from edge_agent.monitoring.drift.watching import watched
-from edge_agent.monitoring.episodes import Episodes
+from edge_agent.monitoring.episodes import Change, Episodes
 from edge_agent.monitoring.evidence import Evidence
 from edge_agent.monitors.counting import Counting
 from edge_agent.monitors.keeping import packed_episodes, unpacked_episodes
@@ -104,7 +104,7 @@ class DriftWatch:
     conditions: Sequence[Condition] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
     _counting: Counting | None = None
-    _left: list[DriftRecord] = field(default_factory=list)
+    _left: list[DriftRecord | FindingRecord] = field(default_factory=list)
     _kept: dict[str, bytes] = field(default_factory=dict)
     _closed: bool = True
     """Whether a block was closed since the last checkpoint."""
@@ -192,9 +192,10 @@ class DriftWatch:
         cadence = Cadence(self.settings.every, self.settings.window)
         counting = Counting(pipeline.yardstick, pipeline.info, cadence, now)
         if self._kept:
-            counting.restore(self._kept)
+            if not counting.restore(self._kept):
+                self._close(now, model_of(pipeline.info))
             self._kept = {}
-        self._counting = counting
+        self._counting, self._closed = counting, True
         return counting
 
     def _end(self, names: Sequence[str], now: int) -> None:
@@ -202,6 +203,13 @@ class DriftWatch:
         if self._counting is not None:
             self._fold(names)
             self._left += self._counting.records(self._counting.close(now))
+            self._close(now, model_of(self._counting.info))
+
+    def _close(self, now: int, model: tuple[str, str]) -> None:
+        """Findings were of the old model's reference, which nobody looks at now."""
+        over = [Change(episode, opens=False) for episode in self.episodes.told()]
+        self._left += findings(over, now, self.name, model)
+        self.episodes, self.conditions, self.status = Episodes(), (), {}
 
     def _fold(self, names: Sequence[str]) -> None:
         if self._counting is None:

@@ -1,17 +1,20 @@
 """What the turn hands over for monitoring, and when it is looked at.
 
 Taking rows and samples costs the turn next to nothing; counting and judging come behind
-its records, one look a turn at most, so that no turn waits for many.
+its records, one look a turn at most, so that no turn waits for many. A bug in a watch
+ends that watch, which is told; it never reaches the turn.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edge_agent.findings import named
 from edge_agent.monitors.drift import Beside, DriftWatch
+from edge_agent.monitors.stopped import Stopped
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from edge_agent.lines import Line
     from edge_agent.monitoring.conditions import Condition
     from edge_agent.monitors.sensors import SensorWatch
+    from edge_agent.monitors.stopped import Contained
     from edge_agent.pipeline import Pipeline
     from edge_agent.records import Record
     from edge_agent.samples import I64, SampleBatch
@@ -53,9 +57,13 @@ class Monitors:
         now: int,
     ) -> None:
         self._lines = lines
-        self._sensors = sensors
-        kinds = [line.builder.window.kind.name for line in lines]
-        self._by_kind = dict(zip(kinds, sensors, strict=True))
+        self._kinds = [line.builder.window.kind.name for line in lines]
+        self._sensors = {
+            kind: one
+            for kind, one in zip(self._kinds, sensors, strict=True)
+            if one is not None
+        }
+        self._stopped = Stopped(instruments)
         self._drift: dict[str, tuple[int, int, DriftWatch]] = {}
         count = max(len(pipelines), 1)
         for place, line in enumerate(lines):
@@ -78,20 +86,22 @@ class Monitors:
 
     def samples(self, kind: str, batch: SampleBatch) -> None:
         """Settled samples of an asset type."""
-        if (sensors := self._by_kind.get(kind)) is not None:
+        if (sensors := self._sensors.get(kind)) is not None:
             sensors.take(batch)
 
     def rows(
         self, pipeline: Pipeline, rows: FeatureRows, scores: Scores, now: int
     ) -> None:
         """Scored rows of a pipeline."""
-        found = self._drift.get(pipeline.info.pipeline)
+        name = pipeline.info.pipeline
+        found = self._drift.get(name)
         if found is not None:
             place, position, watch = found
             if rows.gates is not None:
                 self._rests[place][rows.asset] = rows.gates.suppressed
-            names = self._names(place, position)
-            watch.take(pipeline, rows, scores, names, now)
+            with self._drift_contained(name, now):
+                names = self._names(place, position)
+                watch.take(pipeline, rows, scores, names, now)
 
     def look(self, now: int, alive: I64) -> list[Record]:
         """Count and judge what is due; behind the turn's records.
@@ -102,15 +112,21 @@ class Monitors:
         """
         if now - self._folded >= _FOLD_EVERY:
             self._folded = now
-            for sensors in self._sensors:
-                if sensors is not None:
+            for kind, sensors in [*self._sensors.items()]:
+                with self._sensors_contained(kind, now):
                     sensors.fold()
-        return self._look_at_sensors(now, alive) or self._look_at_drift(now)
+        found = self._look_at_sensors(now, alive) or self._look_at_drift(now)
+        return [*found, *self._stopped.news()]
 
     def _look_at_sensors(self, now: int, alive: I64) -> list[Record]:
-        for place, sensors in enumerate(self._sensors):
-            if sensors is not None and now >= sensors.due:
-                return [*sensors.look(now, alive, ~self._rests[place])]
+        due = {kind: one for kind, one in self._sensors.items() if now >= one.due}
+        if not due:
+            return []
+        # who has waited longest: else many types at few turns would never be seen
+        kind = min(due, key=lambda kind: due[kind].due)
+        rests = self._rests[self._kinds.index(kind)]
+        with self._sensors_contained(kind, now):
+            return [*due[kind].look(now, alive, ~rests)]
         return []
 
     def _look_at_drift(self, now: int) -> list[Record]:
@@ -119,15 +135,25 @@ class Monitors:
             return []
         place, position, watch = min(due, key=lambda entry: entry[2].due)
         names = self._names(place, position)
-        self._looked.add(watch.name)
-        return [*watch.look(names, now, self._beside(place))]
+        with self._drift_contained(watch.name, now):
+            self._looked.add(watch.name)
+            return [*watch.look(names, now, self._beside(place))]
+        return []
+
+    def _drift_contained(self, name: str, now: int) -> Contained:
+        end = partial(self._drift.pop, name)
+        return self._stopped.contained("drift", name, now, end)
+
+    def _sensors_contained(self, kind: str, now: int) -> Contained:
+        end = partial(self._sensors.pop, kind)
+        return self._stopped.contained("sensors", kind, now, end)
 
     def _names(self, place: int, position: int) -> Sequence[str]:
         contexts = self._lines[place].posts[position].contexts
         return contexts.names if contexts is not None else ()
 
     def _beside(self, place: int) -> Beside:
-        sensors = self._sensors[place]
+        sensors = self._sensors.get(self._kinds[place])
         return sensors.beside if sensors is not None else Beside()
 
     def saved(self, now: int, *, last: bool = False) -> dict[str, bytes]:
@@ -141,15 +167,16 @@ class Monitors:
         wanted = [*self._drift] if last else [*self._looked, *self._next(now)]
         self._looked = set()
         for name in dict.fromkeys(wanted):
+            if name not in self._drift:  # it ended since it looked
+                continue
             place, position, watch = self._drift[name]
-            names = self._names(place, position)
-            for part, body in watch.saved(names).items():
-                found[f"drift/{name}/{part}"] = body
-        for line, sensors in zip(self._lines, self._sensors, strict=True):
-            if sensors is not None:
-                kind = line.builder.window.kind.name
-                for part, body in sensors.saved(now, last=last).items():
-                    found[f"sensors/{kind}/{part}"] = body
+            with self._drift_contained(name, now):
+                kept = watch.saved(self._names(place, position))
+                found |= {f"drift/{name}/{part}": body for part, body in kept.items()}
+        for kind, sensors in [*self._sensors.items()]:
+            with self._sensors_contained(kind, now):
+                kept = sensors.saved(now, last=last)
+                found |= {f"sensors/{kind}/{part}": body for part, body in kept.items()}
         return found
 
     def _next(self, now: int) -> list[str]:
@@ -163,21 +190,24 @@ class Monitors:
 
     def restore(self, checkpoint: Mapping[str, bytes], now: int) -> None:
         """Go on where a checkpoint was made; what does not fit starts fresh."""
-        for name, (_, _, watch) in self._drift.items():
-            watch.restore(_below(checkpoint, f"drift/{name}/"))
-        for line, sensors in zip(self._lines, self._sensors, strict=True):
-            if sensors is not None:
-                kind = line.builder.window.kind.name
+        for name, (_, _, watch) in [*self._drift.items()]:
+            with self._drift_contained(name, now):
+                watch.restore(_below(checkpoint, f"drift/{name}/"))
+        for kind, sensors in [*self._sensors.items()]:
+            with self._sensors_contained(kind, now):
                 sensors.restore(_below(checkpoint, f"sensors/{kind}/"), now)
 
     def status(self, name: str) -> dict[str, Any]:
         """A pipeline's drift for the status; any thread."""
         found = self._drift.get(name)
         if found is None:
-            return {"state": "not watched"}
-        _, _, watch = found
+            error = self._stopped.why("drift", name)
+            return {"state": "not watched"} | ({"error": error} if error else {})
+        place, _, watch = found
         told = [e.condition.sentence for e in watch.episodes.told()]
-        return {**watch.status, "findings": told}
+        error = self._stopped.why("sensors", self._kinds[place])
+        beside = {"sensors": f"not watched: {error}"} if error else {}
+        return {**watch.status, "findings": told, **beside}
 
     def going_on(self) -> set[str]:
         """Ids of the findings that are open here."""
@@ -186,9 +216,8 @@ class Monitors:
             for name, (_, _, watch) in self._drift.items()
             for episode in watch.episodes.told()
         }
-        for sensors in self._sensors:
-            if sensors is not None:
-                found |= {named(episode, "") for episode in sensors.episodes.told()}
+        for sensors in self._sensors.values():
+            found |= {named(episode, "") for episode in sensors.episodes.told()}
         return found
 
     def conditions(self, name: str) -> tuple[Sequence[Condition], Beside]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
 
+from edge_agent.instruments import Instruments
+from edge_agent.monitoring.episodes import Episodes
+from edge_agent.monitors.watch import Monitors
 from edge_agent.records import FindingState
-from edge_agent.samples import NANOSECONDS
+from edge_agent.samples import NANOSECONDS, AssetType, SampleBatch
 from tests.agent.watched_hall import START, WatchedHall
 
 if TYPE_CHECKING:
@@ -96,6 +100,23 @@ def test_every_row_is_in_one_drift_row(tmp_path: Path) -> None:
     assert bins.sum() == rows[-1].n[flow]
 
 
+def test_a_drift_row_is_saved_with_what_is_left_to_count(tmp_path: Path) -> None:
+    """Else a crash between the two would count its rows twice."""
+    hall = WatchedHall(tmp_path, (QUICK,))
+    hall.run(119)
+    nothing = np.zeros(0)
+    batch = SampleBatch(
+        *(nothing.astype(np.int32), nothing.astype(np.int64), nothing),
+        *(nothing.astype(np.uint8), nothing.astype(np.int64)),
+    )
+    for _ in range(900):
+        hall.clock.time += NANOSECONDS // 10
+        hall.inference.turn(hall.clock.now(), batch)
+
+    assert hall.drift()
+    assert hall.unsaved == []
+
+
 def test_a_plant_that_runs_elsewhere_is_a_process_change(tmp_path: Path) -> None:
     """All pumps far from where they were trained: drift, and no transmitter blamed."""
     hall = WatchedHall(tmp_path, (QUICK,))
@@ -114,3 +135,65 @@ def test_a_plant_that_runs_elsewhere_is_a_process_change(tmp_path: Path) -> None
     assert {one.cause for one in found} == {"process change"}
     assert all(np.isfinite(one.strength) and one.strength >= 1 for one in found)
     assert {one.model for one in found} == {"pump-anomaly"}
+
+
+def test_a_bug_in_a_watch_ends_the_watch_and_no_score(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Told once as an event, counted and in the status; rows are scored as before."""
+    hall = WatchedHall(tmp_path, (QUICK,))
+    hall.run(60)
+
+    def broken(*_: object, **__: object) -> None:
+        raise KeyError("nobody thought of this")
+
+    monkeypatch.setattr("edge_agent.monitors.drift.watched", broken)
+    monkeypatch.setattr("edge_agent.monitors.sensors.told", broken)
+    hall.run(200)
+    turns = hall.inference.turns
+    hall.inference.stop()
+    hall.run(1)
+
+    assert turns == 260
+    events = [one for one in hall.events if one.name == "monitoring stopped"]
+    assert [one.subject for one in events] == ["pump", "pump-anomaly"]
+    assert "scoring and alarms go on" in events[0].message
+    status = hall.monitors.status("pump-anomaly")
+    assert status["state"] == "not watched"
+    assert "nobody thought of this" in status["error"]
+    assert hall.instruments.counter("monitoring_failures_total") == 2
+    scored = hall.instruments.counter("rows_scored_total", pipeline="pump-anomaly")
+    assert scored > 200 * 24
+
+
+def test_no_asset_type_is_overlooked_for_others() -> None:
+    """With more of them than turns in ten seconds each is looked at in its turn."""
+    looked: list[str] = []
+
+    class Looked:
+        due, episodes = 0, Episodes()
+
+        def __init__(self, kind: str) -> None:
+            self.kind = kind
+
+        def fold(self) -> None:
+            """Nothing waits."""
+
+        def look(self, now: int, *_: object) -> list[Any]:
+            self.due = now + 10 * NANOSECONDS
+            looked.append(self.kind)
+            return []
+
+    kinds = [AssetType(f"type {n}", ("A",), (), 0) for n in range(30)]
+    lines: list[Any] = [
+        SimpleNamespace(
+            posts=(), builder=SimpleNamespace(window=SimpleNamespace(kind=kind))
+        )
+        for kind in kinds
+    ]
+    sensors: list[Any] = [Looked(kind.name) for kind in kinds]
+    monitors = Monitors(lines, {}, sensors, Instruments(), 0)
+    for second in range(60):
+        monitors.look(second * NANOSECONDS, np.zeros(1, np.int64))
+
+    assert looked == [kind.name for kind in kinds] * 2

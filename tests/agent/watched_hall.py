@@ -23,7 +23,7 @@ from edge_agent.inbox import Inbox
 from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
 from edge_agent.monitors.opening import open_monitors
-from edge_agent.records import DriftRecord, FindingRecord
+from edge_agent.records import DriftRecord, EventRecord, FindingRecord
 from edge_agent.samples import NANOSECONDS, SampleBatch
 
 if TYPE_CHECKING:
@@ -50,6 +50,9 @@ class WatchedHall:
     edits: tuple[tuple[str, str], ...] = ()
     seed: int = 3
     records: list[Record] = field(default_factory=list)
+    unsaved: list[Record] = field(default_factory=list)
+    """Drift rows that came without the state behind them."""
+    events: list[EventRecord] = field(default_factory=list)
     checkpoint: dict[str, bytes] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -93,6 +96,9 @@ class WatchedHall:
         self.records += [
             one for one in records if isinstance(one, FindingRecord | DriftRecord)
         ]
+        if not checkpoint:
+            self.unsaved += [one for one in records if isinstance(one, DriftRecord)]
+        self.events += [one for one in records if isinstance(one, EventRecord)]
         self.checkpoint |= checkpoint
 
     def run(

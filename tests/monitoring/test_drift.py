@@ -250,3 +250,14 @@ def test_a_healthy_rig_in_halves_is_quiet(*, turned: bool) -> None:
 
     assert not look.drifted.any()
     assert look.judged.sum() >= 2
+
+
+def test_a_shift_the_reference_does_not_know_is_held_against_its_recipe() -> None:
+    """A gateway that tells shifts apart does not make every row strange."""
+    names = ["thick"] * 10_000 + ["thin"] * 10_000
+    made = plants.yardstick(plants.reference_of(TRAINED, MINUTE, contexts=names))
+
+    assert made.profile("thin/early") is made.profile("thin") is made.contexts["thin"]
+    assert made.profile("thin") is not made.profile("thick")
+    assert made.profile("other/early") is None
+    assert made.profile("") is made.whole

@@ -127,10 +127,16 @@ class Yardstick:
         return self.whole.grid
 
     def profile(self, context: str) -> Profile | None:
-        """That of a context; the whole where there are none, None where it is new."""
+        """That of a context; the whole where there are none, None where it is new.
+
+        ``recipeA/early`` is held against ``recipeA`` where the reference knows no
+        shifts, as thresholds are.
+        """
         if not self.contexts or not context:
             return self.whole
-        return self.contexts.get(context)
+        parts = context.split("/")
+        names = ("/".join(parts[:count]) for count in range(len(parts), 0, -1))
+        return next((self.contexts[n] for n in names if n in self.contexts), None)
 
 
 def spanning(wander: Wander, share: F64) -> Wander:

@@ -20,8 +20,11 @@ from edge_agent.monitoring.sensors.sentences import (
     signs_in_words,
     unit_or_step,
 )
+from edge_agent.monitoring.sensors.watch import EVERY
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edge_agent.monitoring.sensors.facts import Facts
     from edge_agent.monitoring.sensors.state import Health
     from edge_agent.monitoring.sensors.watch import Seen
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 _UNEASY = 0.5
 _EARLIEST = 30.0
 """S until the level after a jump is known."""
+_OFTEN = 8.0
+"""Samples of a look by which a tag that has noise shows it."""
 _WHOLE = 0.75
 """Share of an asset's tags with one sign that is told of the asset instead."""
 
@@ -92,6 +97,7 @@ def told(seen: Seen, health: Health, facts: Facts) -> Look:
     moves = list(movements(seen, facts))
     found: dict[int, Condition] = {}
     # a jump is noisy at first, and another unit is noisy for good
+    still = _still(health, facts)
     pending = {_place(facts, m) for m in moves if m.alone and not m.ready}
     for kind, shown in signs_in_words(seen):
         for odd in np.flatnonzero(shown >= 1.0).tolist():
@@ -102,6 +108,8 @@ def told(seen: Seen, health: Health, facts: Facts) -> Look:
     for move in moves:
         if move.alone and move.age >= _EARLIEST:
             place = _place(facts, move)
+            if still[place]:
+                continue
             step = unit_or_step(move, place, seen, health, facts)
             # no process makes a known factor: that need not wait
             unit = step.what is What.SENSOR_UNIT
@@ -110,6 +118,19 @@ def told(seen: Seen, health: Health, facts: Facts) -> Look:
             if unit or (move.ready and (by_itself is None or noise)):
                 found[place] = step
     return Look(_gathered(found, facts), moves, together(seen, facts), seen, facts)
+
+
+def _still(health: Health, facts: Facts) -> NDArray[np.bool_]:
+    """bool[tags] that are set and not measured.
+
+    They come often and have no noise, or, where only changes are sent, next to none
+    ever came. A set point, a switch, a counter of parts or a value from the laboratory
+    goes from one value to another alone: that is what it is for.
+    """
+    habits = health.habits
+    often = habits.known & (habits.period * _OFTEN <= EVERY)
+    plain = often & np.isnan(habits.noise)
+    return np.where(facts.held, ~habits.known, plain)
 
 
 def _place(facts: Facts, move: Move) -> int:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.monitoring.sensors import rhythm
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -150,16 +152,13 @@ def lately(before: Lately, sums: Sums, habits: Habits, dt: float) -> Lately:
     """
     count, all_ = np.maximum(sums.count, 1.0), sums.count + sums.bad
     keep, some = np.exp(-dt / _SHORT), sums.count > 0
-    with np.errstate(divide="ignore", invalid="ignore"):
-        expected = np.where(habits.known, dt / habits.period, 0.0)
-        lost = np.where(expected > 0, 1.0 - all_ / expected, 0.0)
+    lost = rhythm.lost(before, sums, habits, dt)
     # shares of arrivals: a tag that is silent has none, whatever it showed last
     fresh = {
         name: np.where(some, getattr(sums, name) / count, getattr(before, name))
         for name in ("floor", "ceiling", "beyond", "stood")
     }
     fresh["bad"] = np.where(all_ > 0, sums.bad / np.maximum(all_, 1.0), before.bad)
-    fresh["lost"] = np.clip(lost, -1.0, 1.0)
     shares = {
         name: value + keep * (getattr(before, name) - value)
         for name, value in fresh.items()
@@ -168,6 +167,7 @@ def lately(before: Lately, sums: Sums, habits: Habits, dt: float) -> Lately:
     weight = 1.0 - np.exp(-sums.count / _SAMPLES)
     return Lately(
         **shares,
+        lost=lost,
         spikes=before.spikes * np.exp(-dt / _LONG) + sums.spikes,
         # means, and only then their logarithm: that of few samples strays far down
         noise=_logarithm(_towards(np.exp(before.noise), np.exp(now), weight)),

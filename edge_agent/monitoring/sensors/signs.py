@@ -9,8 +9,9 @@ Strengths are 1 at the limit and 0 where a sign does not show or cannot be judge
     their holds is at most twice the mean): set points do not.
 ``dropout``
     Silence of 5 usual periods and 2 longest usual gaps; a fifth of the samples missing
-    beyond what is usual; BAD or empty for 30 s, or in a tenth of the samples beyond
-    what is usual. Silence of a tag that reports changes only is none.
+    beyond what is usual, or more than chance makes of an irregular rhythm; BAD or empty
+    for 30 s, or in a tenth of the samples beyond what is usual. Silence of a tag that
+    reports changes only is none.
 ``spikes``
     At least 3 in five minutes, and 4 times as many as usual.
 ``range``
@@ -19,7 +20,8 @@ Strengths are 1 at the limit and 0 where a sign does not show or cannot be judge
 ``noise``
     The mean bend (change to a sample less the change before, so that no ramp counts)
     over its usual one or under it: by a factor of 2 and 8 times the usual deviation of
-    its logarithm.
+    its logarithm. Where it was and is less than two of the smallest steps it cannot be
+    told.
 ``clock``
     Stamps stand still while samples arrive, or the delay from stamp to arrival has
     changed by 1 s and ten times its usual jitter.
@@ -32,6 +34,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from edge_agent.monitoring.sensors import rhythm
 from edge_agent.monitoring.sensors.sums import NEVER
 from edge_agent.samples import NANOSECONDS
 
@@ -48,10 +51,10 @@ if TYPE_CHECKING:
 _HELD, _CHANCE, _LEAST_HOLD = 5.0, 15.0, 10.0
 _HOLDS, _REGULAR, _REPEATS = 50, 2.0, 10
 _PERIODS, _GAPS, _LEAST_SILENCE = 5.0, 2.0, 15.0
-_LOST, _BAD, _BAD_FOR = 0.2, 0.1, 30.0
+_BAD, _BAD_FOR = 0.1, 30.0
 _SPIKES, _TIMES = 3.0, 4.0
 _BEYOND, _AT_END, _USUALLY = 0.5, 0.9, 0.05
-_NOISE, _UNREST = float(np.log(2.0)), 8.0
+_NOISE, _UNREST, _STEPS = float(np.log(2.0)), 8.0, 2.0
 _DELAY, _JITTER, _STOOD = 1.0, 10.0, 0.5
 _LINK = 0.8
 """So many of a source's tags are silent: it is the link, not the tags."""
@@ -140,13 +143,16 @@ def signs(
     return Signs(
         stuck=shown(still / usual_hold, regular & (silent < 1)),
         silent=shown(silent),
-        lost=shown((late.lost - habits.lost) / _LOST, ~facts.held),
+        lost=shown(
+            (late.lost - np.maximum(habits.lost, 0.0)) / rhythm.limit(habits),
+            ~facts.held,
+        ),
         bad=shown(np.maximum(bad_for, (late.bad - habits.bad) / _BAD)),
         spikes=shown(late.spikes / np.maximum(_SPIKES, _TIMES * habits.spikes)),
         beyond=shown(late.beyond / _BEYOND, rare),
         ceiling=shown(late.ceiling / _AT_END, habits.ceiling < _USUALLY),
         floor=shown(late.floor / _AT_END, low & (habits.floor < _USUALLY)),
-        noise=shown(away / limit),
+        noise=shown(away / limit, _fine(late, habits)),
         clock=shown(delay / np.maximum(_DELAY, _JITTER * habits.jitter)),
         stood=shown((late.stood - habits.stood) / _STOOD),
         still=still,
@@ -154,6 +160,17 @@ def signs(
         usual_hold=usual_hold,
         down=down,
     )
+
+
+def _fine(late: Lately, habits: Habits) -> Bools:
+    """bool[tags] whether noise is larger than the steps in which the value comes.
+
+    Else it is the distance to the next step that is told: a calm temperature in tenths
+    flickers for minutes and then stands for hours.
+    """
+    larger = np.exp(np.fmax(late.noise, habits.noise))
+    found: Bools = larger >= _STEPS * habits.smallest
+    return found
 
 
 def _usual_hold(habits: Habits) -> F64:

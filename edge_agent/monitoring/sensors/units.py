@@ -69,6 +69,9 @@ _PLAIN = 2.0
 _NOISE = 0.7
 """How far the noise may be off the factor's, as a logarithm: a step leaves it alone."""
 
+_NOTHING = 0.5
+"""Of the level that a factor makes: nearer to nought it is no factor."""
+
 
 def factor(
     unit: str, before: float, after: float, usual: float, noise: float
@@ -94,6 +97,9 @@ def factor(
         if abs(should - before) < _PLAIN * (tolerance + _SURE * usual):
             continue
         if abs(noise - log(one.times)) > _NOISE:
+            continue
+        # a machine that stops goes to nothing, which is a thousandth of anything
+        if not one.plus and abs(after) < _NOTHING * abs(should):
             continue
         off = abs(after - should) / tolerance
         if off <= 1.0 and (found is None or off < found[1]):

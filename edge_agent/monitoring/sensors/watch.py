@@ -129,7 +129,7 @@ def _learned(health: Health, seen: Seen, dt: float) -> Health:
         steady=seen.signs.noise < _STEADY,
         dt=dt,
     )
-    return replace(health, habits=habits, open=odd)
+    return replace(health, habits=habits, open=odd | seen.signs.down)
 
 
 def _taught(motion: Motion, seen: Seen, odd: Bools, dt: float) -> Motion:
