@@ -107,7 +107,7 @@ def test_a_calm_value_in_coarse_steps_is_not_noisy_now_and_then() -> None:
 
 def test_a_value_that_goes_to_nothing_is_in_no_other_unit() -> None:
     """A thousandth is told by what it is, not by being little."""
-    assert factor("A", 11.89, 0.0, 0.05, np.nan) is None
-    found = factor("A", 118.9, 0.1189, 0.05, np.nan)
+    assert factor("A", 11.89, 0.0, 0.3, np.nan) is None
+    found = factor("A", 118.9, 0.1189, 0.3, np.nan)
     assert found is not None
     assert found[0].name == "divided by 1000"
