@@ -44,6 +44,7 @@ class Tag:
         high: upper end of the engineering range, inf if none.
         text: True when values are strings (part ids, recipe names).
         max_age: seconds of silence after which it is stale, whatever a feature holds.
+        watched: whether monitoring watches its health.
     """
 
     role: str
@@ -52,6 +53,7 @@ class Tag:
     high: float = np.inf
     text: bool = False
     max_age: float = np.inf
+    watched: bool = True
 
 
 @dataclass(frozen=True, slots=True)

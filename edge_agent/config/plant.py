@@ -138,7 +138,8 @@ def _tag(role: str, tag: TagBinding, bound: Sequence[TagBinding]) -> Tag:
     """A tag of a type; of the ages its groups allow, the shortest."""
     low, high = tag.range or (-np.inf, np.inf)
     oldest = min(np.inf if one.max_age is None else one.max_age for one in bound)
-    return Tag(role, tag.unit, low, high, tag.text, oldest)
+    watched = all(one.watch for one in bound)
+    return Tag(role, tag.unit, low, high, tag.text, oldest, watched)
 
 
 def _bindings(

@@ -174,6 +174,9 @@ class TagBinding(Frozen):
     """Stale after this long without a value, or after the features' hold if shorter."""
     deadband: Annotated[Number, Field(ge=0)] | None = None
     """OPC UA absolute deadband; removes samples that windows may need."""
+    watch: Flag = True
+    """Whether its health is watched; false for totalisers, switches and other tags that
+    are meant to stand or to jump."""
 
 
 class AssetGroup(Frozen):

@@ -73,10 +73,12 @@ class Cadence:
     Attributes:
         every: seconds of a block.
         window: seconds of the first window.
+        contexts: told apart at most; more are one.
     """
 
     every: float
     window: float
+    contexts: int = MAX_CONTEXTS
 
     @property
     def blocks(self) -> int:
@@ -239,7 +241,7 @@ class Blocks:
         return Window(pieces, pending), None
 
     def _has_room(self, context: str) -> bool:
-        return len({*self.live, context} - {OTHER}) <= MAX_CONTEXTS
+        return len({*self.live, context} - {OTHER}) <= self.cadence.contexts
 
     def _remembered(
         self, closed: Mapping[str, tuple[Window, ...]], now: int
@@ -253,4 +255,5 @@ class Blocks:
             reverse=True,
         )
         # one more for what came when there was no room
-        return {context: closed[context] for context in order[: MAX_CONTEXTS + 1]}
+        most = self.cadence.contexts + 1
+        return {context: closed[context] for context in order[:most]}

@@ -14,7 +14,7 @@ from edge_agent.instruments import (
     GATED_ROWS,
     MONITORED_ROWS,
 )
-from edge_agent.monitoring.blocks import Cadence
+from edge_agent.monitoring.blocks import MAX_CONTEXTS, Cadence
 from edge_agent.monitoring.conditions import What
 from edge_agent.monitoring.diagnosis import diagnosed
 from edge_agent.monitoring.drift.sentences import conditions
@@ -91,6 +91,7 @@ class DriftWatch:
         settings: as configured.
         due: agent time of the next look, ns.
         instruments: counters.
+        contexts: told apart at most.
         episodes: what goes on.
         conditions: of the last look; replaced, never changed.
         status: of the last look, likewise.
@@ -100,6 +101,7 @@ class DriftWatch:
     settings: Monitor
     due: int
     instruments: Instruments
+    contexts: int = MAX_CONTEXTS
     episodes: Episodes = field(default_factory=Episodes)
     conditions: Sequence[Condition] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
@@ -189,7 +191,8 @@ class DriftWatch:
 
     def _begin(self, pipeline: Pipeline, now: int) -> Counting:
         assert pipeline.yardstick is not None  # noqa: S101 - the caller saw to it
-        cadence = Cadence(self.settings.every, self.settings.window)
+        settings = self.settings
+        cadence = Cadence(settings.every, settings.window, self.contexts)
         counting = Counting(pipeline.yardstick, pipeline.info, cadence, now)
         if self._kept:
             if not counting.restore(self._kept):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.findings import named
+from edge_agent.monitoring.blocks import MAX_CONTEXTS
 from edge_agent.monitors.drift import Beside, DriftWatch
 from edge_agent.monitors.stopped import Stopped
 from edge_agent.samples import NANOSECONDS
@@ -35,6 +36,10 @@ if TYPE_CHECKING:
 #: Ns of rows that a crash may leave uncounted. A finding is saved with its record.
 SAVE_EVERY = 60 * NANOSECONDS
 _FOLD_EVERY = NANOSECONDS
+#: What all pipelines together remember of their rows at most, bytes, were each to meet
+#: as many contexts as it is allowed; and what one column and context takes at most.
+MEMORY, _COLUMN = 256 << 20, 11 << 10
+_FEWEST, _COLUMNS = 2, 32
 
 
 class Monitors:
@@ -65,7 +70,7 @@ class Monitors:
         }
         self._stopped = Stopped(instruments)
         self._drift: dict[str, tuple[int, int, DriftWatch]] = {}
-        count = max(len(pipelines), 1)
+        count, contexts = max(len(pipelines), 1), _contexts(lines)
         for place, line in enumerate(lines):
             for position, post in enumerate(line.posts):
                 name = post.pipeline.info.pipeline
@@ -74,7 +79,9 @@ class Monitors:
                     # not all at once: each has its own place in the hour
                     every = round(settings.every * NANOSECONDS)
                     due = now + every + every * len(self._drift) // (2 * count)
-                    watch = DriftWatch(name, settings, due, instruments)
+                    watch = DriftWatch(
+                        name, settings, due, instruments, contexts=contexts
+                    )
                     self._drift[name] = place, position, watch
         self._rests = [
             np.zeros(len(line.builder.window.kind.assets), bool) for line in lines
@@ -235,3 +242,16 @@ def _below(checkpoint: Mapping[str, bytes], prefix: str) -> dict[str, bytes]:
         for name, body in checkpoint.items()
         if name.startswith(prefix)
     }
+
+
+def _contexts(lines: Sequence[Line]) -> int:
+    """How many contexts each pipeline may tell apart, so that memory is bounded."""
+    posts = [post for line in lines for post in line.posts]
+    columns = sum(
+        len(post.pipeline.yardstick.grid.names)
+        if post.pipeline.yardstick is not None
+        else _COLUMNS
+        for post in posts
+    )
+    room = MEMORY // (_COLUMN * max(columns, 1))
+    return max(_FEWEST, min(MAX_CONTEXTS, room))

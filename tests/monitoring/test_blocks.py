@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -85,6 +86,16 @@ def test_contexts_beyond_the_most_are_counted_together() -> None:
     assert blocks.crowded == 25
     assert blocks.live[OTHER].tallies.rows == 25
     assert len(blocks.live) == MAX_CONTEXTS + 1
+
+
+def test_a_gateway_of_many_pipelines_tells_fewer_contexts_apart() -> None:
+    """Memory is bounded over all of them, not only for each."""
+    before = begun()
+    blocks = replace(before, cadence=replace(before.cadence, contexts=3))
+    for number in range(5):
+        blocks = blocks.folded(f"recipe {number}", counted(GRID, rows(number)))
+
+    assert set(blocks.live) == {"recipe 0", "recipe 1", "recipe 2", OTHER}
 
 
 def test_contexts_that_never_come_again_make_room() -> None:

@@ -51,11 +51,12 @@ class Facts:
 
     def __post_init__(self) -> None:
         tags, each = self.kind.tags, len(self.kind.assets)
+        watched = np.array([tag.watched for tag in tags], bool)
         low = np.repeat(np.array([t.low for t in tags], np.float64), each)
         high = np.repeat(np.array([t.high for t in tags], np.float64), each)
         span = np.where(np.isfinite(high) & np.isfinite(low), high - low, 0.0)
         for name, value in (
-            ("numeric", ~self.kind.is_text),
+            ("numeric", ~self.kind.is_text & np.repeat(watched, each)),
             ("floor", np.where(np.isfinite(low), low, 0.0) + _FLOOR * span),
             ("ceiling", high - _CEILING * span),
             ("least", low - _BEYOND * span),
