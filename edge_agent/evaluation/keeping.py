@@ -46,13 +46,18 @@ def records(
 def _accuracy(entry: Mapping[str, Any]) -> Plain:
     kept = ("requirement", "level", "state", "sentence", "labels", "coverage", "delay")
     found = {key: entry[key] for key in kept}
-    measures = {one["name"]: _figure(one) for one in entry["measures"]}
+    # what was counted comes last: no estimate stands in its place
+    told = sorted(entry["measures"], key=_is_counted)
     return {
         **found,
         "metric": entry["days_of"],
-        "measures": measures,
+        "measures": {one["name"]: _figure(one) for one in told},
         "confusion": entry["confusion"],
     }
+
+
+def _is_counted(one: Mapping[str, Any]) -> bool:
+    return one["value"] is not None and not one["estimated"]
 
 
 def _figure(one: Mapping[str, Any]) -> Plain:
