@@ -117,7 +117,7 @@ class Statement:
         drift = self.monitors.status(name)
         strength = float(drift.get("strength", 0.0))
         worst = str(drift.get("worst", "")) if strength >= 1.0 else ""
-        entries = self.judges.status(name).get("accuracy", ())
+        entries = self.judges.evaluation.status(name).get("accuracy", ())
         mine = next((one for one in entries if one["scores"]), None)
         if mine is None:
             return Observed(drift=worst, strength=strength, findings=count)

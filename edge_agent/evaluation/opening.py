@@ -104,7 +104,7 @@ class Judgements:
         self, office: Office, done: Turned, before: PipelineState, rows: FeatureRows
     ) -> None:
         desk, made = office.desk, done.pipeline
-        context = getattr(rows, "context", None)
+        context = rows.context
         names = self.names(made.info.pipeline) if context is not None else ()
         alarmed = _alarmed(done, before, rows)
         counts = None if context is None else context != _GATED
