@@ -17,12 +17,12 @@ from edge_agent.bundle.usual import ordinary
 from edge_agent.errors import ConfigError, ModelRejected
 from edge_agent.features.plan import FeaturePlan
 from edge_agent.features.spec import FeatureSpec
+from edge_agent.features.window import nanoseconds
 from edge_agent.fitting import (
     context_levels,
     fitted_levels,
     fitted_limits,
     fitted_roles,
-    nanoseconds,
     renamed,
     trained,
     unknown,

@@ -11,6 +11,7 @@ from edge_agent.config.units import canonical
 from edge_agent.errors import ModelRejected
 from edge_agent.explain import Usual
 from edge_agent.features.spec import FeatureSpec
+from edge_agent.features.window import nanoseconds
 from edge_agent.levels import ContextLevels
 from edge_agent.samples import NANOSECONDS
 
@@ -190,8 +191,3 @@ def fitted_limits(settings: pipelines.Pipeline, threshold: float) -> Limits:
         nanoseconds(settings.alarm.off_delay),
         max_gap=gap,
     )
-
-
-def nanoseconds(seconds: float) -> int:
-    """A duration as the turn counts it."""
-    return round(seconds * NANOSECONDS)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from edge_agent.cli.moments import moment
+from edge_agent.cli.printing import plain
 from edge_agent.errors import StoreDamaged, StoreInUse
 from edge_agent.records import FindingState
 from edge_agent.status.history import History, Kept
@@ -72,7 +73,7 @@ def run(arguments: argparse.Namespace) -> int:
         said = [_document(one) for one in episodes]
         print(msgspec.json.format(msgspec.json.encode(said)).decode())
         return 0
-    print("\n".join(map(_plain, _page(episodes))))
+    print("\n".join(map(plain, _page(episodes))))
     if past.cut:
         print("older ones are left out: say --since")
     if damaged := max(still.damaged, past.damaged):
@@ -162,8 +163,3 @@ def _words(one: Finding) -> list[str]:
     return textwrap.wrap(
         said + where, _WIDTH, initial_indent="    ", subsequent_indent="    "
     )
-
-
-def _plain(line: str) -> str:
-    """A line without what a terminal would take for a command."""
-    return "".join(c if c.isprintable() else "?" for c in line)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from edge_agent.cli.printing import plain
 from edge_agent.errors import StoreDamaged, StoreInUse
 from edge_agent.registry import lineage
 from edge_agent.status import socket
@@ -69,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.json:
         print(msgspec.json.format(msgspec.json.encode(found)).decode())
     else:
-        print("\n".join(map(_plain, _page(found))).rstrip())
+        print("\n".join(map(plain, _page(found))).rstrip())
     return 0 if found["alarms"] or found["models"] else NOTHING
 
 
@@ -116,11 +117,6 @@ def _read(arguments: argparse.Namespace) -> dict[str, Any]:
                 " --state-dir"
             ) from why
     return lineage.document(arguments.state_dir, query, found)
-
-
-def _plain(line: str) -> str:
-    """A line without what a terminal would take for a command."""
-    return "".join(c if c.isprintable() else "?" for c in line)
 
 
 def _page(found: Mapping[str, Any]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.moments import moment, now
+from edge_agent.cli.printing import plain
 from edge_agent.config.loading import STATE_DIR
 from edge_agent.errors import ConfigError, StoreDamaged, StoreInUse
 
@@ -105,7 +106,7 @@ def _written(made: Report, arguments: argparse.Namespace) -> int:
         return FAILED
     if not arguments.json:
         print(path)
-        print("\n".join(map(_plain, made.summary[:_SHOWN])))
+        print("\n".join(map(plain, made.summary[:_SHOWN])))
     return 0
 
 
@@ -146,8 +147,3 @@ def _told(step: str) -> None:
 def _file_name(model: str) -> str:
     """A name that leads nowhere else."""
     return "".join(c if c.isalnum() or c in "-_." else "_" for c in model).lstrip(".")
-
-
-def _plain(line: str) -> str:
-    """A line without what a terminal would take for a command."""
-    return "".join(c if c.isprintable() else "?" for c in line)

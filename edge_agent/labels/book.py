@@ -13,7 +13,7 @@ import numpy as np
 from edge_agent.labels import buckets, joining
 from edge_agent.labels.accounts import Accounts
 from edge_agent.labels.buckets import Buckets
-from edge_agent.labels.columns import ANY, NO_TIME, Columns, length, taken, width
+from edge_agent.labels.columns import ANY, NO_TIME, Columns, length, taken
 from edge_agent.labels.joining import Became, Pairs
 from edge_agent.labels.keeping import Keeping
 from edge_agent.labels.predicted import columns_of
@@ -103,11 +103,6 @@ class Book:
     def capacity(self) -> int:
         """Rows that are held at least, once full."""
         return self.ring.capacity - self.ring.page_rows
-
-    @property
-    def row_bytes(self) -> int:
-        """Memory of one row with its label."""
-        return width(self.ring.kinds)
 
     @property
     def most_waiting(self) -> int:

@@ -171,11 +171,6 @@ class Alarms:
         self._keep(known)
         return known, True
 
-    def take_changed(self) -> list[Episode]:
-        """What must be written."""
-        changed, self.changed = list(self.changed.values()), {}
-        return changed
-
     def _keep(self, episode: Episode) -> None:
         self._known[episode.occurrence] = episode
         self.changed[episode.occurrence] = episode

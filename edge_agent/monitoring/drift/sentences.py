@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import floor, isfinite, log10
+from math import isfinite
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +10,8 @@ import numpy as np
 from edge_agent.monitoring.blocks import OTHER
 from edge_agent.monitoring.conditions import Condition, What
 from edge_agent.monitoring.drift.verdicts import FLOORS, Floors
+from edge_agent.monitoring.sensors.words import spoken
+from edge_agent.wording import decimals
 
 if TYPE_CHECKING:
     from edge_agent.monitoring.drift.watching import Sight, Watch
@@ -100,20 +102,20 @@ def _sentence(
     facts: dict[str, float], column: int, sight: Sight, piece: Piece, of: Yardstick
 ) -> str:
     unit = of.units[column]
-    spoken = f" {unit}" if unit else ""
+    behind = f" {unit}" if unit else ""
     subject = _subject(column, of)
     where = f" in {sight.context}" if sight.context else ""
     over = f"over the last {_lasting(piece)}"
     now, then, scale = facts["mean"], facts["mean_then"], sight.profile.scale[column]
     moved, size = now - then, facts["std_then"] + abs(facts["mean_then"]) * 1e-9
-    digits = _decimals(min(size, abs(moved)) or abs(then))
+    digits = decimals(min(size, abs(moved)) or abs(then))
     detail = (
-        f"mean {now:.{digits}f} instead of {then:.{digits}f}{spoken}, "
+        f"mean {now:.{digits}f} instead of {then:.{digits}f}{behind}, "
         f"{facts['outside_usual']:.0%} of values outside the usual range"
     )
     if abs(moved) >= _MOVED * facts["w1"] * scale and moved:
         return (
-            f"{subject}{where} is {_much(moved, then, size, spoken, of, column)} "
+            f"{subject}{where} is {_much(moved, then, size, behind, of, column)} "
             f"{'higher' if moved > 0 else 'lower'} than when the model was trained, "
             f"{over}: {detail}"
         )
@@ -125,7 +127,7 @@ def _sentence(
         return (
             f"{subject}{where} varies {word} as when the model was trained, {over}: "
             f"standard deviation {facts['std']:.{digits}f} instead of "
-            f"{facts['std_then']:.{digits}f}{spoken}, {detail}"
+            f"{facts['std_then']:.{digits}f}{behind}, {detail}"
         )
     return (
         f"{subject}{where} takes other values than when the model was trained, {over}: "
@@ -137,18 +139,18 @@ def _subject(column: int, of: Yardstick) -> str:
     label = of.labels[column]
     if column >= of.features:
         return f"The model's {label}"
-    label = (label[:1].upper() + label[1:]).replace("_", " ")
+    label = spoken(label[:1].upper() + label[1:])
     return f"{label} of {of.whose}" if of.whose else label
 
 
 def _much(
-    moved: float, then: float, size: float, spoken: str, of: Yardstick, column: int
+    moved: float, then: float, size: float, behind: str, of: Yardstick, column: int
 ) -> str:
     """By how much: in per cent where zero means nothing, else in the unit."""
     ratio = abs(moved / then) if then else float("inf")
     if column < of.features and abs(then) > size and _NEAR / 10 <= ratio <= 1.0:
         return f"{ratio:.0%}" if ratio >= _NEAR else f"{ratio:.1%}"
-    return f"{abs(moved):.{_decimals(abs(moved))}f}{spoken}"
+    return f"{abs(moved):.{decimals(abs(moved))}f}{behind}"
 
 
 def _outside(piece: Piece, profile: Profile, column: int) -> float:
@@ -200,7 +202,7 @@ def _many_missing(recent: Piece, over: F64, share: F64, of: Yardstick) -> Condit
     """Many at once have one cause: it is told once."""
     lacking = np.flatnonzero(over >= 1.0)
     tags = dict.fromkeys(of.grid.names[i].partition(".")[0] for i in lacking)
-    named = ", ".join(list(tags)[:_SINGLY]).replace("_", " ")
+    named = spoken(", ".join(list(tags)[:_SINGLY]))
     more = f" and {len(tags) - _SINGLY} more tags" if len(tags) > _SINGLY else ""
     least = share[lacking].min()
     return Condition(
@@ -245,10 +247,3 @@ def _lasting(piece: Piece) -> str:
     if seconds < 2 * _DAY:
         return f"{seconds / _HOUR:.0f} hours"
     return f"{seconds / _DAY:.0f} days"
-
-
-def _decimals(size: float) -> int:
-    """Decimals that show a number of this size to two or three digits."""
-    if not isfinite(size) or size == 0:
-        return 1
-    return int(min(max(1 - floor(log10(abs(size))), 0), 6))
