@@ -5,6 +5,7 @@ Belongs to one thread, as the `roster` does that it works on.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import structlog
@@ -18,14 +19,7 @@ from edge_agent.registry.succession import alone, not_now
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-    from edge_agent.clock import Clock
-    from edge_agent.config.pipelines import Pipeline
-    from edge_agent.records import EventRecord
-    from edge_agent.registry.cache import Cache
     from edge_agent.registry.crew import Crew
-    from edge_agent.registry.floor import Floor
     from edge_agent.registry.lifecycle import Life, Version
 
 log = structlog.get_logger()
@@ -35,31 +29,18 @@ TELL_EVERY = 3600 * NANOSECONDS
 _AT_WORK = (Stage.SHADOW, Stage.ACTIVE, Stage.PREVIOUS)
 
 
+@dataclass(eq=False)
 class Manning(Roster):
     """What changes the lives of all pipelines' models.
 
-    Args:
-        pipelines: as configured, by name.
-        cache: what this gateway keeps.
-        floor: the running pipelines.
-        clock: agent time.
-        tell: takes events.
+    Attributes:
+        paused: that a pipeline's model is paused: nothing new goes on or takes over.
+        obeyed: orders whose files could not be removed.
     """
 
-    def __init__(
-        self,
-        pipelines: Mapping[str, Pipeline],
-        cache: Cache,
-        floor: Floor,
-        clock: Clock,
-        tell: Callable[[EventRecord], None],
-    ) -> None:
-        super().__init__(pipelines, cache, floor, clock, tell)
-        self.paused: dict[str, str] = {}
-        """That a pipeline's model is paused: nothing new goes on or takes over."""
-        self.obeyed: set[str] = set()
-        """Orders whose files could not be removed."""
-        self._compared: dict[str, int] = {}
+    paused: dict[str, str] = field(init=False, default_factory=dict)
+    obeyed: set[str] = field(init=False, default_factory=set)
+    _compared: dict[str, int] = field(init=False, default_factory=dict)
 
     def wait(self, name: str, why: str) -> None:
         """Note why a pipeline waits; told once a reason."""
@@ -68,7 +49,7 @@ class Manning(Roster):
         if not why or why == known:
             return
         if self.lives[name].active is None:
-            self.tell(news.missing(name, why, self._clock.now()))
+            self.tell(news.missing(name, why, self.clock.now()))
         elif not known:  # the text counts rows and hours: only its beginning is news
             log.info("model waits", pipeline=name, why=why)
 
@@ -82,13 +63,13 @@ class Manning(Roster):
 
     def look(self) -> None:
         """Failures, promotions, probations, expiries: whatever time or rows bring."""
-        self._floor.tend()
+        self.floor.tend()
         self._ledger.retry()
-        for gone in self._floor.gone():
+        for gone in self.floor.gone():
             fails = self.limited if gone.limits else self.failed
             fails(gone.pipeline, gone.key, gone.reason)
         self.renew()
-        for name in self._pipelines:
+        for name in self.pipelines:
             self._succeed(name)
         for name, crew in list(self.crews.items()):
             if crew.beside is not None:
@@ -99,7 +80,7 @@ class Manning(Roster):
         life = lifecycle.recognise(life, key)
         version = life.of(key)
         if version is not None and version.stage is Stage.REFUSED:
-            self.tell(news.refused(name, version, version.reason, self._clock.now()))
+            self.tell(news.refused(name, version, version.reason, self.clock.now()))
         self.keep(name, life)
         self.wait(name, "")
 
@@ -109,14 +90,14 @@ class Manning(Roster):
         Returns:
             False where it waits for now.
         """
-        at_once = self._pipelines[name].promotion.policy == "at-once"
+        at_once = self.pipelines[name].promotion.policy == "at-once"
         takes_over = at_once or version.urgent or self._alone(name)
         if takes_over and not version.watch and (why := self._not_now(name, version)):
             self.wait(name, why)
             return False
         self._unfit[name].discard(version.key)
         try:
-            self._floor.fit(name, version)
+            self.floor.fit(name, version)
         except Unfit as why:
             self.unloadable(name, why)
             left = self.lives[name].of(version.key)
@@ -126,17 +107,17 @@ class Manning(Roster):
             return True
         life = lifecycle.advance(self.lives[name], version.key, Stage.SHADOW)
         self.keep(name, life)
-        self.tell(news.watched(name, version, self._clock.now()))
+        self.tell(news.watched(name, version, self.clock.now()))
         self.man(name)
         return True
 
     def _alone(self, name: str) -> bool:
-        policy = self._pipelines[name].promotion.policy
+        policy = self.pipelines[name].promotion.policy
         rung, model = self.crew(name).rung, self.models[name]
         return alone(self.lives[name], rung, policy, model)
 
     def _not_now(self, name: str, version: Version) -> str:
-        barred, paused = self._floor.barred(version), name in self.paused
+        barred, paused = self.floor.barred(version), name in self.paused
         return not_now(self.lives[name], version, barred, paused=paused)
 
     def _succeed(self, name: str) -> None:
@@ -152,13 +133,13 @@ class Manning(Roster):
 
     def activate(self, name: str, version: Version, *, held: bool = False) -> None:
         """A proven version takes over."""
-        compared = self._floor.comparison(name)
+        compared = self.floor.comparison(name)
         self._misfits[name].pop(version.key, None)
         life = lifecycle.activate(self.lives[name], version.key, held=held)
         self.keep(name, life)
         if life.active is not None:
             self._ledger.mark(name, life.active)
-        self.tell(news.activated(name, life, compared, self._clock.now()))
+        self.tell(news.activated(name, life, compared, self.clock.now()))
         self.man(name)
 
     def failed(self, name: str, key: str, reason: str) -> None:
@@ -167,7 +148,7 @@ class Manning(Roster):
         version = life.of(key)
         if version is None or version.stage in (Stage.REFUSED, Stage.RETIRED):
             return
-        if version.stage in _AT_WORK and not self._cache.whole(version):
+        if version.stage in _AT_WORK and not self.cache.whole(version):
             self.lose(name, version, reason)
         elif version.stage in lifecycle.ON_ITS_WAY:
             self.refuse(name, version, reason)
@@ -184,13 +165,13 @@ class Manning(Roster):
         if version is None or version.key != key or life.limited:
             return
         self.keep(name, lifecycle.limit(life, f"{version.shown} {reason}"))
-        self.tell(news.limited(name, version, reason, self._clock.now()))
+        self.tell(news.limited(name, version, reason, self.clock.now()))
         self.man(name)
 
     def _give_back(self, name: str, version: Version, reason: str) -> None:
         life = lifecycle.give_back(self.lives[name], f"{version.shown} {reason}")
         self.keep(name, life)
-        self.tell(news.returned(name, version, life, reason, self._clock.now()))
+        self.tell(news.returned(name, version, life, reason, self.clock.now()))
 
     def halted(self, name: str, key: str, reason: str) -> None:
         """Nobody may run this version any more."""
@@ -211,16 +192,16 @@ class Manning(Roster):
         bad, reason = life.active, f"was rolled back by {who}"
         life = lifecycle.give_back(life, reason, by_hand=True)
         self.keep(name, life)
-        self.tell(news.returned(name, bad, life, reason, self._clock.now()))
+        self.tell(news.returned(name, bad, life, reason, self.clock.now()))
         self.man(name)
         former = life.active
         return f"{former.shown if former else 'nothing'} scores {name} again"
 
     def _judge(self, name: str, crew: Crew) -> None:
-        found = self._floor.comparison(name)
-        policy, beside = self._pipelines[name].promotion, crew.beside
+        found = self.floor.comparison(name)
+        policy, beside = self.pipelines[name].promotion, crew.beside
         assert beside is not None  # noqa: S101 - the caller asked
-        limit = self._floor.threshold(name)
+        limit = self.floor.threshold(name)
         move, why = next_move(crew, found, policy, limit)
         if move is Move.ACTIVATE and (stays := self._not_now(name, beside)):
             move, why = Move.WAIT, stays
@@ -240,7 +221,7 @@ class Manning(Roster):
 
     def _tell_of(self, name: str, beside: Version, *, end: bool) -> None:
         """A record of the comparison once an hour, and when it ends."""
-        found, now = self._floor.comparison(name), self._clock.now()
+        found, now = self.floor.comparison(name), self.clock.now()
         since = self._compared.setdefault(name, now)
         if found.rows and (end or now - since >= TELL_EVERY):
             self._compared[name] = now

@@ -6,6 +6,7 @@ between the two leaves a life that the next start mans from.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -36,38 +37,42 @@ log = structlog.get_logger()
 _TRIES = 30
 
 
+@dataclass(eq=False)
 class Roster:
     """The lives of all pipelines' models, and who they put to work.
 
-    Args:
+    Attributes:
         pipelines: as configured, by name.
         cache: what this gateway keeps.
         floor: the running pipelines.
         clock: agent time.
         tell: takes events.
+        models: name of each pipeline's model.
+        lives: of each pipeline's versions.
+        crews: who works there.
+        waits: why a pipeline's next version does not score yet, or none ever did.
     """
 
-    def __init__(
-        self,
-        pipelines: Mapping[str, Pipeline],
-        cache: Cache,
-        floor: Floor,
-        clock: Clock,
-        tell: Callable[[EventRecord], None],
-    ) -> None:
-        self._ledger = Ledger(cache, pipelines)
-        self.models = {n: Reference.of(p.model).name for n, p in pipelines.items()}
+    pipelines: Mapping[str, Pipeline]
+    cache: Cache
+    floor: Floor
+    clock: Clock
+    tell: Callable[[EventRecord], None]
+    models: Mapping[str, str] = field(init=False)
+    lives: Mapping[str, Life] = field(init=False)
+    crews: dict[str, Crew] = field(init=False, default_factory=dict)
+    waits: dict[str, str] = field(init=False, default_factory=dict)
+    _ledger: Ledger = field(init=False)
+    _unfit: dict[str, set[str]] = field(init=False)
+    _misfits: dict[str, dict[str, str]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        named = self.pipelines
+        self._ledger = Ledger(self.cache, named)
+        self.models = {n: Reference.of(p.model).name for n, p in named.items()}
         self.lives = self._ledger.lives
-        self.crews: dict[str, Crew] = {}
-        self.waits: dict[str, str] = {}
-        """Why a pipeline's next version does not score yet, or none ever did."""
-        self._pipelines = pipelines
-        self._cache = cache
-        self._floor = floor
-        self._clock = clock
-        self.tell = tell
-        self._unfit: dict[str, set[str]] = {name: set() for name in pipelines}
-        self._misfits: dict[str, dict[str, str]] = {name: {} for name in pipelines}
+        self._unfit = {name: set() for name in named}
+        self._misfits = {name: {} for name in named}
 
     def keep(self, name: str, life: Life) -> None:
         """Go on with another life; it is durable unless this disk refuses."""
@@ -75,7 +80,7 @@ class Roster:
 
     def renew(self) -> None:
         """Put others to work where the lives, or the date, now say so."""
-        for name in self._pipelines:
+        for name in self.pipelines:
             if self.crew(name) != self.crews.get(name):
                 self.man(name)
 
@@ -84,7 +89,7 @@ class Roster:
         for _ in range(_TRIES):
             crew = self.crew(name)
             try:
-                self._floor.man(name, crew)
+                self.floor.man(name, crew)
             except Unfit as why:
                 if crew.rung is Fallback.LIMITS:
                     self._unfit[name].add(why.key)
@@ -109,7 +114,7 @@ class Roster:
             log.exception("a bug in the life of models", pipeline=name)
             why = f"its models cannot be put to work: {bug!r}"
             self.crews[name] = Crew(Fallback.NO_SCORE, None, why)
-            self._floor.man(name, self.crews[name])
+            self.floor.man(name, self.crews[name])
 
     def refuse(
         self, name: str, version: Version, reason: str, *, unfit: bool = False
@@ -117,14 +122,14 @@ class Roster:
         """A version must not score here."""
         life = lifecycle.refuse(self.lives[name], version.key, reason, unfit=unfit)
         self.keep(name, life)
-        self._cache.discard(version)
-        self.tell(news.refused(name, version, reason, self._clock.now()))
+        self.cache.discard(version)
+        self.tell(news.refused(name, version, reason, self.clock.now()))
 
     def crew(self, name: str) -> Crew:
         """Who should work, by the life as it is."""
         return crew_of(
             self.lives[name],
-            self._pipelines[name].fallback,
+            self.pipelines[name].fallback,
             partial(self._barred, name),
             frozenset(self._unfit[name]),
             self.waits.get(name, ""),
@@ -132,15 +137,15 @@ class Roster:
         )
 
     def _barred(self, name: str, version: Version) -> str:
-        return self._misfits[name].get(version.key, "") or self._floor.barred(version)
+        return self._misfits[name].get(version.key, "") or self.floor.barred(version)
 
     def unloadable(self, name: str, why: Unfit) -> None:
         """Its files are damaged, or the plant is another one now."""
         version = self.lives[name].of(why.key)
         if version is None:
             return
-        reason, now = f"could not be loaded: {why}", self._clock.now()
-        if not self._cache.whole(version):
+        reason, now = f"could not be loaded: {why}", self.clock.now()
+        if not self.cache.whole(version):
             self.lose(name, version, reason)
         elif version.stage in (Stage.ACTIVE, Stage.PREVIOUS):
             # not for good: the next start may find the plant as it was
@@ -151,6 +156,6 @@ class Roster:
 
     def lose(self, name: str, version: Version, reason: str) -> None:
         """A version's files are damaged or gone."""
-        self._cache.remove(version)
+        self.cache.remove(version)
         self.keep(name, lifecycle.lost(self.lives[name], version.key, reason))
-        self.tell(news.lost(name, version, reason, self._clock.now()))
+        self.tell(news.lost(name, version, reason, self.clock.now()))
