@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
     from edge_agent.evaluation.judging import Shown
+    from edge_agent.evaluation.look import Looked
     from edge_agent.evaluation.memory import Moved
     from edge_agent.evaluation.opening import Judgements
     from edge_agent.inference import Inference
@@ -170,11 +171,11 @@ class Supply:
             ConfigError: a password cannot be read.
         """
 
-        def keep(name: str, snapshot: dict[str, Any]) -> None:
+        def keep(name: str, look: Looked) -> None:
             budget = self.loaded.config.pipelines[name].alarm.budget
-            made = self.floor.working[name].pipeline
+            info = self.floor.working[name].pipeline.info
             applied = budget is not None and budget.apply
-            for one in keeping.records(snapshot, made, clock.now(), applied=applied):
+            for one in keeping.records(look, info, clock.now(), applied=applied):
                 inference.note(one)
 
         reach = Reach(

@@ -124,7 +124,6 @@ def entry(
         "unanswered": records.count(Verdict.UNANSWERED),
         "per_week": counts.likely if counts else None,
         "budget": f"{budget.per_week:g} an asset and week" if budget else "",
-        "allowed": budget.per_week if budget else None,
         "asset_weeks": counts.weeks if counts else None,
         "suggestion": suggestion.sentence if suggestion else "",
         "suggested": suggestion.threshold if suggestion else None,

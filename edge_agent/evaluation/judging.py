@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from edge_agent.monitors.drift import Beside
     from edge_agent.records import Record
 
-    #: Takes a pipeline's snapshot.
-    Keep = Callable[[str, dict[str, Any]], None]
+    #: Takes a pipeline's look.
+    Keep = Callable[[str, Looked], None]
     #: What drift and sensors show of a pipeline now.
     Shown = Callable[[str], tuple[Sequence[Condition], Beside]]
 
@@ -58,7 +58,7 @@ class Reach:
         breach: pipeline, reason, digest, limits: what scores must go; whether it will.
         move: pipeline and threshold; None for the passport's.
         tell: takes records.
-        keep: pipeline and snapshot; for reports.
+        keep: pipeline and look, where its snapshot is another; for reports.
         evidence: what drift and sensors show; None where nobody looks.
     """
 
@@ -67,7 +67,7 @@ class Reach:
     breach: Callable[[str, str, str, bool], bool]
     move: Callable[[str, Moved | None], None]
     tell: Callable[[Record], None]
-    keep: Keep = lambda _name, _snapshot: None
+    keep: Keep = lambda _name, _look: None
     evidence: Shown | None = None
 
 
@@ -158,7 +158,7 @@ class Evaluation:
         changed |= self._move(name, memory, look, active, now)
         if changed:
             memory.keep()
-        self._show(name, look.snapshot, memory)
+        self._show(name, look, memory)
         return conditions
 
     # -- what is told ----------------------------------------------------------------
@@ -200,12 +200,12 @@ class Evaluation:
         self.reach.tell(EventRecord(now, what, name, seen.sentence, facts))
         log.warning(what, pipeline=name, why=seen.sentence)
 
-    def _show(self, name: str, snapshot: dict[str, Any], memory: Memory) -> None:
+    def _show(self, name: str, look: Looked, memory: Memory) -> None:
         told = [e.condition.sentence for e in memory.episodes.told()]
-        shown = {**snapshot, "findings": told}
+        shown = {**look.snapshot, "findings": told}
         if shown != self._shown.get(name):
             self._shown[name] = shown
-            self.reach.keep(name, snapshot)
+            self.reach.keep(name, look)
 
     # -- what is done ----------------------------------------------------------------
 

@@ -1,46 +1,58 @@
 """What an evaluation says, as it is kept for reports. Pure.
 
-`report.bodies` reads it; `monitoring.snapshots` names the keys.
+`report.bodies` reads it; `monitoring.snapshots` has the keys.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.monitoring.snapshots import ACCURACY, ALARMS, FAIRNESS
+from edge_agent.monitoring import snapshots
+from edge_agent.monitoring.snapshots import ACCURACY, ALARMS
 from edge_agent.records import SnapshotRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from edge_agent.pipeline import Pipeline
+    from edge_agent.evaluation.look import Looked
+    from edge_agent.records import PipelineInfo
 
     Plain = dict[str, Any]
 
 
 def records(
-    snapshot: Mapping[str, Any], made: Pipeline, at: int, *, applied: bool = False
+    look: Looked, info: PipelineInfo, at: int, *, applied: bool = False
 ) -> Iterator[SnapshotRecord]:
-    """Records of a snapshot: one a version, of alarms, and of each grouping's rate.
+    """Records of a look: one a version, of alarms, and of each grouping's rate.
 
     Args:
-        snapshot: `look.Looked.snapshot`.
-        made: what scores the pipeline.
+        look: at the pipeline.
+        info: of what scores it.
         at: agent time, ns.
         applied: the suggested threshold is taken by itself.
     """
-    info = made.info
-    for entry in snapshot["accuracy"]:
+    for entry in look.snapshot["accuracy"]:
         version = str(entry["version"])
         body = {"model": info.model, "version": version, **_accuracy(entry)}
         yield SnapshotRecord(at, ACCURACY, info.pipeline, version, body)
-    whose = {"model": info.model, "version": info.model_version}
-    alarms = {**whose, **_alarms(snapshot["alarms"], applied=applied)}
-    yield SnapshotRecord(at, ALARMS, info.pipeline, info.model_version, alarms)
-    for entry in snapshot["fairness"]:
-        subject = f"{entry['by']}: {entry['rate']}" if entry["rate"] else entry["by"]
-        body = {**whose, **_fairness(entry)}
-        yield SnapshotRecord(at, FAIRNESS, info.pipeline, subject, body)
+    yield _alarms(look, info, at, applied=applied)
+    for one in look.parities.found:
+        yield from snapshots.fairness(at, info, one.parity)
+
+
+def _alarms(
+    look: Looked, info: PipelineInfo, at: int, *, applied: bool
+) -> SnapshotRecord:
+    """With the budget where there is one, else what people said alone."""
+    found = look.budget
+    if found is not None and found.counted is not None:
+        return snapshots.alarms(
+            at, info, found.counted, found.suggestion, applied=applied
+        )
+    said = look.snapshot["alarms"]
+    body = {key: said[key] for key in ("confirmed", "rejected", "unanswered")}
+    body |= {"model": info.model, "version": info.model_version}
+    return SnapshotRecord(at, ALARMS, info.pipeline, info.model_version, body)
 
 
 def _accuracy(entry: Mapping[str, Any]) -> Plain:
@@ -64,33 +76,3 @@ def _figure(one: Mapping[str, Any]) -> Plain:
     basis = "counted" if one["value"] is not None else "undefined"
     found = {key: one[key] for key in ("value", "low", "high", "count", "note")}
     return {**found, "basis": "estimated" if one["estimated"] else basis}
-
-
-def _alarms(entry: Mapping[str, Any], *, applied: bool) -> Plain:
-    kept = ("confirmed", "rejected", "unanswered", "per_week", "suggestion")
-    found = {key: entry[key] for key in kept}
-    budget, week = entry["allowed"], entry["per_week"]
-    return {
-        **found,
-        "asset_weeks": entry["asset_weeks"] or 0.0,
-        "budget": budget,
-        "over": budget is not None and week is not None and week > budget,
-        "threshold": entry["threshold"],
-        "suggested": entry["suggested"],
-        "applied": applied,
-    }
-
-
-def _fairness(entry: Mapping[str, Any]) -> Plain:
-    groups = [
-        {"value": one["rate"], **{k: one[k] for k in ("name", "count", "low", "high")}}
-        for one in entry["groups"]
-    ]
-    refused = entry["finding"] if not entry["groups"] else ""
-    return {
-        "by": entry["by"],
-        "rate": entry["rate"],
-        "groups": groups,
-        "finding": "" if refused else entry["finding"],
-        "refused": refused,
-    }

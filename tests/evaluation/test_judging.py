@@ -72,7 +72,7 @@ class Bench:
             breach=breach,
             move=lambda _, moved: self.moves.append(moved),
             tell=self.records.append,
-            keep=lambda _, snapshot: self.kept.append(snapshot),
+            keep=lambda _, look: self.kept.append(look.snapshot),
         )
         labels = Labels(bad=("bad",), groups=("lot",), on_breach=self.on_breach)  # type: ignore[arg-type]
         at_most = {NAME: self.budget.at_most} if self.budget else {}
