@@ -70,10 +70,9 @@ def line(
         drawn.append(frame.dot(x, day.value, _BLUE))
         going = True
     drawn.append(f'<path d="{" ".join(path)}" fill="none" stroke="{_BLUE}"/>')
-    ends = [
-        frame.below(0, days[0].day, "start"),
-        frame.below(len(days) - 1, days[-1].day),
-    ]
+    ends = [frame.below(0, days[0].day, "start")]
+    if len(days) > 1:  # else the same day stands there twice, one over the other
+        ends.append(frame.below(len(days) - 1, days[-1].day))
     sides = [frame.beside(value, f"{value:.3g}{unit}") for value in (low, high)]
     return frame.drawn(title, [*drawn, *ends, *sides])
 

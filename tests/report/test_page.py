@@ -113,6 +113,13 @@ def test_lines_are_drawn_of_any_days(days: list[Day], limit: float | None) -> No
     well_formed(charts.bars(days, "t"))
 
 
+def test_a_single_day_is_named_once() -> None:
+    """Twice in one place it cannot be read."""
+    assert charts.line([Day("2026-11-25", 0.8)], "t").count("2026-11-25") == 1
+    days = [Day("2026-11-25", 0.8), Day("2026-11-26", 0.7)]
+    assert charts.line(days, "t").count("2026-11-2") == 2
+
+
 @given(GROUPS)
 def test_intervals_are_drawn_of_any_groups(groups: list[Group]) -> None:
     """Groups of too few rows have a line without a dot."""
