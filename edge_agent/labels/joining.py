@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 TOLERANCE = 1_000_000_000
 _TOP = np.uint64(48)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
-_MS = 1_000_000
+_US = 1_000
 _PAIRS = 2_000_000
 """Of rows and labels looked at in one go."""
 
@@ -163,27 +163,29 @@ def by_time(
 
     Args:
         rows: columns ``asset``, ``wall`` and ``row`` (its number).
-        low: first wall time of each label's stretch; the resolution is 1 ms.
+        low: first wall time of each label's stretch; the resolution is 1 us.
         high: its last.
         asset: of each label.
     """
     if not len(rows["row"]) or not len(low):
         return
-    start = int(rows["wall"].min()) // _MS
-    wall = rows["wall"] // _MS - start
+    start = int(rows["wall"].min()) // _US
+    wall = rows["wall"] // _US - start
     span = int(wall.max()) + 3
     ids = rows["asset"].astype(np.int64) * span + wall + 1
     order = np.argsort(ids, kind="stable")
     ids, number = ids[order], rows["row"][order]
     base = asset.astype(np.int64) * span + 1
-    first = np.searchsorted(ids, base + np.clip(low // _MS - start, -1, span - 2))
+    # up, not down: a row just ahead of the stretch is not in it
+    begin = -(-low // _US) - start
+    first = np.searchsorted(ids, base + np.clip(begin, -1, span - 2))
     last = np.searchsorted(
-        ids, base + np.clip(high // _MS - start, -1, span - 2), side="right"
+        ids, base + np.clip(high // _US - start, -1, span - 2), side="right"
     )
     counts = np.maximum(last - first, 0)
-    for begin, end in _portions(counts):
-        many = counts[begin:end]
-        label = np.repeat(np.arange(begin, end), many)
+    for head, end in _portions(counts):
+        many = counts[head:end]
+        label = np.repeat(np.arange(head, end), many)
         ahead = np.cumsum(many) - many
         place = np.arange(len(label)) - np.repeat(ahead, many)
         yield Pairs(number[first[label] + place], label), end

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.labels.columns import State
@@ -84,6 +84,7 @@ def test_a_batch_is_as_one_by_one(labels: list[tuple[str, str]], later: int) -> 
 
 
 @settings(deadline=None, max_examples=40)
+@example([(0, 596, 8, "good")], [])  # its middle is where a bucket ends
 @given(
     st.lists(
         st.tuples(
