@@ -62,7 +62,7 @@ LOCK := pip compile --quiet --universal --python-version 3.11 --generate-hashes 
 UV ?= uv
 .PHONY: lock
 lock:  ## resolve the locks anew (needs uv); LOCK_ARGS="--upgrade" for newer versions
-	$(UV) $(LOCK) $(LOCK_ARGS) pyproject.toml --extra demo --extra publish --extra dev --group build -o requirements-dev.txt
+	$(UV) $(LOCK) $(LOCK_ARGS) pyproject.toml --extra demo --extra publish --extra fleet --extra spark --extra dev --group build -o requirements-dev.txt
 	$(UV) $(LOCK) -c requirements-dev.txt pyproject.toml --extra demo --group build -o requirements-demo.txt
 	$(UV) $(LOCK) -c requirements-dev.txt pyproject.toml -o requirements.txt
 	$(UV) $(LOCK) tests/peers/registry/requirements.in -o tests/peers/registry/requirements.txt

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field
 
+from edge_agent.config.keeping import Centre, Evidence, Store
 from edge_agent.config.monitoring import Frozen, Privacy
 from edge_agent.config.pipelines import Pipeline
 from edge_agent.config.scalars import (
@@ -243,17 +244,6 @@ class MqttOutput(MqttLink):
     """Stored messages per second while live ones flow."""
 
 
-class Store(Frozen):
-    """The durable outbox."""
-
-    flush: Interval = 1.0
-    """Scores wait this long to be written together; alarms never wait."""
-    limit: Size = 2**30
-    """At most this much on disk; then the oldest of the least important goes."""
-    survive: Interval = 72 * 3600.0
-    """How long a broker may be away without loss."""
-
-
 class AgentConfig(Frozen):
     """The whole configuration."""
 
@@ -266,6 +256,9 @@ class AgentConfig(Frozen):
     registry: Registry
     outputs: dict[Name, MqttOutput]
     store: Store = Store()
+    evidence: Evidence = Evidence()
+    centre: Centre | None = None
+    """Where predictions, drift, labels and evidence of all gateways are gathered."""
     model_memory: Size = 192 * 2**20
     """What loaded models may take together; beyond, those unused for longest rest until
     rows come for them."""

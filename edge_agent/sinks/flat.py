@@ -31,13 +31,12 @@ import numpy as np
 
 from edge_agent.records import (
     AlarmRecord,
-    DriftRecord,
     EventRecord,
     FindingRecord,
     LossRecord,
     NoScore,
     ScoreRecord,
-    SnapshotRecord,
+    Unseen,
 )
 from edge_agent.samples import Quality
 from edge_agent.sinks import jsontext
@@ -125,6 +124,8 @@ class FlatProfile:
             old: could not be sent when it was made.
         """
         record = stored.record
+        if isinstance(record, Unseen):
+            return []
         match record:
             case ScoreRecord():
                 writer = self._writer(record.info)
@@ -139,15 +140,13 @@ class FlatProfile:
                 return [self._agent_event(stored, happening, old)]
             case FindingRecord():
                 return self._finding(stored, record, old=old)[start:stop]
-            case DriftRecord() | SnapshotRecord():
-                return []
 
     def parts(self, stored: Stored) -> int:
         """Into how many parts `frames` can cut a record; 0: SCADA is not told of it."""
         record = stored.record
         if isinstance(record, ScoreRecord):
             return len(record)
-        if isinstance(record, (DriftRecord, SnapshotRecord)):
+        if isinstance(record, Unseen):
             return 0
         return 2 if isinstance(record, (AlarmRecord, FindingRecord)) else 1
 

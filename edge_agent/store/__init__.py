@@ -19,9 +19,8 @@ One SQLite file, one connection, one thread (`journal`), the only user of sqlite
 * Every alarm, finding, drift row and snapshot leaves a row in the commit that
   remembers it, whether it was acknowledged before or is owed to nobody. These tables
   are rings: oldest out first. Drift is added up to days before, without any loss.
-* Drift rows and snapshots are owed to outputs of the centre only (``Journal``'s
-  ``central``): no SCADA takes them, so they wait for none, and they are numbered
-  apart, so that SCADA sees no gap.
+* A record is owed to the outputs that take its type (`records.appetites`). What SCADA
+  does not take is numbered apart, so that it sees no gap.
 
 **On disk** (`database.SCHEMA`)
 
@@ -41,5 +40,5 @@ snapshot   how something stood (accuracy), the newest of each day
 Reading order: `journal` (the way in), `tray` (who waits for what), `outbox` (waiting
 in memory), `writer` (the thread), `database`, `ledger`, `rings`, `archive` (what is
 kept) with `traces`, `findings`, `drifts` and `snapshots`, `history` (how it is read),
-`recovery`, `codec`.
+`recovery`, `codec` with `scores`, `bodies` and `central`.
 """

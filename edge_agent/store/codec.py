@@ -16,13 +16,16 @@ from edge_agent.records import (
     AlarmRecord,
     DriftRecord,
     EventRecord,
+    EvidenceRecord,
     FindingRecord,
+    LabelRecord,
     LossRecord,
     PipelineInfo,
+    RawRecord,
     ScoreRecord,
     SnapshotRecord,
 )
-from edge_agent.store import bodies
+from edge_agent.store import bodies, central
 from edge_agent.store.scores import decode_score, encode_score, take
 
 __all__ = ["decode", "encode", "info_of", "pack_info", "rows_of", "size_of"]
@@ -62,8 +65,10 @@ def info_of(record: Record) -> PipelineInfo | None:
 
 
 def rows_of(record: Record) -> int:
-    """How many rows a record counts for: all of a score record, else one."""
-    return len(record) if isinstance(record, ScoreRecord) else 1
+    """How many rows a record counts for: those of its columns, else one."""
+    if isinstance(record, (ScoreRecord, LabelRecord, RawRecord)):
+        return len(record)
+    return 1
 
 
 def span_of(record: Record) -> tuple[int, int]:
@@ -74,22 +79,34 @@ def span_of(record: Record) -> tuple[int, int]:
         return int(record.at.min()), int(record.at.max())
     if isinstance(record, DriftRecord):
         return record.since, record.until
+    if isinstance(record, RawRecord) and len(record):
+        return int(record.time.min()), int(record.time.max())
     return record.at, record.at
 
 
 def size_of(record: Record) -> int:
     """Bytes a record will take, closely enough to bound memory by."""
-    if isinstance(record, ScoreRecord):
-        texts = sum(map(len, record.reason + record.part + record.label))
-        return 64 + 170 * len(record) + texts
-    if isinstance(record, DriftRecord):
-        return 300 + 100 * len(record.columns) + 8 * record.counts.size
-    if isinstance(record, FindingRecord):
-        texts = len(record.sentence) + len(record.action)
-        return 300 + texts + len(repr(record.evidence))
-    if isinstance(record, SnapshotRecord):
-        return 300 + len(repr(record.body))
-    return 300
+    match record:
+        case ScoreRecord():
+            texts = sum(map(len, record.reason + record.part + record.label))
+            size = 64 + 170 * len(record) + texts
+        case DriftRecord():
+            size = 300 + 100 * len(record.columns) + 8 * record.counts.size
+        case FindingRecord():
+            texts = len(record.sentence) + len(record.action)
+            size = 300 + texts + len(repr(record.evidence))
+        case SnapshotRecord():
+            size = 300 + len(repr(record.body))
+        case EvidenceRecord():
+            size = 300 + len(record.body)
+        case LabelRecord():
+            names = sum(map(len, record.assets + record.part))
+            size = 200 + 120 * len(record) + names
+        case RawRecord():
+            size = 100 + 21 * len(record) + sum(map(len, record.tags))
+        case _:
+            size = 300
+    return size
 
 
 def encode(record: Record) -> bytes:
@@ -101,6 +118,8 @@ def encode(record: Record) -> bytes:
             return bodies.packed_of(record, pack_info(record.info)[0])
         case EventRecord() | LossRecord() | FindingRecord() | SnapshotRecord():
             return bodies.packed(record)
+        case LabelRecord() | EvidenceRecord() | RawRecord():
+            return central.packed(record)
 
 
 def decode(body: bytes, info: Callable[[bytes], PipelineInfo]) -> Record:
@@ -116,4 +135,6 @@ def decode(body: bytes, info: Callable[[bytes], PipelineInfo]) -> Record:
     """
     if body[:1] == _SCORE:
         return decode_score(body, info)
+    if body[:1] in (central.LABELS, central.EVIDENCE, central.RAW):
+        return central.unpacked(body)
     return bodies.unpacked(body, info)

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _OUTBOX_FULL = "outbox full: store.limit reached while an output was unreachable"
 _URGENT = "class < 3"
-_SCORES = "class = 3"
+_SCORES = "class >= 3"
 
 
 class Database:
@@ -172,7 +172,7 @@ class Database:
     def sweep(self, cause: str) -> None:
         """Drop and count rows that damage has hidden from every reader."""
         found = self._sql.execute(
-            "SELECT id FROM outbox WHERE class NOT IN (0, 1, 2, 3)"
+            "SELECT id FROM outbox WHERE class NOT IN (0, 1, 2, 3, 4)"
             " OR typeof(owed) != 'integer' OR typeof(rows) != 'integer' OR owed = 0"
         ).fetchall()
         if found:

@@ -14,6 +14,7 @@ from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.records import EventRecord, RecordClass, ScoreRecord
+from edge_agent.records.appetites import SCADA
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
 from edge_agent.store.audience import Audience
@@ -30,9 +31,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.clock import Clock
-    from edge_agent.config.schema import Store
+    from edge_agent.config.keeping import Store
     from edge_agent.instruments import Instruments
     from edge_agent.records import Record
+    from edge_agent.records.appetites import Appetite
     from edge_agent.store import history
     from edge_agent.store.audience import Listener
     from edge_agent.store.looking import Found
@@ -48,13 +50,13 @@ class Journal:
 
     Args:
         path: the store's file; its folder is made.
-        sinks: names of the configured outputs; every record is owed to each.
+        sinks: names of the outputs.
         settings: flush interval and limit.
         clock: agent time.
         instruments: counters of commits, drops, failures.
         origin: what is kept of this run shares.
-        central: those of the outputs that also take drift rows and snapshots; SCADA
-            does not. What nobody takes is kept for reports all the same.
+        appetites: what an output takes, by its name; those without one take what SCADA
+            does. Reports keep also what nobody takes.
     """
 
     def __init__(
@@ -66,7 +68,7 @@ class Journal:
         clock: Clock,
         instruments: Instruments,
         origin: Origin = NOWHERE,
-        central: Sequence[str] = (),
+        appetites: Mapping[str, Appetite] | None = None,
     ) -> None:
         self._path = path
         self._bits = {name: 1 << position for position, name in enumerate(sinks)}
@@ -76,8 +78,8 @@ class Journal:
         self._survive = settings.survive
         self._started = clock.now()
         memory = min(settings.limit, MEMORY_LIMIT)
-        takers = sum(self._bits[name] for name in central)
-        self._tray = Tray(settings.flush, memory, len(sinks), clock, takers)
+        taken = [(appetites or {}).get(name, SCADA) for name in sinks]
+        self._tray = Tray(settings.flush, memory, taken, clock)
         self._audience = Audience()
         self._writer = Writer(
             path,

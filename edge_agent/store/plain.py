@@ -11,9 +11,12 @@ from edge_agent.records import (
     AlarmRecord,
     DriftRecord,
     EventRecord,
+    EvidenceRecord,
     FindingRecord,
     FindingState,
+    LabelRecord,
     LossRecord,
+    RawRecord,
     ScoreRecord,
     SnapshotRecord,
 )
@@ -53,6 +56,8 @@ def plain(record: Record) -> Record:
             )
         case EventRecord() | LossRecord() | FindingRecord() | SnapshotRecord():
             return _each(record)
+        case LabelRecord() | EvidenceRecord() | RawRecord():
+            return _central(record)
 
 
 def _each(
@@ -87,6 +92,23 @@ def _drift(record: DriftRecord) -> DriftRecord:
         columns=tuple(map(text, record.columns)),
         **columns,
     )
+
+
+def _central(
+    record: LabelRecord | EvidenceRecord | RawRecord,
+) -> LabelRecord | EvidenceRecord | RawRecord:
+    """Their numbers are columns already; texts and moments come from machines."""
+    made: dict[str, Callable[[Any], Any]] = {
+        "int": int,
+        "str": text,
+        "tuple[str, ...]": lambda each: tuple(map(text, each)),
+    }
+    changed: dict[str, Any] = {
+        field.name: made[str(field.type)](getattr(record, field.name))
+        for field in fields(record)
+        if field.type in made
+    }
+    return replace(record, **changed)
 
 
 def text(value: object) -> str:

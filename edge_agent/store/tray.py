@@ -9,7 +9,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from edge_agent.records import DriftRecord, RecordClass, SnapshotRecord
+from edge_agent.records import RecordClass, Unseen
+from edge_agent.records.appetites import takers
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
 from edge_agent.store.outbox import SEQ_BITS, UNSEEN, Entry, Stored, Waiting
@@ -17,10 +18,11 @@ from edge_agent.store.plain import plain
 from edge_agent.store.work import Work
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from edge_agent.clock import Clock
     from edge_agent.records import Record
+    from edge_agent.records.appetites import Appetite
     from edge_agent.store.rows import Refused
     from edge_agent.store.work import Ask, Read
 
@@ -41,17 +43,15 @@ class Tray:
     Args:
         flush: seconds a record waits at most for its commit.
         limit: bytes held at most while the disk is failing.
-        outputs: how many there are.
+        outputs: what each takes.
         clock: agent time.
-        central: bits of outputs that take drift and snapshots, too.
     """
 
     def __init__(
-        self, flush: float, limit: int, outputs: int, clock: Clock, central: int = 0
+        self, flush: float, limit: int, outputs: Sequence[Appetite], clock: Clock
     ) -> None:
         self._flush = int(flush * NANOSECONDS)
-        self._everyone = (1 << outputs) - 1
-        self._central = central
+        self._takers = takers(outputs)
         self._clock = clock
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -244,13 +244,14 @@ class Tray:
     def _entry(self, record: Record, now: int, offset: int) -> Entry:
         record = plain(record)
         rows, size = codec.rows_of(record), codec.size_of(record)
-        unseen = isinstance(record, (DriftRecord, SnapshotRecord))
+        unseen = isinstance(record, Unseen)
         stored = Stored(self._next_unseen if unseen else self._next, record, offset)
         if unseen:
-            self._next_unseen += 1
-            return Entry(stored, record.kind, rows, size, self._central, now)
-        self._next += max(rows, 1)
-        return Entry(stored, record.kind, rows, size, self._everyone, now)
+            self._next_unseen += max(rows, 1)
+        else:
+            self._next += max(rows, 1)
+        owed = self._takers.get(type(record), 0)
+        return Entry(stored, record.kind, rows, size, owed, now)
 
     def _add(self, record: Record, now: int, offset: int) -> Stored:
         entry = self._entry(record, now, offset)

@@ -13,11 +13,14 @@ from edge_agent.records import (
     AlarmState,
     DriftRecord,
     EventRecord,
+    EvidenceRecord,
     Fallback,
     FindingRecord,
     FindingState,
+    LabelRecord,
     LossRecord,
     PipelineInfo,
+    RawRecord,
     ScoreRecord,
     SnapshotRecord,
 )
@@ -171,6 +174,57 @@ def drift_records(draw: st.DrawFn) -> DriftRecord:
     )
 
 
+@st.composite
+def label_records(draw: st.DrawFn) -> LabelRecord:
+    """Any labels of rows."""
+    assets = tuple(draw(st.lists(_text, min_size=1, max_size=4)))
+    n = draw(st.integers(1, 6))
+
+    def column(dtype: str, **limits: Any) -> Any:  # noqa: ANN401 - an array
+        elements = hnp.from_dtype(np.dtype(dtype), **limits)
+        return draw(hnp.arrays(np.dtype(dtype), n, elements=elements))
+
+    def words() -> tuple[str, ...]:
+        return tuple(draw(st.lists(_text, min_size=n, max_size=n)))
+
+    return LabelRecord(
+        pipeline=draw(_text),
+        model=draw(_text),
+        at=draw(_i64),
+        assets=assets,
+        asset=column("i4", min_value=0, max_value=len(assets) - 1),
+        row_at=column("i8"),
+        part=words(),
+        version=words(),
+        context=words(),
+        score=column("f8"),
+        threshold=column("f8"),
+        predicted=column("u1", max_value=2),
+        state=column("u1", max_value=2),
+        value=column("f8"),
+        label=words(),
+        delay=column("f8"),
+    )
+
+
+@st.composite
+def raw_records(draw: st.DrawFn) -> RawRecord:
+    """Any samples."""
+    tags = tuple(draw(st.lists(_text, min_size=1, max_size=4)))
+    n = draw(st.integers(1, 6))
+
+    def column(dtype: str, **limits: Any) -> Any:  # noqa: ANN401 - an array
+        elements = hnp.from_dtype(np.dtype(dtype), **limits)
+        return draw(hnp.arrays(np.dtype(dtype), n, elements=elements))
+
+    tag = column("i4", min_value=0, max_value=len(tags) - 1)
+    quality = column("u1", max_value=2)
+    return RawRecord(draw(_i64), tags, tag, column("i8"), column("f8"), quality)
+
+
+evidence_records = st.builds(
+    EvidenceRecord, _i64, _text, _text, _text, st.binary(max_size=60)
+)
 records = st.one_of(
     score_records(),
     alarm_records(),
@@ -179,4 +233,7 @@ records = st.one_of(
     finding_records,
     drift_records(),
     snapshot_records,
+    label_records(),
+    raw_records(),
+    evidence_records,
 )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from edge_agent.clock import SystemClock
-from edge_agent.config.schema import Store
+from edge_agent.config.keeping import Store
 from edge_agent.instruments import Instruments
 from edge_agent.monitoring.tallies import Grid, counted
 from edge_agent.records import (
@@ -25,6 +25,7 @@ from edge_agent.records import (
     ScoreRecord,
     SnapshotRecord,
 )
+from edge_agent.records.appetites import CENTRE, SCADA
 from edge_agent.store.journal import Journal
 from edge_agent.store.traces import NOWHERE
 
@@ -194,7 +195,7 @@ def journal(
         clock=SystemClock(),
         instruments=Instruments(),
         origin=origin,
-        central=central,
+        appetites=dict.fromkeys(central, SCADA | CENTRE),
     )
 
 

@@ -10,7 +10,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from edge_agent.clock import SystemClock
-from edge_agent.config.schema import Store
+from edge_agent.config.keeping import Store
 from edge_agent.errors import StoreInUse
 from edge_agent.instruments import Instruments
 from edge_agent.records import EventRecord, LossRecord, ScoreRecord

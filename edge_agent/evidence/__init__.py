@@ -1,0 +1,1 @@
+"""The chained log: what happened, in an order that nobody can change unseen."""

@@ -1,0 +1,1 @@
+"""What the centre asks of all gateways' rows (`centre.tables`)."""
