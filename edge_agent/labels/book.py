@@ -61,6 +61,7 @@ class Book:
         folder: for its files alone.
         instruments: counters.
         tell: takes name and text of an event about the disk.
+        model: name of its model.
     """
 
     def __init__(
@@ -73,7 +74,10 @@ class Book:
         folder: Path,
         instruments: Instruments,
         tell: Callable[[str, str], None],
+        model: str = "",
     ) -> None:
+        self.model = model
+        self._changed: list[I64] = []
         self.pipeline, self.assets, self.settings = pipeline, tuple(assets), settings
         self.parts = parts
         self.reader = Reader(settings, self.assets, parts=parts)
@@ -129,6 +133,13 @@ class Book:
         if self._buckets is not None:
             self._append(self._buckets.rest())
             self._retry(moment)
+
+    def take_changed(self) -> I64:
+        """Numbers of the rows whose label changed since the last call, ascending."""
+        changed, self._changed = self._changed, []
+        if not changed:
+            return np.zeros(0, np.int64)
+        return self.ring.held(np.unique(np.concatenate(changed)))
 
     def _append(self, rows: Columns) -> None:
         if length(rows):
@@ -280,5 +291,6 @@ class Book:
             after["delay"] = np.clip(ago // _NS, -(2**31), 2**31 - 1).astype(np.int32)
             self.ring.label(rows, after)
             self.keeping.labelled(rows)
+            self._changed.append(rows)
             self.news = True
         return became

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from edge_agent.instruments import MONITORING_FAILURES
-from edge_agent.labels import harvest, operators
+from edge_agent.labels import harvest, leaving, operators
 from edge_agent.labels.book import Book, Moment
 from edge_agent.labels.intake import Asked, Intake
 from edge_agent.labels.reopening import reopen
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from edge_agent.labels.privacy import Pseudonyms
     from edge_agent.labels.telling import Label
     from edge_agent.monitoring.conditions import Condition
+    from edge_agent.records import LabelRecord
 
     #: Judges a pipeline by what was joined and by its alarms.
     Judge = Callable[[str, "Joined", "Judged"], Sequence["Condition"]]
@@ -64,11 +65,13 @@ class Kept:
         assets: ids by position.
         settings: as configured; the defaults where only verdicts come.
         parts: a row a part (``on: cycle``).
+        model: name of its model.
     """
 
     assets: tuple[str, ...]
     settings: Labels
     parts: bool
+    model: str = ""
 
 
 class LabelDesk(Intake):
@@ -79,7 +82,7 @@ class LabelDesk(Intake):
         folder: state_dir/labels.
         clock: agent time.
         instruments: counters.
-        tell: takes events; any thread.
+        tell: takes events and joined labels; any thread.
         names: hides people.
         judge: called with what was joined, on the desk's thread.
         found: takes what it gave.
@@ -95,7 +98,7 @@ class LabelDesk(Intake):
         *,
         clock: Clock,
         instruments: Instruments,
-        tell: Callable[[EventRecord], None],
+        tell: Callable[[EventRecord | LabelRecord], None],
         names: Pseudonyms,
         judge: Judge | None = None,
         found: Found | None = None,
@@ -121,6 +124,7 @@ class LabelDesk(Intake):
                 folder=folder / name,
                 instruments=instruments,
                 tell=partial(self._say, name),
+                model=kept.model,
             )
             for name, kept in pipelines.items()
         }
@@ -167,6 +171,8 @@ class LabelDesk(Intake):
         self._take_verdicts(moment)
         for book in self.books.values():
             book.keeping.write(moment.now)
+            for record in leaving.records(book, *moment):
+                self._tell(record)
         self._pay(moment.now)
         for name, book in self.books.items():
             self._judge_due(name, book, moment.now)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from edge_agent.config.schema import AgentConfig, MqttLink
     from edge_agent.instruments import Instruments
     from edge_agent.labels.desk import Breach, Found, Judge
-    from edge_agent.records import EventRecord
+    from edge_agent.records import EventRecord, LabelRecord
 
     #: Topic of verdicts -> pipeline and asset, for one output.
     Topics = Mapping[str, tuple[str, str]]
@@ -63,7 +63,7 @@ def opened(
     *,
     clock: Clock,
     instruments: Instruments,
-    tell: Callable[[EventRecord], None],
+    tell: Callable[[EventRecord | LabelRecord], None],
     judge: Judge | None = None,
     found: Found | None = None,
     breach: Breach | None = None,
@@ -77,7 +77,7 @@ def opened(
         topics: of verdicts, by output; those of pipelines without labels are left out.
         clock: agent time.
         instruments: counters.
-        tell: takes events; any thread.
+        tell: takes events and joined labels; any thread.
         judge: see `desk.LabelDesk`, as are ``found``, ``breach`` and ``beside``.
         found: takes conditions.
         breach: takes a broken requirement.
@@ -87,7 +87,12 @@ def opened(
         ConfigError: a password cannot be read.
     """
     kept = {
-        name: Kept(tuple(assets[p.assets]), settings, parts=p.score.on == "cycle")
+        name: Kept(
+            tuple(assets[p.assets]),
+            settings,
+            parts=p.score.on == "cycle",
+            model=p.model.partition("@")[0],
+        )
         for name, p in config.pipelines.items()
         if (settings := settings_of(p)) is not None
     }

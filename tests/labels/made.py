@@ -19,6 +19,7 @@ from edge_agent.records import (
     AlarmState,
     EventRecord,
     Fallback,
+    LabelRecord,
     NoScore,
     PipelineInfo,
 )
@@ -169,6 +170,7 @@ class Bench:
         self.clock = clock or WallClock(START)
         self.instruments = Instruments()
         self.events: list[EventRecord] = []
+        self.left: list[LabelRecord] = []
         self.settings = Labels.model_validate(settings)
         self.desk = LabelDesk(
             {
@@ -178,11 +180,18 @@ class Bench:
             folder,
             clock=self.clock,
             instruments=self.instruments,
-            tell=self.events.append,
+            tell=self.told,
             names=Pseudonyms(b"k" * 32),
             **more,
         )
         self.desk.open()
+
+    def told(self, record: EventRecord | LabelRecord) -> None:
+        """Take what the desk tells."""
+        if isinstance(record, EventRecord):
+            self.events.append(record)
+        else:
+            self.left.append(record)
 
     def score(
         self,

@@ -236,7 +236,7 @@ def test_assets_and_groups_keep_their_meaning_when_lists_change(tmp_path: Path) 
         tmp_path,
         clock=one.clock,
         instruments=Instruments(),
-        tell=one.events.append,
+        tell=one.told,
         names=Pseudonyms(None),
     )
     desk.open()
