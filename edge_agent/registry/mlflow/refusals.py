@@ -35,6 +35,10 @@ class Refused(ModelRejected):
         self.code = code
 
 
+class NotAllowed(RegistryUnavailable):
+    """MLflow knows us and does not let us do this; somebody may allow it one day."""
+
+
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One request, as its refusal is told.
@@ -66,6 +70,8 @@ def refusal(
         said = _short(failure.message) or failure.error_code
         return Refused(f"{asked.where}: {said}", failure.error_code)
     text = _sentence(asked, status, headers, body)
+    if status == HTTPStatus.FORBIDDEN and b"Invalid Host header" not in body:
+        return NotAllowed(text)
     return RegistryUnavailable(text, retry_after=_wait(headers))
 
 

@@ -24,6 +24,7 @@ from edge_agent.registry.listing import (
 )
 from edge_agent.registry.mlflow import answers, artifacts, twin
 from edge_agent.registry.mlflow.answers import words
+from edge_agent.registry.mlflow.metrics import Metrics
 from edge_agent.registry.mlflow.refusals import ABSENT, EXISTS, Refused
 from edge_agent.registry.publishing import check_alias, refuse_other, wrap
 
@@ -57,6 +58,7 @@ class MlflowRegistry:
         self._client = client
         self._fleet = fleet
         self._twin = twin.Twin(client, experiment)
+        self._metrics = Metrics(client)
 
     @property
     def calls(self) -> int:
@@ -92,8 +94,8 @@ class MlflowRegistry:
         artifacts.fetch(self._client, model, root, into, proceed)
 
     def report(self, report: Report) -> None:
-        """See `Registry`; only tags that changed are sent."""
-        self._twin.write(report)
+        """See `Registry`; only tags that changed are sent, and metrics once an hour."""
+        self._metrics.write(report, self._twin.write(report))
 
     def status(self) -> dict[str, object]:
         """See `Registry`."""

@@ -51,8 +51,8 @@ class Twin:
         self._run = ""
         self._known: dict[str, str] = {}
 
-    def write(self, report: Report) -> None:
-        """Let the run say what the report says.
+    def write(self, report: Report) -> str:
+        """Let the run say what the report says; returns the run's id.
 
         Raises:
             RegistryUnavailable: it could not be written now.
@@ -66,6 +66,7 @@ class Twin:
         except Refused as error:
             self._run, self._known = "", {}  # deleted by somebody: sought anew
             raise RegistryUnavailable(f"the state is not taken: {error}") from error
+        return self._run
 
     def _send(self, changed: dict[str, str]) -> None:
         tags = [{"key": key, "value": value} for key, value in changed.items()]
