@@ -89,13 +89,51 @@ class Statement:
 
     def observed(self) -> dict[str, Observed]:
         """What monitoring says of each pipeline, for the registry."""
-        counts: dict[str, int] = {}
-        for one in self.findings.now():
-            counts[one.pipeline] = counts.get(one.pipeline, 0) + 1
+        counts = self._findings_by_pipeline()
         return {
             name: self._observed(name, counts.get(name, 0))
             for name in self.loaded.config.pipelines
         }
+
+    def vitals(self) -> list[dict[str, Any]]:
+        """How each pipeline stands, a row each: the columns of `centre.tables`."""
+        store, site = self.journal.status(), self.loaded.config.site
+        counts = self._findings_by_pipeline()
+        shared = {
+            "agent_version": __version__,
+            "area": site.area or "",
+            "line": site.line or "",
+            "uptime_s": (self.clock.now() - self.started) / 1e9,
+            "promised_s": store["survive_s"],
+            "kept_s": store["holds_for_s"],
+            "backlog_rows": store["rows"],
+            "lost_rows": store["rows_lost"],
+        }
+        return [
+            {**shared, **self._vital(name), "findings": counts.get(name, 0)}
+            for name in self.loaded.config.pipelines
+        ]
+
+    def _vital(self, name: str) -> dict[str, Any]:
+        made = self.supply.floor.working[name].pipeline
+        info, count = made.info, self.instruments.counter
+        return {
+            "pipeline": name,
+            "model": info.model,
+            "model_version": info.model_version,
+            "model_digest": info.model_digest,
+            "state": _STATES[made.fallback],
+            "because": "" if made.fallback is Fallback.MODEL else made.because,
+            "assets": len(info.assets),
+            "rows_scored": count("rows_scored_total", pipeline=name),
+            "rows_without_score": count("rows_without_score_total", pipeline=name),
+        }
+
+    def _findings_by_pipeline(self) -> dict[str, int]:
+        counts: dict[str, int] = {}
+        for one in self.findings.now():
+            counts[one.pipeline] = counts.get(one.pipeline, 0) + 1
+        return counts
 
     def _pipeline(self, name: str) -> dict[str, Any]:
         made = self.supply.floor.working[name].pipeline

@@ -14,6 +14,7 @@ from edge_agent.instruments import (
     GATED_ROWS,
     MONITORED_ROWS,
 )
+from edge_agent.monitoring import baselines
 from edge_agent.monitoring.blocks import MAX_CONTEXTS, Cadence
 from edge_agent.monitoring.conditions import What
 from edge_agent.monitoring.diagnosis import diagnosed
@@ -36,8 +37,10 @@ if TYPE_CHECKING:
     from edge_agent.monitoring.pieces import Piece
     from edge_agent.monitoring.sensors.movements import Move, Shift
     from edge_agent.pipeline import Pipeline
-    from edge_agent.records import DriftRecord, FindingRecord
+    from edge_agent.records import DriftRecord, FindingRecord, SnapshotRecord
     from edge_agent.scores import Scores
+
+    _Left = DriftRecord | FindingRecord | SnapshotRecord
 
 #: What this watch judges; movements that only the sensors show are theirs.
 _OWN = frozenset(
@@ -106,7 +109,7 @@ class DriftWatch:
     conditions: Sequence[Condition] = ()
     status: Mapping[str, Any] = field(default_factory=dict)
     _counting: Counting | None = None
-    _left: list[DriftRecord | FindingRecord] = field(default_factory=list)
+    _left: list[_Left] = field(default_factory=list)
     _kept: dict[str, bytes] = field(default_factory=dict)
     _closed: bool = True
     """Whether a block was closed since the last checkpoint."""
@@ -141,9 +144,7 @@ class DriftWatch:
         if counting.crowded:
             self._fold(names)
 
-    def look(
-        self, names: Sequence[str], now: int, beside: Beside
-    ) -> list[DriftRecord | FindingRecord]:
+    def look(self, names: Sequence[str], now: int, beside: Beside) -> list[_Left]:
         """Close the block, judge, and say what begins or ends.
 
         Args:
@@ -152,7 +153,7 @@ class DriftWatch:
             beside: what the sensors show.
         """
         self.due = now - now % self._every + self._every + self.due % self._every
-        records: list[DriftRecord | FindingRecord] = [*self._left]
+        records: list[_Left] = [*self._left]
         self._left = []
         counting = self._counting
         if counting is None:
@@ -199,6 +200,7 @@ class DriftWatch:
                 self._close(now, model_of(pipeline.info))
             self._kept = {}
         self._counting, self._closed = counting, True
+        self._left += baselines.records(now, pipeline.info, pipeline.yardstick)
         return counting
 
     def _end(self, names: Sequence[str], now: int) -> None:

@@ -56,9 +56,17 @@ class DriftRecord:
         return self.until
 
 
+#: Names of snapshots that only the centre takes; they are not kept here.
+BASELINE, HEALTH = "baseline", "health"
+PASSING = frozenset({BASELINE, HEALTH})
+
+
 @dataclass(frozen=True, slots=True)
 class SnapshotRecord:
-    """How something stood; never sent, the newest of each day is kept for reports.
+    """How something stood; SCADA is not told.
+
+    The newest of each day is kept for reports, but those of `PASSING`, which only
+    the centre takes.
 
     ``name`` says what (``accuracy``); ``pipeline`` and ``subject`` say of whom (a
     model's version, a group; may be empty); ``body`` holds plain values.

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import msgspec
 
 from edge_agent.records import SnapshotRecord
+from edge_agent.records.monitored import PASSING
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import rings
 from edge_agent.store.rings import Bounds, Ring, Table
@@ -65,8 +66,9 @@ def share(limit: int) -> int:
 def left_by(records: Iterable[Stored], origin: Origin) -> Iterator[Snapshot]:
     """Rows of the snapshots among some records."""
     for stored in records:
-        if isinstance(stored.record, SnapshotRecord):
-            yield _row(stored, stored.record, origin)
+        record = stored.record
+        if isinstance(record, SnapshotRecord) and record.name not in PASSING:
+            yield _row(stored, record, origin)
 
 
 def write(

@@ -10,7 +10,13 @@ import numpy as np
 from edge_agent.config.monitoring import Monitor
 from edge_agent.instruments import Instruments
 from edge_agent.monitors.drift import Beside, DriftWatch
-from edge_agent.records import FindingRecord, FindingState, PipelineInfo
+from edge_agent.records import (
+    DriftRecord,
+    FindingRecord,
+    FindingState,
+    PipelineInfo,
+    SnapshotRecord,
+)
 from tests.agent.test_counting import rows, scores
 from tests.monitoring.plants import reference_of, yardstick
 
@@ -105,5 +111,30 @@ def test_a_new_model_goes_on_after_a_restart_before_its_first_look() -> None:
     after = fresh()
     after.restore(kept)
     after.take(NEW, rows(60), scores(60), (), 31 * MINUTE)
-    (record,) = after.look((), 32 * MINUTE, Beside())
-    assert record.rows == 120  # type: ignore[union-attr]
+    (record,) = (
+        one
+        for one in after.look((), 32 * MINUTE, Beside())
+        if isinstance(one, DriftRecord)
+    )
+    assert record.rows == 120
+
+
+def test_the_reference_goes_to_the_centre_with_each_model() -> None:
+    """Drift rows can be judged there: bins and counts are those they are held to."""
+    watch = fresh()
+    watch.take(OLD, rows(60), scores(60), (), 0)
+    left = watch.look((), MINUTE, Beside())
+    watch.take(OLD, rows(60), scores(60), (), MINUTE)
+    again = watch.look((), 2 * MINUTE, Beside())
+
+    (told,) = (one for one in left if isinstance(one, SnapshotRecord))
+    (drift,) = (one for one in left if isinstance(one, DriftRecord))
+    reference = OLD.yardstick
+    assert reference is not None
+    assert told.body["baseline_id"] == drift.baseline_id
+    assert [row["feature"] for row in told.body["rows"]] == list(drift.columns)
+    for place, row in enumerate(told.body["rows"]):
+        assert len(row["counts"]) == len(row["edges"]) + 1 == drift.bins[place]
+        counts = reference.whole.tallies.counts[place, : drift.bins[place]]
+        assert row["counts"] == list(counts)
+    assert not any(isinstance(one, SnapshotRecord) for one in again)
