@@ -28,6 +28,7 @@ COMMANDS = (
     "report",
     "model",
     "fleet",
+    "bundle",
     "schema",
     "version",
 )
