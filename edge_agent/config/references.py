@@ -59,7 +59,23 @@ def check(
         _check_pipeline(name, pipeline, read, known, complain)
         check_labels(("pipelines", name), pipeline, config, known, complain)
     check_folders(config, complain)
+    _check_raw(config, read, known, complain)
     return read
+
+
+def _check_raw(
+    config: AgentConfig, read: list[Roster], known: Known, complain: Complain
+) -> None:
+    """Tags whose samples go to the centre exist."""
+    if config.centre is None or known.partial is None:
+        return
+    names = {f"{roster.type}.{role}" for roster in read for role in roster.tags}
+    unsure = {*known.partial, *(roster.type for roster in read if not roster.whole)}
+    for place, name in enumerate(config.centre.raw):
+        if name not in names and name.partition(".")[0] not in unsure:
+            said = f"there is no tag {name!r} (TYPE.ROLE); there is: "
+            hint = did_you_mean(name, names)
+            complain(("centre", "raw", place), said + listed(sorted(names)), hint)
 
 
 def _check_tags(
