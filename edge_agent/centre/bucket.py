@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 CONNECT, ANSWER = 10.0, 60.0
 #: Bytes a second that a slow line takes at least.
 SLOWEST = 16_384
+#: Bytes that a folder's disk keeps free.
+RESERVE = 64 << 20
 #: Names asked for at once.
 PAGE = 1_000
 _ENVIRONMENT = threading.Lock()
@@ -118,6 +120,7 @@ class Bucket:
         """
         try:
             if self._root is not None:
+                self._spare(self._root, len(body))
                 # never made here: a share that is not mounted must not fill the disk
                 parts = (self._prefix + name).split("/")
                 durable.write_below(self._root, parts, body)
@@ -142,6 +145,9 @@ class Bucket:
             SinkLost: it cannot be listed.
         """
         found: list[tuple[str, int]] = []
+        if self._root is not None and not self._root.is_dir():
+            # obstore takes a folder that is gone for an empty one
+            raise SinkLost(refusals.no_folder(self._root))
         with self._telling():
             below = f"{self._prefix}{folder}".rstrip("/") or None
             for page in obstore.list(self._store, below, chunk_size=PAGE):
@@ -159,6 +165,12 @@ class Bucket:
             for name in names:
                 with contextlib.suppress(FileNotFoundError):
                     obstore.delete(self._store, self._prefix + name)
+
+    def _spare(self, root: Path, size: int) -> None:
+        """The last of a disk is for the store: what waits there is bounded."""
+        found = os.statvfs(root)
+        if found.f_bavail * found.f_frsize - size < RESERVE:
+            raise SinkLost(refusals.nearly_full(self.where, RESERVE))
 
     async def _create(self, name: str, body: bytes) -> None:
         """Put with If-None-Match where the store knows it."""

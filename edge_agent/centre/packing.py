@@ -64,7 +64,7 @@ def packed(
             tables.setdefault(rows.table, []).append((stored, rows))
     objects: list[Made] = []
     for name in sorted(tables):
-        objects += _made(_sound(tables[name], refused), site, gateway)
+        objects += _of_table(tables[name], refused, site, gateway)
     if entries:
         objects += _made([told.evidence(entries)], site, gateway)
     return Packed(objects, refused)
@@ -77,23 +77,31 @@ def weight(record: Record) -> int:
     return len(record.columns) if isinstance(record, DriftRecord) else 1
 
 
+def _of_table(
+    given: Sequence[tuple[Stored, Rows]],
+    refused: list[tuple[Stored, str]],
+    site: str,
+    gateway: str,
+) -> list[Made]:
+    try:
+        return _made([rows for _, rows in given], site, gateway)
+    except Exception:  # noqa: BLE001 - as above
+        return _made(_sound(given, refused), site, gateway)
+
+
 def _sound(
     given: Sequence[tuple[Stored, Rows]], refused: list[tuple[Stored, str]]
 ) -> list[Rows]:
     """Rows that Arrow takes; who spoils it for the others is found one by one."""
-    try:
-        parquet.batch(joined([rows for _, rows in given]))
-    except Exception:  # noqa: BLE001 - as above
-        sound = []
-        for stored, rows in given:
-            try:
-                parquet.batch(rows)
-            except Exception as why:  # noqa: BLE001 - as above
-                refused.append((stored, _reason(why)))
-            else:
-                sound.append(rows)
-        return sound
-    return [rows for _, rows in given]
+    sound = []
+    for stored, rows in given:
+        try:
+            parquet.batch(rows)
+        except Exception as why:  # noqa: BLE001 - as above
+            refused.append((stored, _reason(why)))
+        else:
+            sound.append(rows)
+    return sound
 
 
 def _made(parts: Sequence[Rows], site: str, gateway: str) -> list[Made]:

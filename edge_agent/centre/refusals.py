@@ -80,6 +80,14 @@ def no_folder(path: Path) -> str:
     )
 
 
+def nearly_full(where: str, reserve: int) -> str:
+    """A sentence for a disk with little room."""
+    return (
+        f"centre {where}: less than {reserve >> 20} MiB are free there: free room;"
+        " everything waits until then"
+    )
+
+
 def no_authority(path: Path, why: OSError) -> str:
     """A sentence for a file of authorities that cannot be read."""
     reason = (why.strerror or str(why)).lower()

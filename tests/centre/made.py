@@ -116,4 +116,5 @@ def rows(folder: Path, table: str) -> list[dict[str, Any]]:
         "order by boot, seq",
         params=[glob],
     )
+    assert found is not None
     return [dict(zip(found.columns, row, strict=True)) for row in found.fetchall()]

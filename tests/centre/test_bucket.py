@@ -202,8 +202,18 @@ async def test_a_share_that_goes_away(tmp_path: Path) -> None:
         await bucket.send(NAME, b"body")
 
 
-async def test_a_full_disk_leaves_no_half(small_disk: Path) -> None:
+async def test_the_last_of_a_disk_is_left(small_disk: Path) -> None:
+    """A folder's objects do not take the room that the store may need."""
+    with pytest.raises(SinkLost, match="64 MiB are free"):
+        await open_bucket(Centre(path=small_disk), None).send(NAME, b"body")
+    assert _files(small_disk) == []
+
+
+async def test_a_full_disk_leaves_no_half(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A disk without room refuses an object whole, and takes it when there is room."""
+    monkeypatch.setattr("edge_agent.centre.bucket.RESERVE", -(1 << 30))
     bucket = open_bucket(Centre(path=small_disk), None)
     filler = small_disk / "filler"
     filler.write_bytes(bytes(900_000))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from edge_agent.centre import plan, uploader
 from edge_agent.centre.names import named, sha_of
 from edge_agent.centre.uploader import appetite, next_due, phase
+from edge_agent.clock import SystemClock
 from edge_agent.config.keeping import Centre
 from edge_agent.errors import SinkLost
 from edge_agent.records import AlarmRecord, LabelRecord, RawRecord, ScoreRecord
@@ -83,9 +84,22 @@ def _contradiction() -> LabelRecord:
     code = np.full(1, 7, np.uint8)
     text = ("",)
     return LabelRecord(
-        *("p", "m", made.DAY, ("P-101",), np.zeros(1, np.int32)),
-        *(np.full(1, made.DAY), text, text, text),
-        *(one, one, code, code, one, text, one),
+        pipeline="p",
+        model="m",
+        at=made.DAY,
+        assets=("P-101",),
+        asset=np.zeros(1, np.int32),
+        row_at=np.full(1, made.DAY),
+        part=text,
+        version=text,
+        context=text,
+        score=one,
+        threshold=one,
+        predicted=code,
+        state=code,
+        value=one,
+        label=text,
+        delay=one,
     )
 
 
@@ -275,7 +289,7 @@ async def test_a_rate_is_kept(tmp_path: Path) -> None:
         settings = Centre(path=share, every=0.1, max_rate=10_000)
         upload = made.uploader(tmp_path, journal, settings)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(uploader.asyncio, "sleep", sleep)
+            patch.setattr(asyncio, "sleep", sleep)
             task = asyncio.get_running_loop().create_task(upload.run())
             while upload.status()["objects"] < 3:
                 await real(0.02)
@@ -314,10 +328,10 @@ async def test_finished_days_are_put_together_in_a_folder(tmp_path: Path) -> Non
     """Objects of a day that is over become one a table, without a row more or less."""
     share = tmp_path / "share"
     share.mkdir()
-    yesterday = made.SystemClock().now() - 2 * 86_400 * 10**9
+    yesterday = SystemClock().now() - 2 * 86_400 * 10**9
     with _started(tmp_path) as journal:
         settings = Centre(path=share, every=0.05)
-        upload = made.uploader(tmp_path, journal, settings, clock=made.SystemClock())
+        upload = made.uploader(tmp_path, journal, settings, clock=SystemClock())
         async with _running(upload):
             for turn in range(4):
                 journal.submit([records.scores(3, at=yesterday + turn)], {})
