@@ -40,7 +40,7 @@ _PROGRAMS = {
 }
 _NODE_PROJECTS = ("node_opcua", "node_mqtt")
 #: Programs of a Python environment of its own: none of it may come near the agent.
-_APART = ("mlflow", "model_signing", "python")
+_APART = ("mlflow", "model_signing", "python", "rclone")
 _APART_FOLDER = FOLDER / "registry" / ".venv" / "bin"
 
 

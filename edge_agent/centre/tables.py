@@ -217,6 +217,16 @@ _HEALTH = (
     Column("backlog_rows", "int64", "not yet sent everywhere"),
     Column("lost_rows", "int64", "dropped since the start"),
 )
+_SAMPLES = (
+    Column("ts", "timestamp", "the sample was taken"),
+    Column(
+        "boot", "int64", "opening of the gateway's store; with seq the order of rows"
+    ),
+    Column("seq", "int64", "number of the row within the boot"),
+    Column("tag", "string", "ASSET.ROLE"),
+    Column("value", "float64", "null for a sample without a number"),
+    Column("quality", "int32", "0 good, 1 uncertain, 2 bad"),
+)
 
 TABLES: dict[str, Table] = {
     table.name: table
@@ -249,5 +259,6 @@ TABLES: dict[str, Table] = {
             _HEALTH,
             _ROW,
         ),
+        Table("samples", "Telemetry as it came, of chosen tags.", _SAMPLES, _ROW),
     )
 }

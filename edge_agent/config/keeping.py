@@ -39,9 +39,11 @@ class Centre(Frozen):
     """directory: a folder on this disk, a share or a stick."""
     endpoint: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] | None = None
     """s3: https://HOST:PORT of the object store."""
-    bucket: Name | None = None
+    bucket: (
+        Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")] | None
+    ) = None
     """s3: the bucket."""
-    prefix: str = ""
+    prefix: Annotated[str, Field(pattern=r"^([A-Za-z0-9_-][A-Za-z0-9._=-]*/?)*$")] = ""
     """s3: in front of every object's name."""
     region: Name = "us-east-1"
     """s3: as the store calls it; most do not care."""
@@ -55,9 +57,13 @@ class Centre(Frozen):
     """s3: own authority (PEM)."""
     proxy: Annotated[str, Field(pattern=r"^https?://[^\s@]+$")] | None = None
     """s3: through this proxy; those of the environment are not used."""
+    allow_http: Flag = False
+    """s3: http:// to another computer; anybody on the way can read and change it."""
     every: Interval = 900.0
     """How long rows are gathered for one object; the last minutes are missing there."""
+    max_rate: Annotated[Size, Field(ge=1024)] | None = None
+    """Bytes a second at most, for lines that others use too."""
     predictions: Flag = True
     """Scores too, not only what is derived from them."""
-    raw: tuple[str, ...] = ()
+    raw: Annotated[tuple[str, ...], Field(max_length=1000)] = ()
     """Tags (``TYPE.ROLE``) whose samples are sent as well, for training."""

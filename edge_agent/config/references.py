@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_agent.config.addresses import check_address
+from edge_agent.config.archive import check_centre
 from edge_agent.config.labelling import check_folders, check_labels
 from edge_agent.config.problems import did_you_mean, listed
 from edge_agent.config.rosters import rosters
@@ -51,6 +52,8 @@ def check(
     for name, output in config.outputs.items():
         check_output(("outputs", name), output, complain)
     check_registry(("registry",), config.registry, complain)
+    if config.centre is not None:
+        check_centre(config.centre, complain)
     check_client_ids(config, complain)
     read = rosters(groups, known, complain)
     for roster in read:
