@@ -55,11 +55,13 @@ def labels(stored: Stored, record: LabelRecord) -> Rows:
     """A row for each label."""
     count = len(record)
     asset = [record.assets[place] for place in record.asset.tolist()]
-    rows = zip(asset, record.part, record.version, record.row_at.tolist(), strict=True)
+    ts = microseconds(record.row_at, stored.offset)
+    # the row's own wall time: a clock that is set later must not make another row of it
+    rows = zip(asset, record.part, record.version, ts.tolist(), strict=True)
     return Rows(
         "labels",
         {
-            "ts": microseconds(record.row_at, stored.offset),
+            "ts": ts,
             **_order(stored, count),
             "told": [moment(record.at, stored.offset)] * count,
             "row_id": ["/".join((record.pipeline, *map(str, row))) for row in rows],

@@ -19,8 +19,8 @@ def records(
 ) -> Iterator[SnapshotRecord]:
     """One record for all rows, and one a context.
 
-    The body has ``model``, ``model_version``, ``model_digest``, ``baseline_id``,
-    ``context`` and ``rows``, one a column: ``feature``, ``n``, ``edges``, ``counts``.
+    The body has ``model``, ``model_version``, ``model_digest``, ``baseline_id`` and
+    ``context``; ``feature``, ``n``, ``edges`` and ``counts`` are lists, one a column.
 
     Args:
         at: agent time, ns.
@@ -34,21 +34,19 @@ def records(
             "model_digest": info.model_digest,
             "baseline_id": profile.grid.baseline_id,
             "context": context,
-            "rows": _rows(profile),
+            **_columns(profile),
         }
         yield SnapshotRecord(
             at, BASELINE, info.pipeline, f"{profile.grid.baseline_id} {context}", body
         )
 
 
-def _rows(profile: Profile) -> list[dict[str, Any]]:
+def _columns(profile: Profile) -> dict[str, list[Any]]:
     grid, tallies = profile.grid, profile.tallies
-    return [
-        {
-            "feature": name,
-            "n": int(tallies.n[place]),
-            "edges": grid.edges[place, : grid.bins[place] - 1].tolist(),
-            "counts": tallies.counts[place, : grid.bins[place]].tolist(),
-        }
-        for place, name in enumerate(grid.names)
-    ]
+    bins = grid.bins.tolist()
+    return {
+        "feature": list(grid.names),
+        "n": tallies.n.tolist(),
+        "edges": [e[: b - 1].tolist() for e, b in zip(grid.edges, bins, strict=True)],
+        "counts": [c[:b].tolist() for c, b in zip(tallies.counts, bins, strict=True)],
+    }

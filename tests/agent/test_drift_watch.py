@@ -132,9 +132,9 @@ def test_the_reference_goes_to_the_centre_with_each_model() -> None:
     reference = OLD.yardstick
     assert reference is not None
     assert told.body["baseline_id"] == drift.baseline_id
-    assert [row["feature"] for row in told.body["rows"]] == list(drift.columns)
-    for place, row in enumerate(told.body["rows"]):
-        assert len(row["counts"]) == len(row["edges"]) + 1 == drift.bins[place]
-        counts = reference.whole.tallies.counts[place, : drift.bins[place]]
-        assert row["counts"] == list(counts)
+    assert told.body["feature"] == list(drift.columns)
+    for place, counts in enumerate(told.body["counts"]):
+        assert len(counts) == len(told.body["edges"][place]) + 1 == drift.bins[place]
+        wanted = reference.whole.tallies.counts[place, : drift.bins[place]]
+        assert counts == list(wanted)
     assert not any(isinstance(one, SnapshotRecord) for one in again)
