@@ -154,9 +154,8 @@ class Inference:
         batch = self._in_order(self._inbox.drain() if batch is None else batch, now)
         self.seats.fill()
         names, count = self._inbox.tags.sources, self._instruments
-        overflows = self._inbox.take_overflows()
+        incidents.unread(self._inbox.take_overflows(), self._inbox.tags, count)
         records = self._take_pending()
-        records += incidents.losses(overflows, names, count, now)
         if self._record is not None:
             self._keep(batch, alive, now)
         if len(batch):
