@@ -14,6 +14,7 @@ from edge_agent.samples import NANOSECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from edge_agent.clock import Clock
     from edge_agent.inbox import Overflow
     from edge_agent.instruments import Instruments
     from edge_agent.samples import TagTable
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+ABSENT = (
+    "the agent did not run: what changed meanwhile was not seen, but for what a broker"
+    " kept for it"
+)
 INBOX_FULL = "inbox full: samples came faster than turns could take them"
 
 
@@ -91,6 +96,21 @@ def model_taken_off(pipeline: str, reason: str, now: int) -> EventRecord:
     """A model failed for good; what scores instead is in every state."""
     log.error("model taken off", pipeline=pipeline, reason=reason)
     return EventRecord(now, "model taken off", pipeline, f"the model {reason}")
+
+
+def absent(last_seen: int, clock: Clock, instruments: Instruments) -> None:
+    """Nobody looked while the agent did not run.
+
+    Args:
+        last_seen: when it wrote last, ns by the wall clock; 0 for never before.
+        clock: agent time.
+        instruments: told.
+    """
+    now, offset = clock.now(), clock.wall_offset()
+    if 0 < last_seen < now + offset:
+        instruments.losses.add(
+            "samples", "all sources", ABSENT, 0, first=last_seen - offset, last=now
+        )
 
 
 def unread(drops: Iterable[Overflow], tags: TagTable, instruments: Instruments) -> None:

@@ -261,9 +261,9 @@ class Inference:
         if self.monitors is not None:
             self.monitors.samples(line.builder.window.kind.name, batch)
         turned = line.builder.advance(batch, now, alive)
-        tallies.samples(self._instruments, turned.counts)
+        tallies.samples(self._instruments, turned.counts, line.builder.window.kind.name)
         for counter, name, count in line.unmade():
-            self._instruments.count(counter, count, pipeline=name)
+            tallies.unmade(self._instruments, counter, name, count)
         for position, rows in enumerate(turned.rows):
             if len(rows):
                 yield position, rows, turned.beside.get(position)

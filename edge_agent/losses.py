@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    #: What, subject, cause; count, first, last.
-    Take = Callable[[tuple[str, str, str], int, int, int], None]
+    #: What, subject, cause.
+    Key = tuple[str, str, str]
+    Take = Callable[[Key, int, int, int], None]
 
 #: Subjects of one kind of loss that are told apart, a minute.
 SUBJECTS = 200
@@ -28,8 +29,9 @@ class Losses:
 
     def __init__(self) -> None:
         self._lock = Lock()
-        self._kept: list[tuple[tuple[str, str, str], int, int, int]] = []
+        self._kept: list[tuple[Key, int, int | None, int | None]] = []
         self._to: Take | None = None
+        self._now: Callable[[], int] = int
         self._minute = -1
         self._seen: dict[str, set[str]] = {}
 
@@ -40,8 +42,8 @@ class Losses:
         cause: str,
         count: int = 1,
         *,
-        first: int,
-        last: int,
+        first: int | None = None,
+        last: int | None = None,
     ) -> None:
         """Something was lost.
 
@@ -50,27 +52,39 @@ class Losses:
             subject: tag, topic, source, pipeline or output.
             cause: one sentence, one of few.
             count: how many; 0 where nobody can know.
-            first: agent time of the first of it, ns.
-            last: of the last.
+            first: agent time of the first of it, ns; None for now.
+            last: of the last; None for now.
         """
         with self._lock:
-            subject = self._bounded(what, subject, last)
-            given = ((what, subject, cause), int(count), int(first), int(last))
             if self._to is not None:
-                self._to(*given)
+                self._tell((what, subject, cause), count, first, last)
             elif len(self._kept) < _KEPT:
-                self._kept.append(given)
+                self._kept.append(((what, subject, cause), count, first, last))
 
-    def pass_on(self, to: Take) -> None:
-        """From now on losses go there, those kept so far first."""
+    def pass_on(self, to: Take, now: Callable[[], int]) -> None:
+        """From now on losses go there, those kept so far first.
+
+        Args:
+            to: takes what, subject and cause, count, first and last.
+            now: agent time.
+        """
         with self._lock:
+            self._to, self._now = to, now
             for given in self._kept:
-                to(*given)
-            self._kept, self._to = [], to
+                self._tell(*given)
+            self._kept = []
 
-    def _bounded(self, what: str, subject: str, at: int) -> str:
-        minute = int(at) // _MINUTE
-        if minute > self._minute:
+    def _tell(self, key: Key, count: int, first: int | None, last: int | None) -> None:
+        assert self._to is not None  # noqa: S101 - the caller has looked
+        now = self._now()
+        what, subject, cause = key
+        first, last = (now if at is None else int(at) for at in (first, last))
+        key = (what, self._bounded(what, subject, now), cause)
+        self._to(key, int(count), first, last)
+
+    def _bounded(self, what: str, subject: str, now: int) -> str:
+        minute = now // _MINUTE
+        if minute != self._minute:
             self._minute = minute
             self._seen.clear()
         seen = self._seen.setdefault(what, set())

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from edge_agent import __version__
+from edge_agent import __version__, incidents
 from edge_agent.agent import Agent
 from edge_agent.assembly import Core, core, shortest_hold
 from edge_agent.clock import SystemClock
@@ -72,6 +72,7 @@ def build(
     found, supply = house.core, house.supply
     journal, state_dir = house.journal, loaded.config.state_dir
     recovered = journal.start()  # another agent's recording stays untouched
+    incidents.absent(recovered.last_seen, house.clock, house.instruments)
     recorder = Recorder(unused(record), loaded.plant.tags) if record else None
     inference = Inference(
         found.lines,

@@ -29,6 +29,7 @@ from edge_agent.mqtt.reasons import LinkLost
 from edge_agent.mqtt.session import MqttSession
 from edge_agent.payloads.columns import Columns
 from edge_agent.payloads.unreadable import Unreadable
+from edge_agent.sources.mqtt_gaps import Gaps
 from edge_agent.sources.mqtt_topics import TopicIndex, filters
 from edge_agent.sources.refusals import Refusals, told
 
@@ -92,6 +93,9 @@ class MqttSource:
         self._keeps = (
             time_field is not None and settings.qos == 1 and settings.version == "5"
         )
+        self._gaps = Gaps(
+            name, settings, instruments.losses, keeps=KEPT if self._keeps else 0
+        )
         self._join = True
         self._filters = filters(self._addresses)
         self._session: MqttSession | None = None
@@ -114,6 +118,7 @@ class MqttSource:
             async with session:
                 self._became("up")
                 self._connects += 1
+                self._gaps.joined(kept=session.grants.session_present)
                 self._check_filters(session)
                 await self._watch(session)
         except LinkLost as lost:
@@ -126,6 +131,9 @@ class MqttSource:
             raise
         finally:
             self._session = None
+            if self._state == "up":
+                # a dead link is noticed late: nothing is sure since the last message
+                self._gaps.left(self._heard or self._clock.now())
             self._became("down")
             inbox.lost(self._index, self._clock.now())
 
@@ -205,6 +213,8 @@ class MqttSource:
                     reader.read(payload, columns, moment, old)
                 except Unreadable as bad:
                     self._refusals.add(topic, payload, bad.reason, bad.detail)
+                if self._gaps.numbered and not old:
+                    self._gaps.message(topic, payload, moment)
                 if columns.refusals:
                     self._refusals.add_fields(topic, payload, columns.refusals)
         for topic, size in arrivals.oversized:

@@ -109,7 +109,7 @@ class Journal:
         opened = self._opened.result()
         self._threads[1].start()
         self._tray.put(opened.events, {})
-        self._instruments.losses.pass_on(self._tray.lose)
+        self._instruments.losses.pass_on(self._tray.lose, self._clock.now)
         return Recovered(
             opened.boot,
             dict(opened.checkpoint),

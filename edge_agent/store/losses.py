@@ -1,7 +1,8 @@
 """Losses on their way through the store: told, written down, due to be reported.
 
-A loss is in the ledger on disk with the next commit, so at most the flush interval of
-them goes with a process that is killed. What the ledger holds of one kind, subject and
+A loss is in the ledger on disk with the next commit: a process that is killed takes
+with it what it lost in the last flush interval, and of losses that go on, the counts of
+the last `PATIENCE` of them. What the ledger holds of one kind, subject and
 cause becomes one record a minute.
 """
 
@@ -36,6 +37,8 @@ log = structlog.get_logger()
 
 #: Seconds between two reports of the same loss: one record a minute, not one a flush.
 REPORT_LOSSES = 60.0
+#: Flush intervals that more of a loss that is known may wait.
+PATIENCE = 10
 REFUSED = "refused by the output for good; kept in quarantine"
 AT_STOP = "the agent stopped while its disk was failing"
 #: Losses that wait for a disk; from there on a new subject is one of the others.
@@ -47,38 +50,57 @@ _note_decoder = msgspec.json.Decoder(list[tuple[str, str, str, int, int, int]])
 class Told:
     """Losses that others told of, until a transaction takes them.
 
+    A new one waits for the flush interval, one of a kind that this minute knows ten
+    times as long: a loss every second would else be a commit every second.
+
+    Args:
+        flush: interval, ns.
+
     Attributes:
         losses: by what, subject and cause.
         report_at: agent time at which what is written down is to be reported.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, flush: int) -> None:
         self.losses: dict[LossKey, Loss] = {}
         self.report_at: int | None = None
-        self._since = 0
+        self._flush = flush
+        self._due: int | None = None
+        self._minute = -1
+        self._known: set[LossKey] = set()
 
     def add(self, key: LossKey, loss: Loss, now: int) -> None:
         """Something was lost."""
-        if not self.losses:
-            self._since = now
         what, subject, cause = (text(word)[:_LONGEST] for word in key)
         if (what, subject, cause) not in self.losses and len(self.losses) >= _APART:
             subject = OTHERS
-        add_loss(self.losses, (what, subject, cause), loss)
+        key = (what, subject, cause)
+        add_loss(self.losses, key, loss)
+        due = now + self._flush * (PATIENCE if self._knows(key, now) else 1)
+        self._due = due if self._due is None else min(self._due, due)
+
+    def _knows(self, key: LossKey, now: int) -> bool:
+        """Whether this minute has seen one like it; from now on it has."""
+        minute = now // int(REPORT_LOSSES * NANOSECONDS)
+        if minute != self._minute:
+            self._minute = minute
+            self._known.clear()
+        known = key in self._known
+        self._known.add(key)
+        return known
 
     def refused(self, refused: Refused) -> None:
         """An output will never take some rows."""
         loss = Loss(refused.rows, refused.first, refused.last)
         self.add(("rows", refused.output, REFUSED), loss, refused.at)
 
-    def dues(self, flush: int) -> list[int]:
+    def dues(self) -> list[int]:
         """Agent times at which there is something to write for it."""
-        found = [self._since + flush] if self.losses else []
-        return found if self.report_at is None else [*found, self.report_at]
+        return [due for due in (self._due, self.report_at) if due is not None]
 
     def take(self) -> dict[LossKey, Loss]:
         """All of them, for a transaction."""
-        taken, self.losses = self.losses, {}
+        taken, self.losses, self._due = self.losses, {}, None
         return taken
 
 

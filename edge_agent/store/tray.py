@@ -61,7 +61,7 @@ class Tray:
         self._checkpoint_since = 0
         self._written: dict[str, bytes] = {}
         self._refused: list[Refused] = []
-        self.told = Told()
+        self.told = Told(self._flush)
         """Losses from elsewhere."""
         self._reads: list[Ask] = []
         self._wake_at: int | None = None
@@ -279,7 +279,7 @@ class Tray:
             dues.append(self._checkpoint_since + CHECKPOINT_PATIENCE * self._flush)
         if self._refused or waiting.losses:
             dues.append(0)
-        dues += self.told.dues(self._flush)
+        dues += self.told.dues()
         return min(dues, default=None)
 
     def _wake_if_due(self, now: int) -> None:
