@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edge_agent.clock import SystemClock
 
@@ -12,7 +13,8 @@ if TYPE_CHECKING:
     from edge_agent.instruments import Instruments
 
 
-class Given(NamedTuple):
+@dataclass(frozen=True)
+class Given:
     """One loss as the ledger gets it."""
 
     what: str

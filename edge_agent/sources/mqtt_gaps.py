@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,8 @@ from edge_agent.payloads.paths import found, parsed
 from edge_agent.sources.refusals import told
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from edge_agent.config.schema import MqttSource as Settings
     from edge_agent.losses import Losses
 
@@ -31,6 +34,9 @@ NOT_KEPT = (
 )
 MISSING = "numbers are missing in the payloads' sequence_field"
 
+_ONE_READ = 1_000_000
+"""Ns: messages of one read are closer; those too large are told apart from the rest."""
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -40,6 +46,16 @@ def session_lost(kept: int) -> str:
         "the link was down, and the broker did not keep the session: it was started"
         f" anew, or the link was down for more than {kept} s"
     )
+
+
+@dataclass(slots=True)
+class _Counting:
+    """How far a topic has counted, and what came since that nobody could read."""
+
+    number: int
+    at: int
+    unread: int = 0
+    unread_at: int = 0
 
 
 class Gaps:
@@ -59,7 +75,7 @@ class Gaps:
         field = settings.sequence_field
         self._path = None if field is None else parsed(field)
         self._left: int | None = None
-        self._last: dict[bytes, tuple[int, int]] = {}
+        self._last: dict[bytes, _Counting] = {}
 
     @property
     def numbered(self) -> bool:
@@ -82,24 +98,42 @@ class Gaps:
             self._losses.add("messages", self._source, cause, 0, first=left)
 
     def message(self, topic: bytes, payload: bytes, at: int) -> None:
-        """A message came, at agent time ``at``; one without a number is passed over."""
-        number = self._number(payload)
-        if number is None:
-            return
-        last, before = self._last.get(topic, (number, at))
-        if topic not in self._last and len(self._last) >= FOLLOWED:
-            self._last.clear()
-        self._last[topic] = number, at
-        missing = number - last - 1
-        if 0 < missing <= LARGEST_GAP:
-            self._losses.add(
-                "messages", told(topic), MISSING, missing, first=before, last=at
-            )
-
-    def _number(self, payload: bytes) -> int | None:
+        """A message came, at agent time ``at``, whatever could be made of it."""
         assert self._path is not None  # noqa: S101 - the caller asked
         try:
-            value = found(_decode(payload), self._path)
+            number = found(_decode(payload), self._path)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
-            return None  # counted as what could not be used
-        return value if type(value) is int else None
+            self.unread([topic], at)
+            return
+        if type(number) is int:
+            self._numbered(topic, number, at)
+
+    def unread(self, topics: Iterable[bytes], at: int) -> None:
+        """Messages came whose numbers nobody saw: they are missing, and counted once.
+
+        Args:
+            topics: one for each.
+            at: agent time.
+        """
+        for topic in topics:
+            if (one := self._last.get(topic)) is not None:
+                one.unread, one.unread_at = one.unread + 1, at
+
+    def _numbered(self, topic: bytes, number: int, at: int) -> None:
+        one = self._last.get(topic)
+        if one is None:
+            if len(self._last) >= FOLLOWED:
+                self._last.clear()
+            self._last[topic] = _Counting(number, at)
+            return
+        ahead, before = number - one.number - 1, one.at
+        one.number, one.at = number, at
+        if 0 < ahead <= LARGEST_GAP:
+            missing = ahead - min(one.unread, ahead)
+            one.unread -= ahead - missing
+            if missing:
+                self._losses.add(
+                    "messages", told(topic), MISSING, missing, first=before, last=at
+                )
+        elif at - one.unread_at > _ONE_READ:
+            one.unread = 0  # it had no number: nothing is missing

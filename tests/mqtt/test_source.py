@@ -365,24 +365,32 @@ async def test_numbers_in_the_payload_tell_what_is_missing(
 ) -> None:
     """Each topic's gaps are counted; a count that begins anew is none."""
     bindings = [("t/1", "a"), ("t/2", "a")]
-    bench = Bench(mosquitto.port, bindings, sequence_field="head.seq")
+    bench = Bench(mosquitto.port, bindings, sequence_field="head.seq", max_payload=200)
     lost = taken(bench.instruments)
     numbers: list[tuple[str, object]] = [
         *(("t/1", 7), ("t/1", 8), ("t/2", 100), ("t/1", 12), ("t/1", 12)),
         *(("t/1", None), ("t/1", "x"), ("t/1", True), ("t/1", 13), ("t/2", 102)),
         *(("t/1", 1), ("t/1", 3), ("t/1", 1_000_000), ("t/1", 1_000_001)),
     ]
+    unread = [(b"t/1", payload, 1, False) for payload in (b"{", b" " * 300)]
+    end = message("t/1", {"a": 1, "head": {"seq": 1_000_005}})
     async with bench.running(), publisher(mosquitto.port) as out:
         out.publish_many(
             [message(topic, {"a": 1, "head": {"seq": n}}) for topic, n in numbers]
         )
         await bench.samples(len(numbers))
+        out.publish_many([*unread, end])
+        await bench.samples(len(numbers) + 1)
 
-    assert {(one.what, one.cause) for one in lost} == {("messages", MISSING)}
-    assert [(one.subject, one.count) for one in lost] == [
-        *(("t/1", 3), ("t/2", 1), ("t/1", 1))
+    gaps = [one for one in lost if one.cause == MISSING]
+    assert [(one.what, one.subject, one.count) for one in gaps] == [
+        ("messages", "t/1", 3),
+        ("messages", "t/2", 1),
+        ("messages", "t/1", 1),
+        ("messages", "t/1", 1),
     ]
-    assert all(one.first < one.last for one in lost)
+    assert len(lost) == len(gaps) + len(unread), "what was unreadable is counted once"
+    assert all(one.first < one.last for one in gaps)
 
 
 async def test_payloads_nobody_can_read_are_losses_of_their_topic(

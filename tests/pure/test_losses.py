@@ -44,7 +44,7 @@ def test_what_is_lost_before_there_is_a_ledger_is_told_to_it() -> None:
     instruments.losses.add("rows", "b", "why")
     found = taken(instruments, lambda: 7)
 
-    assert [tuple(one[3:]) for one in found] == [(3, 1, 2), (1, 7, 7)]
+    assert [(of.count, of.first, of.last) for of in found] == [(3, 1, 2), (1, 7, 7)]
 
 
 @given(
