@@ -27,7 +27,7 @@ from edge_agent.instruments import Instruments
 from edge_agent.monitoring import snapshots
 from edge_agent.monitors.opening import open_monitors
 from edge_agent.recording import Recorder, unused
-from edge_agent.records import EventRecord, FindingRecord, LossRecord
+from edge_agent.records import EventRecord, FindingRecord
 from edge_agent.registry import lineage
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
@@ -184,7 +184,7 @@ class _House:
         kept = [
             snapshots.event(one, names)
             for one in records
-            if isinstance(one, EventRecord | LossRecord)
+            if isinstance(one, EventRecord)
         ]
         self.journal.submit([*records, *kept] if kept else records, checkpoint)
 

@@ -293,4 +293,5 @@ class Writer:
             "alarms_forgotten": self._forgotten(what="alarms"),
             "findings_forgotten": self._forgotten(what="findings"),
             "drift_forgotten": self._forgotten(what="drift"),
+            "losses_forgotten": self._forgotten(what="losses"),
         }
