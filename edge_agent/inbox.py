@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from edge_agent.samples import F64, I32, I64, U8, TagTable
 
 
+#: Tags of an overflow that are told apart.
+APART = 100
 _NEVER = int(np.iinfo(np.int64).min)
 
 
@@ -38,9 +40,18 @@ class _Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Overflow:
-    """Samples of one source dropped unread: what, how many, from when to when."""
+    """Samples of one tag dropped unread.
+
+    Attributes:
+        source: position in the tag table's sources.
+        tag: index in the tag table; -1 for all others of the source.
+        count: samples.
+        first: agent time of arrival of the first, ns.
+        last: of the last.
+    """
 
     source: int
+    tag: int
     count: int
     first: int
     last: int
@@ -69,7 +80,9 @@ class Inbox:
         self._held = 0
         self._latest = _NEVER
         self._lock = Lock()
-        self._overflows: dict[int, Overflow] = {}
+        self._dropped = np.zeros(len(tags), np.int64)
+        self._span = np.zeros((2, len(tags)), np.int64)
+        self._overflowed = False
         self._is_text = tags.is_text
         self._alive = np.full(len(tags.sources), _NEVER, np.int64)
         numeric = np.flatnonzero(~self._is_text).astype(np.int32)
@@ -152,11 +165,20 @@ class Inbox:
         return self._alive.copy()
 
     def take_overflows(self) -> list[Overflow]:
-        """Drops since the last call, one entry a source."""
+        """Drops since the last call, by tag; of many tags the fullest `APART`."""
+        if not self._overflowed:
+            return []
         with self._lock:
-            dropped = list(self._overflows.values())
-            self._overflows.clear()
-        return dropped
+            self._overflowed = False
+            dropped, self._dropped = self._dropped, np.zeros_like(self._dropped)
+            span, self._span = self._span, np.zeros_like(self._span)
+        tags = np.flatnonzero(dropped)
+        tags = tags[np.argsort(-dropped[tags], kind="stable")]
+        found = [
+            Overflow(int(self.tags.source[tag]), tag, int(dropped[tag]), *map(int, at))
+            for tag, at in zip(tags[:APART].tolist(), span.T[tags[:APART]], strict=True)
+        ]
+        return found + self._rest(tags[APART:], dropped, span)
 
     def __len__(self) -> int:
         """Samples waiting."""
@@ -170,15 +192,21 @@ class Inbox:
 
     def _drop(self, chunk: _Chunk) -> None:
         self._held -= len(chunk.tag)
-        owners = self.tags.source[chunk.tag]
-        for source in np.unique(owners):
-            times = chunk.time[owners == source]
-            key, first, last = int(source), int(times.min()), int(times.max())
-            old = self._overflows.get(key)
-            if old is not None:
-                first, last = min(first, old.first), max(last, old.last)
-            count = len(times) + (old.count if old else 0)
-            self._overflows[key] = Overflow(key, count, first, last)
+        fresh = chunk.tag[self._dropped[chunk.tag] == 0]
+        self._span[0, fresh] = chunk.received
+        self._span[1, chunk.tag] = chunk.received
+        np.add.at(self._dropped, chunk.tag, 1)
+        self._overflowed = True
+
+    def _rest(self, tags: I64, dropped: I64, span: I64) -> list[Overflow]:
+        """One entry a source for tags that are not told apart."""
+        found = []
+        owners = self.tags.source[tags]
+        for source in np.unique(owners).tolist():
+            own = tags[owners == source]
+            first, last = int(span[0, own].min()), int(span[1, own].max())
+            found.append(Overflow(source, -1, int(dropped[own].sum()), first, last))
+        return found
 
     def _joined(self, chunks: list[_Chunk]) -> SampleBatch:
         if not chunks:

@@ -7,17 +7,26 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from edge_agent.records import EventRecord, LossRecord
+from edge_agent.losses import OTHERS
+from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from edge_agent.clock import Clock
     from edge_agent.inbox import Overflow
     from edge_agent.instruments import Instruments
+    from edge_agent.samples import TagTable
     from edge_agent.stamps import ClockStep, StampCounts
 
 log = structlog.get_logger()
+
+ABSENT = (
+    "the agent did not run: what changed meanwhile was not seen, but for what a broker"
+    " kept for it"
+)
+INBOX_FULL = "inbox full: samples came faster than turns could take them"
 
 
 class Told:
@@ -89,19 +98,34 @@ def model_taken_off(pipeline: str, reason: str, now: int) -> EventRecord:
     return EventRecord(now, "model taken off", pipeline, f"the model {reason}")
 
 
-def losses(
-    drops: Iterable[Overflow],
-    sources: Sequence[str],
-    instruments: Instruments,
-    now: int,
-) -> list[LossRecord]:
-    """Samples the inbox could not hold, counted."""
-    found = []
+def absent(last_seen: int, clock: Clock, instruments: Instruments) -> None:
+    """Nobody looked while the agent did not run.
+
+    Args:
+        last_seen: when it wrote last, ns by the wall clock; 0 for never before.
+        clock: agent time.
+        instruments: told.
+    """
+    now, offset = clock.now(), clock.wall_offset()
+    if 0 < last_seen < now + offset:
+        instruments.losses.add(
+            "samples", "all sources", ABSENT, 0, first=last_seen - offset, last=now
+        )
+
+
+def unread(drops: Iterable[Overflow], tags: TagTable, instruments: Instruments) -> None:
+    """Samples the inbox could not hold: counted, logged, told to the ledger."""
+    counts: dict[str, int] = {}
     for drop in drops:
-        source = sources[drop.source]
-        instruments.count("inbox_dropped_total", drop.count, source=source)
-        found.append(unread(drop, source, now))
-    return found
+        source = tags.sources[drop.source]
+        counts[source] = counts.get(source, 0) + drop.count
+        name = tags.name(drop.tag) if drop.tag >= 0 else f"{source}: {OTHERS}"
+        instruments.losses.add(
+            "samples", name, INBOX_FULL, drop.count, first=drop.first, last=drop.last
+        )
+    for source, count in counts.items():
+        instruments.count("inbox_dropped_total", count, source=source)
+        log.error("samples dropped unread", source=source, count=count)
 
 
 def stamps(
@@ -112,13 +136,6 @@ def stamps(
         if count := getattr(found, cause):
             instruments.count("stamps_refused_total", count, cause=cause)
     return [clock_step(step, sources[step.source]) for step in found.steps]
-
-
-def unread(drop: Overflow, source: str, now: int) -> LossRecord:
-    """Samples the inbox could not hold."""
-    log.error("samples dropped unread", source=source, count=drop.count)
-    cause = "inbox full: samples came faster than turns could take them"
-    return LossRecord(now, "samples", source, drop.count, drop.first, drop.last, cause)
 
 
 def clock_step(step: ClockStep, source: str) -> EventRecord:

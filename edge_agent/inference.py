@@ -154,9 +154,8 @@ class Inference:
         batch = self._in_order(self._inbox.drain() if batch is None else batch, now)
         self.seats.fill()
         names, count = self._inbox.tags.sources, self._instruments
-        overflows = self._inbox.take_overflows()
+        incidents.unread(self._inbox.take_overflows(), self._inbox.tags, count)
         records = self._take_pending()
-        records += incidents.losses(overflows, names, count, now)
         if self._record is not None:
             self._keep(batch, alive, now)
         if len(batch):
@@ -262,9 +261,9 @@ class Inference:
         if self.monitors is not None:
             self.monitors.samples(line.builder.window.kind.name, batch)
         turned = line.builder.advance(batch, now, alive)
-        tallies.samples(self._instruments, turned.counts)
+        tallies.samples(self._instruments, turned.counts, line.builder.window.kind.name)
         for counter, name, count in line.unmade():
-            self._instruments.count(counter, count, pipeline=name)
+            tallies.unmade(self._instruments, counter, name, count)
         for position, rows in enumerate(turned.rows):
             if len(rows):
                 yield position, rows, turned.beside.get(position)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from threading import Lock
 
+from edge_agent.losses import Losses
+
 #: What monitoring counts; the labels of each are behind it.
 FINDINGS = "findings_total"  # what, pipeline: each when it opens
 FINDINGS_OPEN = "findings_open"  # pipeline; a gauge
@@ -21,9 +23,14 @@ Labels = tuple[tuple[str, str], ...]
 
 
 class Instruments:
-    """Named numbers, safe to touch from any thread."""
+    """Named numbers, safe to touch from any thread.
+
+    Attributes:
+        losses: where a counter's loss goes besides, for the ledger: what, when, why.
+    """
 
     def __init__(self) -> None:
+        self.losses = Losses()
         self._lock = Lock()
         self._counters: dict[tuple[str, Labels], int] = {}
         self._gauges: dict[tuple[str, Labels], float] = {}

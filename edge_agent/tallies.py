@@ -19,12 +19,35 @@ if TYPE_CHECKING:
 
 _SAMPLE_COUNTS = tuple(field.name for field in fields(IngestCounts))
 
+_LOST = {
+    "too_late": "stamped before everything their tag's window still holds",
+    "conflict": "another value with the same stamp had come before",
+}
+_UNMADE = {
+    "rows_late_total": "what belongs to them came when they were closed",
+    "ticks_skipped_total": "turns stood still for longer than is made up for",
+}
 
-def samples(instruments: Instruments, counts: IngestCounts) -> None:
-    """Count what became of a turn's samples."""
+
+def unmade(instruments: Instruments, counter: str, pipeline: str, count: int) -> None:
+    """Count rows that were not made, or not whole."""
+    instruments.count(counter, count, pipeline=pipeline)
+    if counter in _UNMADE:
+        instruments.losses.add(
+            "ticks" if counter.startswith("ticks") else "rows",
+            pipeline,
+            _UNMADE[counter],
+            count,
+        )
+
+
+def samples(instruments: Instruments, counts: IngestCounts, kind: str) -> None:
+    """Count what became of a turn's samples of an asset type; some reach no window."""
     for name in _SAMPLE_COUNTS:
         if count := getattr(counts, name):
             instruments.count("samples_total", count, result=name)
+            if name in _LOST:
+                instruments.losses.add("samples", kind, _LOST[name], count)
 
 
 def rows(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from edge_agent import __version__
+from edge_agent import __version__, incidents
 from edge_agent.agent import Agent
 from edge_agent.assembly import Core, core, shortest_hold
 from edge_agent.clock import SystemClock
@@ -27,7 +27,7 @@ from edge_agent.instruments import Instruments
 from edge_agent.monitoring import snapshots
 from edge_agent.monitors.opening import open_monitors
 from edge_agent.recording import Recorder, unused
-from edge_agent.records import EventRecord, FindingRecord, LossRecord
+from edge_agent.records import EventRecord, FindingRecord
 from edge_agent.registry import lineage
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
@@ -72,6 +72,7 @@ def build(
     found, supply = house.core, house.supply
     journal, state_dir = house.journal, loaded.config.state_dir
     recovered = journal.start()  # another agent's recording stays untouched
+    incidents.absent(recovered.last_seen, house.clock, house.instruments)
     recorder = Recorder(unused(record), loaded.plant.tags) if record else None
     inference = Inference(
         found.lines,
@@ -183,7 +184,7 @@ class _House:
         kept = [
             snapshots.event(one, names)
             for one in records
-            if isinstance(one, EventRecord | LossRecord)
+            if isinstance(one, EventRecord)
         ]
         self.journal.submit([*records, *kept] if kept else records, checkpoint)
 

@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "lineage",
     "findings",
+    "losses",
     "label",
     "report",
     "model",

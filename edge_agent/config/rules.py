@@ -41,9 +41,7 @@ def check_source(loc: Loc, source: Source, complain: Complain) -> None:
     _check_credentials(loc, source, complain)
     if isinstance(source, MqttSource):
         _check_tls(loc, source, complain)
-        if source.time_field is not None and not FIELD.fullmatch(source.time_field):
-            said = f"{source.time_field!r} is not a field path"
-            complain((*loc, "time_field"), said, "write for example ts or header.ts")
+        _check_fields(loc, source, complain)
         return
     if "@" in source.endpoint:
         said = "a user or password may not stand in the endpoint"
@@ -54,6 +52,19 @@ def check_source(loc: Loc, source: Source, complain: Complain) -> None:
     if source.security is Security.NONE and "policy" in source.model_fields_set:
         said = "a policy has no meaning with security: None"
         complain((*loc, "policy"), said, "remove it, or write SignAndEncrypt")
+
+
+def _check_fields(loc: Loc, source: MqttSource, complain: Complain) -> None:
+    for key, field, like in (
+        ("time_field", source.time_field, "ts or header.ts"),
+        ("sequence_field", source.sequence_field, "seq or header.seq"),
+    ):
+        if field is not None and not FIELD.fullmatch(field):
+            said = f"{field!r} is not a field path"
+            complain((*loc, key), said, f"write for example {like}")
+    if source.sequence_field is not None and source.payload == "number":
+        said = "a payload that is one number has no other field"
+        complain((*loc, "sequence_field"), said, "remove it, or write payload: json")
 
 
 def check_output(loc: Loc, output: MqttOutput, complain: Complain) -> None:

@@ -136,6 +136,8 @@ class MqttSource(MqttLink):
     ) = None
     """Field path of the payload's time stamp (ISO 8601, or seconds / ms / us / ns since
     1970, told apart by size). Without it the time of arrival is used."""
+    sequence_field: str | None = None
+    """Field path of a number that counts the messages of a topic: gaps are losses."""
     time: TimePolicy = TimePolicy.SOURCE
     max_payload: Size = 262_144
     batch_window: Duration = 0.003

@@ -38,6 +38,9 @@ class Accounts:
     def _count(self, name: str, amount: int, **labels: str) -> None:
         self._instruments.count(name, amount, pipeline=self._pipeline, **labels)
 
+    def _lose(self, what: str, cause: str, count: int) -> None:
+        self._instruments.losses.add(what, self._pipeline, cause, count)
+
     def became(self, became: NDArray[np.uint8]) -> None:
         """Labels that found their prediction."""
         counts = np.bincount(became, minlength=len(Became))
@@ -49,11 +52,13 @@ class Accounts:
         """Labels whose prediction never came."""
         if count:
             self._count("labels_unknown_total", count)
+            self._lose("labels", "there is no prediction they belong to", count)
 
     def late(self, count: int) -> None:
         """Labels of a time whose predictions have gone."""
         if count:
             self._count("labels_late_total", count)
+            self._lose("labels", "they came after their predictions had gone", count)
 
     def said_again(self, count: int) -> None:
         """Labels said again before their prediction came; the last one stays."""
@@ -70,11 +75,14 @@ class Accounts:
         self.dropped_rows = True
         name = "predictions_unlabelled_dropped_total"
         self._count(name, unlabelled, cause=cause)
+        if unlabelled and cause != "horizon":  # that is as long as they are to wait
+            self._lose("predictions", f"no {cause} left to wait for labels", unlabelled)
 
     def torn(self, count: int) -> None:
         """Bytes on disk that were no block."""
         if count:
             self._count("labels_torn_bytes_total", count)
+            self._lose("predictions", "a file of predictions and labels is damaged", 0)
 
     def total(self, name: str) -> int:
         """A counter so far."""

@@ -103,6 +103,7 @@ class Intake:
         if self._pushed - self._taken + count > ROWS:
             cause = {"pipeline": name, "cause": "queue"}
             self._instruments.count("predictions_not_kept_total", count, **cause)
+            self._lose("predictions", name, "no room where they wait for labels", count)
             return
         batch = Batch(
             made.info,
@@ -128,6 +129,7 @@ class Intake:
         if len(self._alarms) >= ALARMS:
             name = record.info.pipeline
             self._instruments.count("alarms_not_kept_total", pipeline=name)
+            self._lose("predictions", name, "no room for an alarm to be judged", 1)
             return
         self._alarms.append(record)
 
@@ -156,6 +158,8 @@ class Intake:
                 cause = {"pipeline": pipeline, "cause": "queue"}
                 count = len(labels)
                 self._instruments.count("labels_refused_total", count, **cause)
+                if done is None:  # whoever waits for an answer tells them again
+                    self._lose("labels", pipeline, "no room, too many at once", count)
                 return False
             self._waiting_labels += len(labels)
             self._told.append(Told(pipeline, labels, done))
@@ -166,6 +170,11 @@ class Intake:
         """Count labels that could not be used."""
         labels = {"pipeline": pipeline, "cause": cause}
         self._instruments.count("labels_refused_total", count, **labels)
+        what = "verdicts" if cause == "verdict" else "labels"
+        self._lose(what, pipeline, f"could not be used: {cause}", count)
+
+    def _lose(self, what: str, pipeline: str, cause: str, count: int) -> None:
+        self._instruments.losses.add(what, pipeline, cause, count)
 
     def verdict(
         self,

@@ -171,7 +171,8 @@ def event(
         what, said = record.name, record.message
     else:
         what = f"{record.what} lost"
-        said = f"{record.count} {record.what}: {record.cause}"
+        count = record.count or "an unknown number of"
+        said = f"{count} {record.what}: {record.cause}"
     owner = record.subject if record.subject in set(pipelines) else ""
     body = {"what": what, "subject": record.subject, "message": said}
     return SnapshotRecord(record.at, EVENT, owner, f"{what} {record.at}", body)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import repeat
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from edge_agent.clock import Clock
     from edge_agent.mqtt.frames import Frame, PublishProperties
@@ -30,6 +31,13 @@ class Arrivals:
     retained: list[int] = field(default_factory=list)
     oversized: list[tuple[bytes, int]] = field(default_factory=list)
     received: int = 0
+
+    def marks(self) -> Iterable[bool]:
+        """Which messages the broker had kept from before."""
+        if not self.retained:
+            return repeat(False)
+        kept = set(self.retained)
+        return [place in kept for place in range(len(self.topics))]
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,17 @@ class EventRecord:
 
 @dataclass(frozen=True, slots=True)
 class LossRecord:
-    """What was dropped, how much, between when and when, and why."""
+    """What was lost, how much, between when and when, and why.
+
+    Attributes:
+        at: agent time it was told, ns.
+        what: in the plural: rows, samples, messages, labels ...
+        subject: class, tag, topic, source, pipeline or output.
+        count: how many; 0 where nobody can know, or whether anything was.
+        first: agent time of the first of it, ns.
+        last: of the last.
+        cause: one sentence.
+    """
 
     at: int
     what: str

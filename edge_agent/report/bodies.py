@@ -6,10 +6,16 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from edge_agent.monitoring.snapshots import EVENT
+from edge_agent.samples import NANOSECONDS
+from edge_agent.store.snapshots import Snapshot
 
-    from edge_agent.store.snapshots import Snapshot
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from edge_agent.store.lost import Lost
+
+_DAY = 86_400 * NANOSECONDS
 
 
 class Figure(msgspec.Struct, frozen=True):
@@ -98,6 +104,25 @@ class Event(msgspec.Struct, frozen=True):
     what: str
     subject: str = ""
     message: str = ""
+
+
+def events_of(losses: Iterable[Lost]) -> list[Snapshot]:
+    """Each loss once, as what happened when it was told last."""
+    newest: dict[tuple[str, str, str], Lost] = {}
+    for one in losses:
+        key = (one.what, one.subject, one.cause)
+        other = newest.get(key, one)
+        amount = one.amount + (other.amount if other is not one else 0)
+        newest[key] = max(one, other)._replace(amount=amount)
+    return [_event_of(one) for one in newest.values()]
+
+
+def _event_of(one: Lost) -> Snapshot:
+    count = one.amount or "an unknown number of"
+    said = f"{count} {one.what}: {one.cause}"
+    body = msgspec.json.encode(Event(f"{one.what} lost", one.subject, said)).decode()
+    place = (one.at, one.wall_offset, (one.at + one.wall_offset) // _DAY)
+    return Snapshot(one.id, one.gateway, EVENT, "", one.subject, *place, body)
 
 
 Body = TypeVar("Body", Accuracy, Alarms, Fairness, Event)

@@ -160,6 +160,8 @@ class _Gathered:
         ]
         for row in store.within(Of.SNAPSHOTS, "snapshots").rows:
             self._snapshots.setdefault(row.name, []).append(row)
+        lost = bodies.events_of(store.within(Of.LOSSES, "losses").rows)
+        self._snapshots.setdefault(kinds.EVENT, []).extend(lost)
         found = drifts(
             rows,
             cache(self._yardstick),

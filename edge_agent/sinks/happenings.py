@@ -97,8 +97,8 @@ class Happening:
             record.at,
             "records lost",
             record.subject,
-            f"{record.count} {record.what} of {record.subject} lost,"
-            f" {first} to {last}: {record.cause}",
+            f"{_how_many(record)} {record.what} of {record.subject}"
+            f" lost, {first} to {last}: {record.cause}",
             {
                 "what": record.what,
                 "count": record.count,
@@ -202,6 +202,11 @@ def finding_payload(
             *_order(stored, old=old),
         ]
     )
+
+
+def _how_many(record: LossRecord) -> str:
+    """Nobody knows where the count is 0."""
+    return str(record.count) if record.count else "an unknown number of"
 
 
 def _id(stored: Stored, gateway: str) -> str:

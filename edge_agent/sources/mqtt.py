@@ -17,7 +17,7 @@ What the agent decides here, and why:
 from __future__ import annotations
 
 import asyncio
-from itertools import count, repeat
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -29,11 +29,12 @@ from edge_agent.mqtt.reasons import LinkLost
 from edge_agent.mqtt.session import MqttSession
 from edge_agent.payloads.columns import Columns
 from edge_agent.payloads.unreadable import Unreadable
+from edge_agent.sources.mqtt_gaps import Gaps
 from edge_agent.sources.mqtt_topics import TopicIndex, filters
 from edge_agent.sources.refusals import Refusals, told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from edge_agent.clock import Clock
     from edge_agent.config.plant import Binding
@@ -89,9 +90,9 @@ class MqttSource:
         time_field = settings.time_field if stamped else None
         self._topics = TopicIndex(bindings, settings.payload, time_field)
         self._addresses = [bound.address for bound in bindings]
-        self._keeps = (
-            time_field is not None and settings.qos == 1 and settings.version == "5"
-        )
+        keeps = time_field is not None and settings.qos == 1 and settings.version == "5"
+        self._kept = KEPT if keeps else 0
+        self._gaps = Gaps(name, settings, instruments.losses, keeps=self._kept)
         self._join = True
         self._filters = filters(self._addresses)
         self._session: MqttSession | None = None
@@ -114,6 +115,7 @@ class MqttSource:
             async with session:
                 self._became("up")
                 self._connects += 1
+                self._gaps.joined(kept=session.grants.session_present)
                 self._check_filters(session)
                 await self._watch(session)
         except LinkLost as lost:
@@ -126,6 +128,9 @@ class MqttSource:
             raise
         finally:
             self._session = None
+            if self._state == "up":
+                # a dead link is noticed late: nothing is sure since the last message
+                self._gaps.left(self._heard or self._clock.now())
             self._became("down")
             inbox.lost(self._index, self._clock.now())
 
@@ -139,8 +144,8 @@ class MqttSource:
             password=self._password,
             subscriptions=[(name, settings.qos) for name in self._filters],
             on_messages=lambda arrivals: self._take(arrivals, inbox),
-            clean_start=not self._keeps,
-            session_expiry=KEPT if self._keeps else 0,
+            clean_start=not self._kept,
+            session_expiry=self._kept,
             batch_window=settings.batch_window,
             fast_path=settings.fast_path,
             max_payload=settings.max_payload,
@@ -192,15 +197,18 @@ class MqttSource:
         """Everything one read brought: one push."""
         received = self._heard = arrivals.received
         columns, find = Columns(), self._topics.find
+        self._gaps.unread([topic for topic, _ in arrivals.oversized], received)
         # a read's messages a nanosecond apart: two of one tag are two samples
         moments = count(received + 1 - len(arrivals.topics))
         for moment, topic, payload, old in zip(
-            moments, arrivals.topics, arrivals.payloads, _marks(arrivals), strict=False
+            moments, arrivals.topics, arrivals.payloads, arrivals.marks(), strict=False
         ):
             reader = find(topic)
             if reader is None:
                 self._not_ours(topic)
             else:
+                if self._gaps.numbered and not old:
+                    self._gaps.message(topic, payload, moment)
                 try:
                     reader.read(payload, columns, moment, old)
                 except Unreadable as bad:
@@ -213,14 +221,8 @@ class MqttSource:
         self._count(arrivals)
 
     def _push(self, samples: Gathered, received: int, inbox: Inbox) -> None:
-        inbox.push(
-            samples.tag,
-            samples.time,
-            samples.value,
-            samples.quality,
-            received,
-            samples.texts,
-        )
+        columns = (samples.tag, samples.time, samples.value, samples.quality)
+        inbox.push(*columns, received, samples.texts)
         self._samples += len(samples.tag)
         if samples.missing:
             self._instruments.count(
@@ -228,12 +230,14 @@ class MqttSource:
             )
 
     def _count(self, arrivals: Arrivals) -> None:
-        messages = len(arrivals.topics) + len(arrivals.oversized)
+        messages, old = (
+            len(arrivals.topics) + len(arrivals.oversized),
+            arrivals.retained,
+        )
         self._messages += messages
         self._instruments.count("mqtt_messages", messages, source=self.name)
-        if arrivals.retained:
-            old = len(arrivals.retained)
-            self._instruments.count("mqtt_retained", old, source=self.name)
+        if old:
+            self._instruments.count("mqtt_retained", len(old), source=self.name)
 
     def _not_ours(self, topic: bytes) -> None:
         self._unknown += 1
@@ -288,11 +292,3 @@ class MqttSource:
                 "messages arrive but none gives a value: check topic and field"
             )
         return notes
-
-
-def _marks(arrivals: Arrivals) -> Iterable[bool]:
-    """Which messages the broker had kept from before."""
-    if not arrivals.retained:
-        return repeat(False)
-    kept = set(arrivals.retained)
-    return [place in kept for place in range(len(arrivals.topics))]

@@ -30,7 +30,7 @@ class Refusals:
     Args:
         source: its name.
         clock: agent time.
-        instruments: ``payload_invalid`` by source and reason.
+        instruments: ``payload_invalid`` by source and reason; the ledger by topic.
     """
 
     def __init__(self, source: str, clock: Clock, instruments: Instruments) -> None:
@@ -43,7 +43,14 @@ class Refusals:
         self._last: dict[str, str] = {}
         instruments.count("payload_invalid", 0, source=source, reason="malformed")
 
-    def add(self, topic: bytes, payload: bytes, reason: str, detail: str) -> None:
+    def add(
+        self,
+        topic: bytes,
+        payload: bytes,
+        reason: str,
+        detail: str,
+        what: str = "messages",
+    ) -> None:
         """Count one, keep it; the first after a good time is logged."""
         self._count += 1
         self._last_at = self._clock.now()
@@ -54,6 +61,8 @@ class Refusals:
             "detail": detail[:KEPT_BYTES],
         }
         self._instruments.count("payload_invalid", source=self._source, reason=reason)
+        cause = f"could not be used: {reason}"
+        self._instruments.losses.add(what, self._last["topic"], cause)
         if not self._standing:
             self._standing = True
             log.warning("payloads unreadable", source=self._source, **self._last)
@@ -63,7 +72,7 @@ class Refusals:
     ) -> None:
         """Count fields of a message whose others were used; empties the list."""
         for reason, detail in refused:
-            self.add(topic, payload, reason, detail)
+            self.add(topic, payload, reason, detail, "values")
         refused.clear()
 
     def settle(self) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from edge_agent.store.drifts import Drift
     from edge_agent.store.findings import Finding
     from edge_agent.store.journal import Journal
+    from edge_agent.store.lost import Lost
     from edge_agent.store.snapshots import Snapshot
     from edge_agent.store.traces import Trace
 
@@ -104,6 +105,10 @@ class History:
     def alarms(self, **query: Any) -> list[Trace]:  # noqa: ANN401 - see `Query`
         """Transitions of alarms, newest first."""
         return self.read(Query(Of.ALARMS, **query)).rows
+
+    def losses(self, **query: Any) -> list[Lost]:  # noqa: ANN401 - see `Query`
+        """What was lost, newest first."""
+        return self.read(Query(Of.LOSSES, **query)).rows
 
     def snapshots(self, name: str, **query: Any) -> list[Snapshot]:  # noqa: ANN401
         """How things stood, newest first."""

@@ -1,7 +1,7 @@
 """What is kept for reports, whoever acknowledged it.
 
-Four rings: alarms, findings, drift and snapshots. They lie in the store's file and are
-written in the commit of the records that leave them.
+Five rings: alarms, findings, drift, snapshots and losses. They lie in the store's file
+and are written in the commit of the records that leave them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.store import drifts, findings, rings, snapshots, traces
+from edge_agent.store import drifts, findings, lost, rings, snapshots, traces
 from edge_agent.store.drifts import Calendar
 from edge_agent.store.rings import EMPTY, Bounds, Ring
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from edge_agent.store.drifts import Drift
     from edge_agent.store.findings import Finding
+    from edge_agent.store.lost import Lost
     from edge_agent.store.outbox import Stored
     from edge_agent.store.rings import Table
     from edge_agent.store.snapshots import Snapshot
@@ -33,6 +34,7 @@ class Left:
     findings: Sequence[Finding] = ()
     drift: Sequence[Drift] = ()
     snapshots: Sequence[Snapshot] = ()
+    losses: Sequence[Lost] = ()
 
     @staticmethod
     def by(records: Iterable[Stored], origin: Origin) -> Left:
@@ -48,6 +50,7 @@ class Left:
             list(findings.left_by(given, origin)),
             list(drifts.left_by(given, origin)),
             list(snapshots.left_by(given, origin)),
+            list(lost.left_by(given, origin)),
         )
 
 
@@ -57,6 +60,7 @@ TABLES: dict[str, Table[Any]] = {
     "findings": findings.TABLE,
     "drift": drifts.TABLE,
     "snapshots": snapshots.TABLE,
+    "losses": lost.TABLE,
 }
 
 
@@ -68,6 +72,7 @@ class Fill:
     findings: Ring = EMPTY
     drift: Ring = EMPTY
     snapshots: Ring = EMPTY
+    losses: Ring = EMPTY
     calendar: Calendar = field(default_factory=Calendar)
 
     def told(self) -> dict[str, int]:
@@ -84,7 +89,10 @@ class Fill:
 
 def share(limit: int) -> int:
     """Bytes that all rings together may hold in a store of some limit."""
-    each = (traces.share, findings.share, drifts.share, snapshots.share)
+    each = (
+        *(traces.share, findings.share, drifts.share, snapshots.share),
+        lost.share,
+    )
     return sum(share(limit) for share in each)
 
 
@@ -109,6 +117,7 @@ def write(sql: sqlite3.Connection, left: Left, fill: Fill, limit: int) -> Fill:
         sql, left.drift, fill.drift, fill.calendar, drifts.share(limit)
     )
     bounds = Bounds(findings.KEPT, findings.share(limit))
+    most = Bounds(lost.KEPT, lost.share(limit))
     return replace(
         fill,
         alarms=traces.write(sql, left.alarms, fill.alarms, traces.share(limit)),
@@ -117,5 +126,6 @@ def write(sql: sqlite3.Connection, left: Left, fill: Fill, limit: int) -> Fill:
         snapshots=snapshots.write(
             sql, left.snapshots, fill.snapshots, snapshots.share(limit)
         ),
+        losses=rings.write(sql, lost.TABLE, left.losses, fill.losses, most),
         calendar=calendar,
     )

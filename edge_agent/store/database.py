@@ -1,7 +1,6 @@
 """The SQLite file: its schema, its settings and every statement.
 
-Used by one thread only. Methods raise `sqlite3.Error` as it is; `journal` decides
-what an error means.
+Used by one thread only. Methods raise `sqlite3.Error`; `journal` decides what it means.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
     from edge_agent.records import PipelineInfo
     from edge_agent.store.looking import Found, Query
-    from edge_agent.store.outbox import Loss, LossKey, Stored
+    from edge_agent.store.outbox import LossKey
     from edge_agent.store.rows import Transaction
     from edge_agent.store.traces import Trace
 
@@ -123,11 +122,11 @@ class Database:
             self._drop_oldest(work.make_room, "disk full", losses)
             for entry in work.entries:
                 self._insert(entry.stored, self._disk(entry.owed))
-            stored = (entry.stored for entry in work.entries)
-            self._keep(Left.by(stored, work.origin))
+            self._keep(Left.by((e.stored for e in work.entries), work.origin))
             self._settle(work.acks)
             self._drop_oldest(self.bytes - self.limit, _OUTBOX_FULL, losses)
             ledger.write(self._sql, losses, work.reported)
+            ledger.write(self._sql, work.told, {})
             checkpoints.write(self._sql, work.checkpoint)
             quarantine.write(self._sql, work.refused)
         return losses
@@ -201,10 +200,11 @@ class Database:
         """Findings that nothing has closed, as records."""
         return [findings.stored_of(f) for f in findings.open_now(self._sql)[0]]
 
-    def keep(self, salvaged: Left) -> None:
-        """Take over what was kept in a damaged file."""
+    def keep(self, left: Left, losses: Mapping[LossKey, Loss] | None = None) -> None:
+        """Take over what was kept in a damaged file, or noted beside this one."""
         with self._transaction():
-            self._keep(salvaged)
+            self._keep(left)
+            ledger.write(self._sql, losses or {}, {})
 
     def adopt(self, salvaged: Sequence[tuple[Stored, int]]) -> None:
         """Take over records of a damaged file, each with the mask of its debtors."""

@@ -1,4 +1,4 @@
-"""Reading what is kept, a page at a time: findings, drift, alarms, snapshots.
+"""Reading what is kept, a page at a time: findings, drift, alarms, snapshots, losses.
 
 Used by the running agent's writer, which must be back with its commits soon, and, when
 none runs, on the file itself (`offline`). A page looks through so many rows of the
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from edge_agent.errors import QuestionWrong
-from edge_agent.store import findings, rings
+from edge_agent.store import findings, lost, rings
 from edge_agent.store.archive import TABLES, Left
 from edge_agent.store.drifts import Drift
 from edge_agent.store.findings import Finding  # noqa: TC001 - msgspec reads types
+from edge_agent.store.lost import Lost
 from edge_agent.store.plain import text
 from edge_agent.store.snapshots import Snapshot  # noqa: TC001
 from edge_agent.store.traces import Trace  # noqa: TC001
@@ -36,10 +37,17 @@ class Of(StrEnum):
     DRIFT = "drift"
     ALARMS = "alarms"
     SNAPSHOTS = "snapshots"
+    LOSSES = "losses"
 
 
 #: Rows that one page looks through: a few milliseconds of the writer's time.
-A_PAGE = {Of.FINDINGS: 500, Of.DRIFT: 100, Of.ALARMS: 1000, Of.SNAPSHOTS: 100}
+A_PAGE = {
+    Of.FINDINGS: 500,
+    Of.DRIFT: 100,
+    Of.ALARMS: 1000,
+    Of.SNAPSHOTS: 100,
+    Of.LOSSES: 1000,
+}
 
 
 class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -48,7 +56,7 @@ class Query(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     Attributes:
         of: of which kind.
         pipeline: only this one's; empty for all, those without a pipeline included.
-        model: only this model's (not for snapshots); empty for all.
+        model: only this model's (not for snapshots, losses); empty for all.
         name: of snapshots, only these; empty for all.
         since: only what is of this moment or later; drift that ends behind it.
         until: only what is of an earlier moment; drift that begins before it.
@@ -70,7 +78,7 @@ class Page(msgspec.Struct, frozen=True):
     """Some rows, newest first.
 
     Attributes:
-        findings, drift, alarms, snapshots: rows of the kind that was asked for.
+        findings, drift, alarms, snapshots, losses: rows of the kind that was asked for.
         before: where the next page begins, -1 when there is none.
         damaged: rows met that could not be read.
         changes: another number than that of the page before: drift was added up
@@ -83,6 +91,7 @@ class Page(msgspec.Struct, frozen=True):
     drift: tuple[Drift, ...] = ()
     alarms: tuple[Trace, ...] = ()
     snapshots: tuple[Snapshot, ...] = ()
+    losses: tuple[Lost, ...] = ()
     before: int = -1
     damaged: int = 0
     changes: int = 0
@@ -129,13 +138,15 @@ def read(
     """
     more = getattr(waiting or Left(), query.of.value)
     if query.open and query.of is Of.FINDINGS:
-        rows, damaged = findings.open_now(sql, more)
-        rows, before = rows[::-1], -1
+        still, damaged = findings.open_now(sql, more)
+        rows, before = list[Any](still[::-1]), -1
     else:
         rows, damaged, before = _some(sql, query, more)
+    oldest = min((_made(row) for row in rows), default=NEWEST)
+    if query.of is Of.LOSSES:
+        rows = lost.some(sql, rows, first=query.before == NEWEST)
     found = tuple(row for row in rows if _meant(query)(row))
     told: dict[str, Any] = {query.of.value: found, "damaged": damaged}
-    oldest = min((_span(row)[0] for row in rows), default=NEWEST)
     return Page(**told, before=before, changes=changes, oldest=oldest)
 
 
@@ -162,7 +173,7 @@ def _meant(query: Query) -> Callable[[Any], bool]:
     def meant(row: Any) -> bool:  # noqa: ANN401 - a row of any kind
         begins, ends = _span(row)
         return (
-            query.pipeline in ("", row.pipeline)
+            query.pipeline in ("", getattr(row, "pipeline", ""))
             and (not query.model or query.model == getattr(row, "model", ""))
             and (not query.name or query.name == getattr(row, "name", ""))
             and ends >= query.since
@@ -175,4 +186,10 @@ def _meant(query: Query) -> Callable[[Any], bool]:
 def _span(row: Any) -> tuple[int, int]:  # noqa: ANN401 - a row of any kind
     if isinstance(row, Drift):
         return row.since + row.wall_offset, row.until + row.wall_offset - 1
+    if isinstance(row, Lost):
+        return row.at_first + row.wall_offset, row.at_last + row.wall_offset
     return row.at + row.wall_offset, row.at + row.wall_offset
+
+
+def _made(row: Any) -> int:  # noqa: ANN401 - a row of any kind
+    return row.at + row.wall_offset if isinstance(row, Lost) else _span(row)[0]

@@ -13,10 +13,9 @@ import threading
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.records import EventRecord, RecordClass, ScoreRecord
+from edge_agent.records import EventRecord, RecordClass
 from edge_agent.records.appetites import SCADA
 from edge_agent.samples import NANOSECONDS
-from edge_agent.store import codec
 from edge_agent.store.audience import Audience
 from edge_agent.store.disk import written_by
 from edge_agent.store.looking import Query
@@ -110,11 +109,13 @@ class Journal:
         opened = self._opened.result()
         self._threads[1].start()
         self._tray.put(opened.events, {})
+        self._instruments.losses.pass_on(self._tray.lose, self._clock.now)
         return Recovered(
             opened.boot,
             dict(opened.checkpoint),
             list(opened.events),
             tuple(opened.findings),
+            opened.last_seen,
         )
 
     def submit(
@@ -159,13 +160,10 @@ class Journal:
             reason: what the output said.
             rows: the refused rows of a score record; empty for all.
         """
-        record = stored.record
-        if isinstance(record, ScoreRecord) and rows:
-            record = codec.take(record, rows)
-        count, now = codec.rows_of(record), self._clock.now()
-        self._tray.refuse(
-            Refused(stored.id, sink, reason, now, count, codec.encode(record))
-        )
+        now = self._clock.now()
+        refused = Refused.of(stored, rows, sink, reason, now)
+        count = refused.rows
+        self._tray.refuse(refused)
         self._instruments.count("store_quarantined_total", count, sink=sink)
         details = {"boot": stored.boot, "seq": stored.seq, "rows": count}
         message = f"{count} rows refused for good and put in quarantine: {reason}"

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 # SQLite's locks on a file: https://www.sqlite.org/src/file/src/os.h
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
 _FIRST_WITH_ALARMS, _FIRST_WITH_REST = 2, 3  # versions of the file
+_FIRST_WITH = {history.Of.ALARMS: _FIRST_WITH_ALARMS, history.Of.LOSSES: 4}
 
 
 def look(path: Path, query: Query) -> Found:
@@ -63,9 +64,7 @@ def pages(path: Path, query: history.Query) -> Iterator[history.Page]:
         query: what to find; ``before`` is moved on from page to page.
     """
     with _reading(path) as (sql, version):
-        known = version >= (
-            _FIRST_WITH_ALARMS if query.of is history.Of.ALARMS else _FIRST_WITH_REST
-        )
+        known = version >= _FIRST_WITH.get(query.of, _FIRST_WITH_REST)
         while True:
             page = history.read(sql if known else None, query)
             yield page

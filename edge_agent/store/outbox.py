@@ -14,6 +14,7 @@ from edge_agent.records import (
     AlarmRecord,
     DriftRecord,
     FindingRecord,
+    LossRecord,
     RecordClass,
     SnapshotRecord,
 )
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from edge_agent.records import Record
 
 #: What leaves a trace, see `archive`.
-_TRACED = (AlarmRecord, FindingRecord, DriftRecord, SnapshotRecord)
+_TRACED = (AlarmRecord, FindingRecord, DriftRecord, SnapshotRecord, LossRecord)
 SEQ_BITS = 44
 """Rows a boot can number: 27 years at 10,000 a second; 524,287 boots. The upper half
 is for records that SCADA is not told of: it must see no gap where they are."""
@@ -213,6 +214,13 @@ class Waiting:
         first = next(iter(self.entries.values()), None)
         return None if first is None else first.since
 
+    def unwritten(self, cause: str) -> dict[LossKey, Loss]:
+        """What waits, as what it is when nobody can write it any more."""
+        lost = dict(self.losses)
+        for entry in self.entries.values():
+            _lose(entry, cause, lost)
+        return lost
+
     def _count(self, entry: Entry, sign: int) -> None:
         self.rows += sign * entry.rows
         self.size += sign * entry.size
@@ -229,7 +237,11 @@ class Waiting:
             if self.size <= self.limit * 9 // 10:
                 break
             self._remove(entry)
-            what = "rows" if entry.owed else "traces"
-            key = (what, entry.kind.name.lower(), "memory full while disk is failing")
-            first, last = codec.span_of(entry.stored.record)
-            add_loss(self.losses, key, Loss(entry.rows, first, last))
+            _lose(entry, "memory full while disk is failing", self.losses)
+
+
+def _lose(entry: Entry, cause: str, losses: dict[LossKey, Loss]) -> None:
+    what = "rows" if entry.owed else "traces"
+    first, last = codec.span_of(entry.stored.record)
+    loss = Loss(entry.rows, first, last)
+    add_loss(losses, (what, entry.kind.name.lower(), cause), loss)

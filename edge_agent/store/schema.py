@@ -75,6 +75,14 @@ MIGRATIONS: tuple[str, ...] = (
       wall_offset INTEGER NOT NULL, day INTEGER NOT NULL, body TEXT NOT NULL,
       crc INTEGER NOT NULL, UNIQUE (name, pipeline, subject, day));
     """,
+    """
+    CREATE TABLE loss(
+      id INTEGER PRIMARY KEY, gateway TEXT NOT NULL, what TEXT NOT NULL,
+      subject TEXT NOT NULL, cause TEXT NOT NULL, amount INTEGER NOT NULL,
+      at INTEGER NOT NULL, at_first INTEGER NOT NULL, at_last INTEGER NOT NULL,
+      wall_offset INTEGER NOT NULL, configuration TEXT NOT NULL,
+      crc INTEGER NOT NULL);
+    """,
 )
 
 _DISK_TROUBLE = frozenset(

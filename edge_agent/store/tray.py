@@ -9,12 +9,11 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from edge_agent.records import RecordClass, Unseen
-from edge_agent.records.appetites import takers
+from edge_agent.records import RecordClass
 from edge_agent.samples import NANOSECONDS
-from edge_agent.store import codec
-from edge_agent.store.outbox import SEQ_BITS, UNSEEN, Entry, Stored, Waiting
-from edge_agent.store.plain import plain
+from edge_agent.store.losses import Told
+from edge_agent.store.numbering import Numbering
+from edge_agent.store.outbox import Loss, Waiting
 from edge_agent.store.work import Work
 
 if TYPE_CHECKING:
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from edge_agent.clock import Clock
     from edge_agent.records import Record
     from edge_agent.records.appetites import Appetite
+    from edge_agent.store.outbox import Entry, LossKey, Stored
     from edge_agent.store.rows import Refused
     from edge_agent.store.work import Ask, Read
 
@@ -51,7 +51,7 @@ class Tray:
         self, flush: float, limit: int, outputs: Sequence[Appetite], clock: Clock
     ) -> None:
         self._flush = int(flush * NANOSECONDS)
-        self._takers = takers(outputs)
+        self.numbering = Numbering(outputs)
         self._clock = clock
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -61,10 +61,11 @@ class Tray:
         self._checkpoint_since = 0
         self._written: dict[str, bytes] = {}
         self._refused: list[Refused] = []
+        self.told = Told(self._flush)
+        """Losses from elsewhere."""
         self._reads: list[Ask] = []
         self._wake_at: int | None = None
         self._stopping = False
-        self._next, self._next_unseen = 0, 0
         self.submitted = 0
         """Bytes of all records so far, whether they were written or not."""
         self.broken: BaseException | None = None
@@ -73,16 +74,14 @@ class Tray:
     def begin(self, boot: int, seq: int, checkpoint: Mapping[str, bytes]) -> None:
         """Number what follows from here; the checkpoint is what the disk has."""
         with self._lock:
-            self._next = boot << SEQ_BITS | seq
-            self._next_unseen = self._next | UNSEEN
+            self.numbering.begin(boot, seq)
             self._written = dict(checkpoint)
 
     def put(
         self, records: Iterable[Record], checkpoint: Mapping[str, bytes]
     ) -> list[Stored]:
         """Number records and queue them with the checkpoint they belong to."""
-        now, offset = self._clock.now(), self._clock.wall_offset()
-        offset = offset if abs(offset) > _STEP else 0
+        now, offset = self._clock.now(), self._offset()
         with self._lock:
             self._alive()
             self._merge(checkpoint, now)
@@ -92,16 +91,14 @@ class Tray:
 
     def number(self, records: Iterable[Record]) -> list[Entry]:
         """Entries for records that the writer adds to the commit it is making."""
-        now = self._clock.now()
+        now, offset = self._clock.now(), self._offset()
         with self._lock:
-            return [self._entry(record, now, 0) for record in records]
+            return [self.numbering.entry(record, now, offset) for record in records]
 
     def reserve(self, rows: int) -> int:
         """Id of the first of some rows that are sent without being stored."""
         with self._lock:
-            first = self._next
-            self._next += rows
-        return first
+            return self.numbering.reserve(rows)
 
     def acknowledge(self, bit: int, ids: Iterable[int]) -> None:
         """An output has these records."""
@@ -111,9 +108,17 @@ class Tray:
             self._wake_if_due(now)
 
     def refuse(self, refused: Refused) -> None:
-        """Keep aside what an output will never take."""
+        """Keep aside what an output will never take: to the ledger, it is lost."""
         with self._lock:
             self._refused.append(refused)
+            self.told.refused(refused)
+
+    def lose(self, key: LossKey, count: int, first: int, last: int) -> None:
+        """Something was lost elsewhere; the ledger has it with the next commit."""
+        now = self._clock.now()
+        with self._lock:
+            self.told.add(key, Loss(count, first, last), now)
+            self._wake_if_due(now)
 
     def ask(self, read: Ask) -> None:
         """Queue a read; the writer answers it."""
@@ -198,6 +203,13 @@ class Tray:
                 self._waiting.lose(key, loss)
             for name, body in work.checkpoint.items():
                 self._checkpoint.setdefault(name, body)
+            for key, loss in work.told.items():
+                self.told.add(key, loss, now)
+
+    def unwritten(self, cause: str) -> dict[LossKey, Loss]:
+        """Everything that waits, as losses."""
+        with self._lock:
+            return self._waiting.unwritten(cause) | self.told.losses
 
     def overdue(self) -> list[Entry] | None:
         """Wait for alarms and events that the disk kept waiting too long.
@@ -229,6 +241,10 @@ class Tray:
             waiting = self._waiting
             return waiting.rows, waiting.size, waiting.oldest(), waiting.elided
 
+    def _offset(self) -> int:
+        offset = self._clock.wall_offset()
+        return offset if abs(offset) > _STEP else 0
+
     def _alive(self) -> None:
         if self.broken is not None:
             raise RuntimeError("the journal's thread has died") from self.broken
@@ -241,20 +257,8 @@ class Tray:
                 self._checkpoint_since = now
             self._checkpoint[name] = body
 
-    def _entry(self, record: Record, now: int, offset: int) -> Entry:
-        record = plain(record)
-        rows, size = codec.rows_of(record), codec.size_of(record)
-        unseen = isinstance(record, Unseen)
-        stored = Stored(self._next_unseen if unseen else self._next, record, offset)
-        if unseen:
-            self._next_unseen += max(rows, 1)
-        else:
-            self._next += max(rows, 1)
-        owed = self._takers.get(type(record), 0)
-        return Entry(stored, record.kind, rows, size, owed, now)
-
     def _add(self, record: Record, now: int, offset: int) -> Stored:
-        entry = self._entry(record, now, offset)
+        entry = self.numbering.entry(record, now, offset)
         if entry.rows and (entry.owed or entry.traced):
             self._waiting.add(entry)
             self.submitted += entry.size if entry.owed else 0
@@ -275,6 +279,7 @@ class Tray:
             dues.append(self._checkpoint_since + CHECKPOINT_PATIENCE * self._flush)
         if self._refused or waiting.losses:
             dues.append(0)
+        dues += self.told.dues()
         return min(dues, default=None)
 
     def _wake_if_due(self, now: int) -> None:
@@ -289,4 +294,7 @@ class Tray:
         checkpoint, self._checkpoint = self._checkpoint, {}
         refused, self._refused = self._refused, []
         losses, self._waiting.losses = self._waiting.losses, {}
-        return Work([], entries, acks, checkpoint, refused, losses, self._stopping)
+        told = self.told.take()
+        return Work(
+            [], entries, acks, checkpoint, refused, losses, told, self._stopping
+        )

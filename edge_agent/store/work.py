@@ -23,6 +23,8 @@ class Recovered:
         boot: number of this opening; ids of this run start with it.
         checkpoint: state of the core by name after the last committed turn.
         events: what an operator should know; already submitted, do not repeat.
+        last_seen: when the store was last written before this start, ns UTC by the
+            file's date; 0 where there was none.
         findings: those that are open as far as the store knows, oldest first. An
             output must know them; who makes findings closes those it does not know.
     """
@@ -31,6 +33,7 @@ class Recovered:
     checkpoint: dict[str, bytes]
     events: list[EventRecord]
     findings: tuple[Stored, ...] = ()
+    last_seen: int = 0
 
 
 @dataclass(slots=True)
@@ -42,6 +45,7 @@ class Opened:
     checkpoint: dict[str, bytes] = field(default_factory=dict)
     events: list[EventRecord] = field(default_factory=list)
     findings: list[Stored] = field(default_factory=list)
+    last_seen: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,5 +90,7 @@ class Work:
     checkpoint: dict[str, bytes] = field(default_factory=dict)
     refused: list[Refused] = field(default_factory=list)
     losses: dict[LossKey, Loss] = field(default_factory=dict)
+    told: dict[LossKey, Loss] = field(default_factory=dict)
+    """Losses from elsewhere: of sources, labels, outputs."""
     last: bool = False
     """Nothing follows: the agent stops."""

@@ -14,7 +14,7 @@ import structlog
 from edge_agent.errors import StoreInUse
 from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
-from edge_agent.store import answers, recovery
+from edge_agent.store import answers, losses, recovery
 from edge_agent.store.archive import Fill
 from edge_agent.store.disk import Disk
 from edge_agent.store.losses import Losses
@@ -93,6 +93,7 @@ class Writer:
             StoreInUse: another process has it.
         """
         opened = Opened(recovery.read_boot(self._path) + 1)
+        opened.last_seen = losses.last_seen(self._path)
         try:
             self._read(opened)
             opened.events += self._move_in()
@@ -124,6 +125,7 @@ class Writer:
             rows = self._tray.depth()[0]
             if work.last and rows and not held:
                 log.error("records lost at stop", rows=rows, error=self._disk.failure)
+                losses.note(self._path, self._tray.unwritten(losses.AT_STOP))
             if work.last and not (rows and held):
                 break
         if self._database is not None:
@@ -164,6 +166,7 @@ class Writer:
             recovery.write_boot(self._path, self._boot)
         self._database.note_boot(self._boot)
         self._database.sweep(answers.DAMAGED_ROW)
+        losses.begin(self._database, self._boot, self._clock, self._origin)
         self._losses.known = self._database.ledger()
         self._quarantined = self._database.quarantined()
         return [self._event("output removed", ", ".join(gone), _GONE)] if gone else []
@@ -214,20 +217,12 @@ class Writer:
         """One transaction; returns the loss reports it holds beside the work."""
         assert self._database is not None  # noqa: S101 - _commit has opened it
         now, before = self._clock.now(), self._database.fill
-        due = self._losses.due(now, last=work.last) if self._outputs else {}
+        due = self._losses.due(now, last=work.last)
         reports = self._tray.number(self._losses.records(due, now))
         entries = [*work.entries, *reports]
-        losses = self._database.commit(
-            Transaction(
-                entries,
-                work.acks,
-                work.checkpoint,
-                work.refused,
-                work.losses,
-                due,
-                self._room_to_make(),
-                self._origin,
-            )
+        asked = (work.losses, work.told, due, self._room_to_make(), self._origin)
+        lost = self._database.commit(
+            Transaction(entries, work.acks, work.checkpoint, work.refused, *asked)
         )
         for what, count in self._database.fill.forgotten.items():
             self._instruments.count(
@@ -237,7 +232,9 @@ class Writer:
             self._quarantined = self._database.quarantined()
         if due:
             self._losses.reported(now)
-        self._count(entries, losses)
+        self._count(entries, lost)
+        self._losses.more(work.told)
+        self._tray.told.report_at = self._losses.next_due(now)
         return reports
 
     def _room_to_make(self) -> int:
@@ -245,12 +242,12 @@ class Writer:
         held, limit = self._tray.fill()
         return held if self._disk.full and held > limit // 2 else 0
 
-    def _count(self, entries: list[Entry], losses: dict[LossKey, Loss]) -> None:
+    def _count(self, entries: list[Entry], lost: dict[LossKey, Loss]) -> None:
         count = self._instruments.count
         count("store_commits_total")
         count("store_rows_written_total", sum(e.rows for e in entries))
-        for (what, subject, cause), loss in losses.items():
-            self._losses.add((what, subject, cause), loss)
+        self._losses.more(lost)
+        for (what, subject, cause), loss in lost.items():
             count("store_lost_total", loss.count, what=what, kind=subject, cause=cause)
 
     def _answer(self, read: Ask) -> None:
@@ -265,8 +262,8 @@ class Writer:
     def _forgotten(self, **labels: str) -> int:
         return self._instruments.counter(_FORGOTTEN, **labels)
 
-    def _unread(self, losses: dict[LossKey, Loss]) -> None:
-        self._count([], losses)
+    def _unread(self, lost: dict[LossKey, Loss]) -> None:
+        self._count([], lost)
 
     def _disk_failed(self, error: BaseException) -> None:
         self._instruments.count("store_failures_total")
@@ -296,4 +293,5 @@ class Writer:
             "alarms_forgotten": self._forgotten(what="alarms"),
             "findings_forgotten": self._forgotten(what="findings"),
             "drift_forgotten": self._forgotten(what="drift"),
+            "losses_forgotten": self._forgotten(what="losses"),
         }

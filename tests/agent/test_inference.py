@@ -24,11 +24,11 @@ from edge_agent.records import (
     AlarmRecord,
     AlarmState,
     EventRecord,
-    LossRecord,
     ScoreRecord,
 )
 from edge_agent.samples import NANOSECONDS, AssetType, Tag, TagTable
 from edge_agent.stamps import Stamps
+from tests.losing import taken
 from tests.pure.test_pipeline import FirstFeature, pipeline
 
 if TYPE_CHECKING:
@@ -118,15 +118,18 @@ def test_silence_ends_in_no_score_with_a_reason() -> None:
 
 
 def test_samples_dropped_unread_become_a_loss() -> None:
-    """What the inbox could not hold is counted with source and time range."""
+    """What the inbox could not hold is told by tag, with its time range."""
     bench = Bench(limit=8)
+    lost = taken(bench.instruments)
     for _ in range(5):
         bench.push(1.0)
     bench.second()
 
-    (loss,) = bench.of(LossRecord)
-    assert (loss.what, loss.subject, loss.count) == ("samples", "plc", 12)
-    assert loss.first == loss.last == START
+    names = [f"P-{pump}/{role}" for role in ("pressure", "flow") for pump in (1, 2)]
+    assert {(one.what, one.subject, one.count) for one in lost} == {
+        ("samples", name, 3) for name in names
+    }
+    assert {at for one in lost for at in (one.first, one.last)} == {START}
 
 
 def test_an_alarm_goes_on_after_a_restart() -> None:

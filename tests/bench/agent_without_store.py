@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def _numbered(tray: Tray, record: Record, now: int, offset: int) -> Stored:
-    return tray._entry(record, now, offset).stored
+    return tray.numbering.entry(record, now, offset).stored
 
 
 def _forget(*_: object) -> None:

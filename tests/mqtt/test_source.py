@@ -17,8 +17,10 @@ from edge_agent.errors import SourceLost
 from edge_agent.inbox import Inbox
 from edge_agent.instruments import Instruments
 from edge_agent.samples import AssetType, Quality, SampleBatch, Tag, TagTable
-from edge_agent.sources.mqtt import MqttSource
+from edge_agent.sources.mqtt import KEPT, MqttSource
+from edge_agent.sources.mqtt_gaps import MISSING, NOT_KEPT, session_lost
 from tests import peers
+from tests.losing import taken
 from tests.mqtt.kinds import Kind, until
 
 if TYPE_CHECKING:
@@ -308,6 +310,7 @@ async def test_a_lost_broker_is_raised_and_found_again(
 ) -> None:
     """After a broker lost all its sessions, running again subscribes again."""
     bench = Bench(mosquitto.port, [("t", "a")], time_field="ts")
+    lost = taken(bench.instruments)
     async with bench.running() as task:
         mosquitto.kill()
         with pytest.raises(SourceLost, match=r"source cell: broker 127\.0\.0\.1"):
@@ -319,11 +322,16 @@ async def test_a_lost_broker_is_raised_and_found_again(
     async with bench.running(), publisher(mosquitto.port) as out:
         out.publish_many([message("t", {"ts": 1_700_000_000, "a": 4})])
         assert await bench.samples(1) == [(0, 4.0, 0)]
+    (gap,) = lost
+    assert (gap.what, gap.subject, gap.count) == ("messages", "cell", 0)
+    assert gap.cause == session_lost(KEPT)
+    assert 0 < gap.first < gap.last
 
 
 async def test_messages_of_a_short_cut_are_not_lost(mosquitto: peers.Mosquitto) -> None:
     """With time stamps in the payload the broker keeps what comes meanwhile."""
     bench = Bench(mosquitto.port, [("t", "a")], time_field="ts")
+    lost = taken(bench.instruments)
     async with publisher(mosquitto.port) as out:
         async with bench.running():
             pass
@@ -332,6 +340,81 @@ async def test_messages_of_a_short_cut_are_not_lost(mosquitto: peers.Mosquitto) 
         async with bench.running():
             assert await bench.samples(1) == [(0, 1.0, 0)]
             assert bench.source.status()["session_resumed"]
+    assert lost == []
+
+
+async def test_a_cut_that_the_broker_does_not_bridge_is_told(
+    mosquitto: peers.Mosquitto,
+) -> None:
+    """Without a time stamp nothing is kept for us: from when to when, not how much."""
+    bench = Bench(mosquitto.port, [("t", "a")])
+    lost = taken(bench.instruments)
+    async with bench.running():
+        pass
+    assert lost == [], "a first connection ends no gap"
+    async with bench.running():
+        pass
+
+    assert [(one.what, one.subject, one.count, one.cause) for one in lost] == [
+        ("messages", "cell", 0, NOT_KEPT)
+    ]
+
+
+async def test_numbers_in_the_payload_tell_what_is_missing(
+    mosquitto: peers.Mosquitto,
+) -> None:
+    """Each topic's gaps are counted; a count that begins anew is none."""
+    bindings = [("t/1", "a"), ("t/2", "a")]
+    bench = Bench(mosquitto.port, bindings, sequence_field="head.seq", max_payload=200)
+    lost = taken(bench.instruments)
+    numbers: list[tuple[str, object]] = [
+        *(("t/1", 7), ("t/1", 8), ("t/2", 100), ("t/1", 12), ("t/1", 12)),
+        *(("t/1", None), ("t/1", "x"), ("t/1", True), ("t/1", 13), ("t/2", 102)),
+        *(("t/1", 1), ("t/1", 3), ("t/1", 1_000_000), ("t/1", 1_000_001)),
+    ]
+    unread = [(b"t/1", payload, 1, False) for payload in (b"{", b" " * 300)]
+    end = message("t/1", {"a": 1, "head": {"seq": 1_000_005}})
+    async with bench.running(), publisher(mosquitto.port) as out:
+        out.publish_many(
+            [message(topic, {"a": 1, "head": {"seq": n}}) for topic, n in numbers]
+        )
+        await bench.samples(len(numbers))
+        out.publish_many([*unread, end])
+        await bench.samples(len(numbers) + 1)
+
+    gaps = [one for one in lost if one.cause == MISSING]
+    assert [(one.what, one.subject, one.count) for one in gaps] == [
+        ("messages", "t/1", 3),
+        ("messages", "t/2", 1),
+        ("messages", "t/1", 1),
+        ("messages", "t/1", 1),
+    ]
+    assert len(lost) == len(gaps) + len(unread), "what was unreadable is counted once"
+    assert all(one.first < one.last for one in gaps)
+
+
+async def test_payloads_nobody_can_read_are_losses_of_their_topic(
+    mosquitto: peers.Mosquitto,
+) -> None:
+    """Messages and fields that could not be used, by topic and reason."""
+    bench = Bench(mosquitto.port, [("t", "a"), ("t", "b")], max_payload=200)
+    lost = taken(bench.instruments)
+    async with bench.running(), publisher(mosquitto.port) as out:
+        out.publish_many(
+            [
+                (b"t", b"{", 1, False),
+                (b"t", b'{"a": "ERR", "b": 2}', 1, False),
+                (b"t", b" " * 300, 1, False),
+                message("t", {"a": 3, "b": 4}),
+            ]
+        )
+        await bench.samples(3)
+
+    assert sorted((one.what, one.subject, one.count, one.cause) for one in lost) == [
+        ("messages", "t", 1, "could not be used: malformed"),
+        ("messages", "t", 1, "could not be used: too-large"),
+        ("values", "t", 1, "could not be used: type"),
+    ]
 
 
 async def test_a_wrong_field_is_noticed(mosquitto: peers.Mosquitto) -> None:

@@ -15,6 +15,7 @@ from asyncua.ua.uaerrors import BadMessageNotAvailable, BadTooManyPublishRequest
 from edge_agent.sources.opcua import publishing
 from edge_agent.sources.opcua.intake import Intake
 from tests import peers
+from tests.losing import taken
 from tests.opcua.plants import NodePlant, Plc, Reading, until
 
 if TYPE_CHECKING:
@@ -161,10 +162,15 @@ async def test_a_message_gone_for_good_is_counted(
     reading = Reading(
         plant.endpoint, ["ns=2;s=a", "ns=2;s=b"], tmp_path, keepalive="200ms"
     )
+    lost = taken(reading.instruments)
     async with reading.running():
         await reading.has(0.0)
+        began = reading.clock.now()
         plant.set({"a": 5.0})
         await reading.has(5.0)
+    (one,) = lost
+    assert ("messages", "plc", 1) == (one.what, one.subject, one.count)
+    assert began - 5e9 < one.first <= one.last <= reading.clock.now()
     assert 1 == reading.instruments.counter("opcua_messages_lost_total", source="plc")
     assert 1 == reading.instruments.counter("opcua_sequence_gaps_total", source="plc")
     assert [0.0, 0.0] == reading.values(1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
+from tests.losing import taken
 from tests.opcua.plants import URI, NodePlant, Reading, until
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ async def test_overflow_is_counted_and_uncertain(
     reading = Reading(
         plant.endpoint, addresses(["a"]), tmp_path, queue=3, publishing="500ms"
     )
+    lost = taken(reading.instruments)
     async with reading.running():
         await reading.has(0.0)
         for k in range(20):
@@ -98,7 +100,11 @@ async def test_overflow_is_counted_and_uncertain(
     _, value, quality, _ = reading.rows()[1]
     assert value < 119
     assert 1 == quality
-    assert 1 <= reading.instruments.counter("opcua_queue_overflows_total", source="plc")
+    told = reading.instruments.counter("opcua_queue_overflows_total", source="plc")
+    assert 1 <= told == sum(one.count for one in lost)
+    assert {(one.what, one.subject) for one in lost} == {
+        ("samples", reading.inbox.tags.name(0))
+    }
 
 
 async def test_arrays_are_parked_with_a_reason(

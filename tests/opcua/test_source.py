@@ -13,6 +13,7 @@ from asyncua import ua
 
 from edge_agent.errors import ConfigError
 from edge_agent.sources.opcua.ids import status_code
+from tests.losing import taken
 from tests.opcua.plants import URI, Plc, Reading, until
 
 if TYPE_CHECKING:
@@ -297,16 +298,21 @@ async def test_an_unchanged_value_is_stated_anew_behind_a_gap(
     old = datetime(2024, 1, 1, tzinfo=UTC)
     await plc.set("a", 1.5, SourceTimestamp=old)
     reading = Reading(plc.endpoint, ["ns=2;s=a"], tmp_path)
+    lost = taken(reading.instruments, reading.clock.now)
     async with reading.running():
         await reading.has(1.5)
     ((_, _, _, first),) = reading.rows()
     gap = int(reading.gap.time[0])
+    assert lost == []
     async with reading.running():
         await until(lambda: len(reading.rows()) == 2)
         await plc.set("a", 2.5, SourceTimestamp=old)
         await reading.has(2.5)
     _, (_, value, quality, again), (_, _, _, later) = reading.rows()
 
+    (told,) = lost
+    assert ("samples", "plc", 0) == (told.what, told.subject, told.count)
+    assert told.first <= gap < told.last
     assert int(old.timestamp()) * 10**9 == first == later
     assert (1.5, 0) == (value, quality)
     assert again > gap

@@ -89,18 +89,18 @@ def test_texts_say_the_same_after_joining(pushes: list[list[int]]) -> None:
 
 
 def test_a_full_inbox_drops_the_oldest_and_says_so() -> None:
-    """What was lost is told by source, with the time it is missing from and to."""
+    """What was lost is told by tag, with the time of arrival of first and last."""
     inbox = Inbox(TABLE, limit=5)
     push(inbox, [0, 4], 10)
     push(inbox, [0, 1], 20)
     push(inbox, [2, 3, 5], 30)
     push(inbox, [6], 40)
     lost = {
-        (drop.source, drop.count, drop.first, drop.last)
+        (drop.source, drop.tag, drop.count, drop.first, drop.last)
         for drop in inbox.take_overflows()
     }
 
-    assert lost == {(0, 3, 10, 20), (1, 1, 10, 10)}
+    assert lost == {(0, 0, 2, 10, 20), (0, 1, 1, 20, 20), (1, 4, 1, 10, 10)}
     assert inbox.drain().received.tolist() == [30, 30, 30, 40]
     assert inbox.take_overflows() == []
 

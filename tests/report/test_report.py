@@ -14,7 +14,7 @@ from edge_agent.cli.main import main
 from edge_agent.config import loading
 from edge_agent.monitoring.statistics import binned
 from edge_agent.registry.lineage import BUNDLES, folder_of
-from edge_agent.report import document
+from edge_agent.report import bodies, document
 from edge_agent.report.brief import sentences
 from edge_agent.report.gathering import gather
 from edge_agent.report.page import rendered
@@ -23,6 +23,7 @@ from edge_agent.report.spans import Span
 from edge_agent.report.unseen import ModelUnknown
 from edge_agent.status.history import History
 from edge_agent.store.drifts import merged
+from edge_agent.store.lost import Lost
 from tests.config import plants
 from tests.report import gateway
 from tests.report.gateway import DAY, MODEL, PIPELINE, filled, ran, talking
@@ -395,3 +396,19 @@ def test_nothing_is_written_to_the_gateway(kept: Ran) -> None:
     assert sorted((p, p.stat().st_mtime_ns) for p in kept.state.rglob("*")) == before
     assert "Lives of models cannot be read: other." in found.notes
     (lives / "other.json").unlink()
+
+
+def test_a_loss_is_one_incident_however_often_it_was_told() -> None:
+    """With the whole count, at the time it was told last."""
+    again = ("why", 0, 0, 0, "")
+    rows = [
+        Lost(2, "gw", "samples", "plc", "full", 5, 2 * DAY, 0, 0, 7, ""),
+        Lost(1, "gw", "samples", "plc", "full", 3, DAY, 0, 0, 0, ""),
+        Lost(3, "gw", "messages", "cell", again[0], 0, DAY, *again[1:]),
+    ]
+    (one, other) = bodies.read(bodies.events_of(rows), bodies.Event)[0]
+
+    assert (one[0].at, one[0].wall_offset, one[0].day) == (2 * DAY, 7, 2)
+    assert (one[1].what, one[1].subject) == ("samples lost", "plc")
+    assert one[1].message == "8 samples: full"
+    assert other[1].message == "an unknown number of messages: why"

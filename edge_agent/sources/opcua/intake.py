@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edge_agent.config.schema import TimePolicy
+from edge_agent.inbox import APART
+from edge_agent.losses import OTHERS
 from edge_agent.samples import Quality
 from edge_agent.sources.opcua.columns import NO_TIME, Columns
 from edge_agent.stamps.guard import TOLERANCE
@@ -32,6 +34,11 @@ OVERFLOW = 0x480
 #: BadNodeIdUnknown, BadNodeIdInvalid: the node was deleted under its item, by a
 #: download to the PLC. The item may stay dead when the node is back.
 NODE_GONE = (0x80340000, 0x80330000)
+
+QUEUE_OVERFLOW = (
+    "the server's queue of this item ran over; one is counted each time it says so,"
+    " more may be gone: raise queue, or publishing closer to sampling"
+)
 
 RUNNING = 0
 """ServerState of a server that works as it should."""
@@ -171,7 +178,7 @@ class Intake:
             quality = np.minimum(status >> 30, _BAD).astype(np.uint8)
             overflow = status & OVERFLOW == OVERFLOW
             if overflow.any():
-                self._overflowed(int(overflow.sum()))
+                self._overflowed(columns.handle[overflow])
                 quality[overflow] = np.maximum(quality[overflow], _UNCERTAIN)
         if self.state != RUNNING:
             quality = np.maximum(quality, np.uint8(_UNCERTAIN))
@@ -186,9 +193,18 @@ class Intake:
             self.gone.update(columns.handle[np.isin(status, NODE_GONE)].tolist())
         return value, quality
 
-    def _overflowed(self, count: int) -> None:
-        self.overflows += count
-        self._count("opcua_queue_overflows_total", count)
+    def _overflowed(self, handles: NDArray[np.uint32]) -> None:
+        """The server tells that it dropped values before these, not how many."""
+        self.overflows += len(handles)
+        self._count("opcua_queue_overflows_total", len(handles))
+        items, counts = np.unique(handles, return_counts=True)
+        fullest = np.argsort(-counts, kind="stable")
+        lose = self._instruments.losses.add
+        for place in fullest[:APART].tolist():
+            name = self._inbox.tags.name(int(self._tags[items[place]]))
+            lose("samples", name, QUEUE_OVERFLOW, int(counts[place]))
+        if rest := int(counts[fullest[APART:]].sum()):
+            lose("samples", f"{self._name}: {OTHERS}", QUEUE_OVERFLOW, rest)
 
     def _matched(
         self, columns: Columns, value: F64, quality: U8

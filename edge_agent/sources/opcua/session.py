@@ -40,6 +40,9 @@ PATIENCE = 2.5
 _SHORTEST_LIFE = 600.0  # seconds a server keeps our subscription without a request
 _DAY = 86_400.0
 _MOST_NOTIFICATIONS = 10_000
+NOT_REPUBLISHED = (
+    "numbers are missing in the subscription, and the server could not send them again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +102,8 @@ class Session:
         self.reconcile: Reconcile | None = None
         self._refresh = asyncio.Event()
         self._overflowing = False
+        self._heard = (setting.clock.now(),) * 2
+        """Agent times of the last sign of life but one, and of the last."""
 
     async def run(self) -> NoReturn:
         """Publish, reconcile, renew: three tasks, and the first failure ends all.
@@ -140,6 +145,12 @@ class Session:
     def heard(self, at: int) -> None:
         """The server gave a sign of life: silent tags are unchanged, not stale."""
         self._setting.inbox.alive(self._setting.index, at)
+        self._heard = (self._heard[1], at)
+
+    @property
+    def heard_at(self) -> int:
+        """Agent time of the last sign of life."""
+        return self._heard[1]
 
     def took(self, message: Published, at: int) -> None:
         """Push a message's samples."""
@@ -160,6 +171,15 @@ class Session:
         """Messages are gone for good: read all tags, so that none stays outdated."""
         self._count("opcua_sequence_gaps_total", 1)
         self._count("opcua_messages_lost_total", count)
+        began, ended = self._heard
+        self._setting.instruments.losses.add(
+            "messages",
+            self._setting.name,
+            NOT_REPUBLISHED,
+            count,
+            first=began,
+            last=ended,
+        )
         log.error(
             "messages lost",
             source=self._setting.name,

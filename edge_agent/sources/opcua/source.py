@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 _SHOWN = 50  # parked nodes in `status`
+AWAY = "the link was down: what changed meanwhile, and changed again, was not seen"
 _SLOWER = 1.01  # a granted interval within a percent is the one asked for
 
 
@@ -81,6 +82,7 @@ class OpcUaSource:
         self._last_error = ""
         self._connects = 0
         self._lost_at: int | None = None
+        self._heard_at = 0
         self._session: Session | None = None
         self._told: set[object] = set()
         self._unavailable: set[int] = set()
@@ -110,6 +112,7 @@ class OpcUaSource:
             if self._session is not None:
                 # an attempt that never came up leaves no new gap
                 self._lost_at = self._clock.now()
+                self._heard_at = self._session.heard_at
                 inbox.lost(self.index, self._lost_at)
             self._session = None
             self._enter("down")
@@ -160,12 +163,20 @@ class OpcUaSource:
             self._instruments.count("opcua_connects_total", source=self.name)
             self._enter("up")
             self._tell(link, granted)
+            self._tell_gap()
             await self._session.run()
 
     def _gap(self) -> Gap | None:
         if self._lost_at is None:
             return None
         return Gap(self._lost_at, self._clock.now())
+
+    def _tell_gap(self) -> None:
+        """A new subscription knows nothing of what changed since the last one."""
+        if self._lost_at is not None:
+            self._instruments.losses.add(
+                "samples", self.name, AWAY, 0, first=self._heard_at
+            )
 
     def _enter(self, state: str) -> None:
         if state != self._state:
