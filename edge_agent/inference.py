@@ -262,6 +262,7 @@ class Inference:
         if self.monitors is not None:
             self.monitors.samples(line.builder.window.kind.name, batch)
         turned = line.builder.advance(batch, now, alive)
+        line.making = turned.making
         tallies.samples(self._instruments, turned.counts)
         for counter, name, count in line.unmade():
             self._instruments.count(counter, count, pipeline=name)
@@ -282,6 +283,7 @@ class Inference:
         before = line.states[position]
         done = post.turn(before, rows, watched, self._clock)
         line.states[position] = done.state
+        done.records.extend(line.evidence(position, done, now))
         tallies.explanations(self._instruments, name, before.spent, done.state.spent)
         tallies.rows(self._instruments, done.pipeline, rows, done.scores)
         if self._observe is not None:
