@@ -67,6 +67,15 @@ def read(body: bytes) -> Evidence:
     return evidence
 
 
+def occurrence_of(body: bytes) -> str:
+    """Whose evidence a body is, whole or damaged; empty where it does not say."""
+    try:
+        said = msgspec.json.decode(body)
+        return str(said["alarm"]["occurrence"])
+    except (msgspec.DecodeError, ValueError, TypeError, KeyError, RecursionError):
+        return ""
+
+
 def _check(evidence: Evidence) -> None:
     """What would let a stranger's evidence read other files, or take all memory."""
     model = evidence.model

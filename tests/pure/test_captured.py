@@ -246,9 +246,7 @@ def test_any_byte_that_changes_is_told() -> None:
 
 @given(st.binary(max_size=200), st.integers(0, 5000), st.integers(0, 50))
 @settings(max_examples=60, deadline=None)
-def test_what_is_no_evidence_is_refused(
-    junk: bytes, place: int, gap: int
-) -> None:
+def test_what_is_no_evidence_is_refused(junk: bytes, place: int, gap: int) -> None:
     """Junk alone, and junk in the middle of a body."""
     body = one_body()
     for broken in (junk, body[:place] + junk + body[place + gap :]):
