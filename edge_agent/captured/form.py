@@ -8,7 +8,15 @@ it. A field is only ever added, with what its absence means.
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import msgspec
+
+# a stranger's evidence must not overflow what is computed from it
+Stamp = Annotated[int, msgspec.Meta(ge=-(2**61), le=2**61)]
+Entry = Annotated[int, msgspec.Meta(ge=0, le=2**61)]
+Length = Annotated[float, msgspec.Meta(gt=0, le=1e8)]
+Rate = Annotated[float, msgspec.Meta(ge=1e-8, le=1e8)]
 
 FORMAT = 1
 SEAL = "_sha256"
@@ -51,8 +59,8 @@ class Alarm(Part, frozen=True, kw_only=True):
     pipeline: str
     asset_type: str
     asset: str
-    at: int
-    since: int
+    at: Stamp
+    since: Stamp
     severity: int
     reason: str
     part: str = ""
@@ -88,10 +96,10 @@ class Feature(Part, frozen=True, kw_only=True):
     name: str
     tag: str
     aggregate: str
-    window: float | None
+    window: Length | None
     cycle: bool
     hold: float | None
-    rate: float
+    rate: Rate
     min_completeness: float
 
 
@@ -131,12 +139,12 @@ class Verdict(Part, frozen=True, kw_only=True):
     threshold_of: str
     """``context`` where the context has its own levels, else ``pipeline``."""
     hysteresis: float
-    on_delay: int
+    on_delay: Stamp
     off_delay: int
     max_gap: int
     chatter_count: int
     chatter_window: int
-    leaning: int
+    leaning: Stamp
     """First row of the run above the threshold that led here."""
     number: int
     """The asset's episodes so far, this one included."""
@@ -156,10 +164,10 @@ class TagHeld(Part, frozen=True, kw_only=True):
     """It reports changes only; a value lasts until the next."""
     first: int
     """Stamp of the earliest value it ever had."""
-    head: int
+    head: Entry
     """Entries the ring had taken."""
-    begin: int
-    end: int
+    begin: Entry
+    end: Entry
     """The entries that are kept: from ``begin`` to before ``end``."""
     alive: int | None
     """When its source was last seen alive; null where every source is vouched for."""
@@ -168,8 +176,8 @@ class TagHeld(Part, frozen=True, kw_only=True):
 class Held(Part, frozen=True, kw_only=True):
     """The input window: what the ring held of the asset and the row looked at."""
 
-    depth: int
-    reach: int
+    depth: Entry
+    reach: Entry
     tags: tuple[TagHeld, ...]
     times: str
     """int64, the tags' entries one after the other, each less the one before it."""

@@ -12,7 +12,7 @@ from edge_agent.captured import bits
 from edge_agent.captured.form import Held, TagHeld
 from edge_agent.features.lookback import after, newest
 from edge_agent.features.window import NEVER, nanoseconds
-from edge_agent.samples import Quality
+from edge_agent.samples import NANOSECONDS, Quality
 
 if TYPE_CHECKING:
     from edge_agent.features.making import Making
@@ -57,8 +57,9 @@ def held(
     if seen is None:
         raise Gone("too many samples came in the turn of the row")
     rings, own = seen
-    bound = _bounds(plan, at, start)
-    begin, end = _entries(rings, own, np.full(len(own), at, np.int64), bound)
+    bound, expected = _bounds(plan, at, start)
+    moment = np.full(len(own), at, np.int64)
+    begin, end = _entries(rings, own, moment, bound, expected)
     count = end - begin
     entry = np.arange(count.sum()) + np.repeat(begin - np.cumsum(count) + count, count)
     place = (entry & rings.mask) * rings.columns + np.repeat(own, count)
@@ -83,9 +84,10 @@ def held(
     raise Gone(f"its {len(place)} values are too many to keep", digest.hexdigest())
 
 
-def _bounds(plan: FeaturePlan, at: int, start: int | None) -> I64:
-    """int64[roles] behind which the windows of each of the plan's tags lie."""
+def _bounds(plan: FeaturePlan, at: int, start: int | None) -> tuple[I64, I64]:
+    """Behind which the windows of each of the plan's tags lie, and entries expected."""
     bound = np.full(len(plan.roles), at, np.int64)
+    expected = np.zeros(len(plan.roles), np.int64)
     began = at if start is None or start == NEVER else start
     place = {plan.kind.tags[role].role: i for i, role in enumerate(plan.roles)}
     for spec in plan.specs:
@@ -94,17 +96,20 @@ def _bounds(plan: FeaturePlan, at: int, start: int | None) -> I64:
             bound[i] = min(bound[i], began)
         elif spec.window is not None:
             bound[i] = min(bound[i], at - nanoseconds(spec.window))
-    return bound
+        expected[i] = max(expected[i], round((at - bound[i]) * spec.rate / NANOSECONDS))
+    return bound, expected
 
 
-def _entries(rings: Window, column: I64, at: I64, bound: I64) -> tuple[I64, I64]:
+def _entries(
+    rings: Window, column: I64, at: I64, bound: I64, expected: I64
+) -> tuple[I64, I64]:
     """First entry that is looked at of each column, and one past the last.
 
     One more than the windows hold: it tells that none is cut short, and where changes
     only are reported it lasts into them. A value that is held over BAD ones too.
     """
     found = newest(rings, column, at)
-    first = after(rings, column, bound, found.low, found.end, found.low)
+    first = after(rings, column, bound, found.low, found.end, found.end - expected)
     begin = np.maximum(np.minimum(first, found.end) - 1, found.low)
     for i in np.flatnonzero(found.bad):
         last = int(found.end[i]) - 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
@@ -19,6 +19,8 @@ from edge_agent.limitrule import LimitRule
 from edge_agent.samples import AssetType, Quality, Tag
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from edge_agent.samples import I64, U8
 
 #: Bytes of one body at most.
@@ -85,7 +87,9 @@ def _check(evidence: Evidence) -> None:
         raise NotEvidence("its model has no proper name and digest")
     if not 0 < len(evidence.features) <= _MOST_FEATURES:
         raise NotEvidence(f"{len(evidence.features)} features are none, or too many")
-    held = evidence.window
+    start, held = evidence.row.start, evidence.window
+    if start is not None and start != NEVER and abs(start) > 1 << 61:
+        raise NotEvidence("no part began then")
     if held is None:
         return
     slots = held.depth * len(held.tags)
@@ -97,6 +101,18 @@ def _check(evidence: Evidence) -> None:
         low = max(tag.head - held.depth, 0)
         if not low <= tag.begin <= tag.end <= tag.head or not held.reach > 0:
             raise NotEvidence(f"entries of {tag.role} are not those of a ring")
+
+
+def numbers(said: str, kind: str, count: int) -> NDArray[Any]:
+    """An array of the evidence; see `bits.array`.
+
+    Raises:
+        NotEvidence: it is damaged, or has another number of numbers.
+    """
+    try:
+        return bits.array(said, kind, count)
+    except ValueError as why:
+        raise NotEvidence(str(why)) from why
 
 
 def specs_of(evidence: Evidence) -> list[FeatureSpec]:
@@ -137,11 +153,11 @@ def rings_of(evidence: Evidence, held: Held) -> tuple[Window, FeaturePlan, I64 |
     try:
         plan = FeaturePlan(specs_of(evidence), kind)
         window = _filled(kind, held, evidence.alarm.at)
-    except ValueError as why:
-        raise NotEvidence(str(why)) from why
-    alive = [tag.alive for tag in held.tags]
-    known = [one for one in alive if one is not None]
-    vouched = np.array(known, np.int64) if len(known) == len(alive) else None
+        alive = [tag.alive for tag in held.tags]
+        known = [one for one in alive if one is not None]
+        vouched = np.array(known, np.int64) if len(known) == len(alive) else None
+    except (ValueError, OverflowError) as why:
+        raise NotEvidence(f"the parts do not fit together: {why}") from why
     return window, plan, vouched
 
 
@@ -164,9 +180,9 @@ def _filled(kind: AssetType, held: Held, at: int) -> Window:
     window.times[:] = NEVER
     counts = [tag.end - tag.begin for tag in held.tags]
     total = sum(counts)
-    times: I64 = np.cumsum(bits.array(held.times, "<i8", total))
-    values = bits.array(held.values, "<f8", total)
-    quality = bits.array(held.quality, "u1", total)
+    times: I64 = np.cumsum(numbers(held.times, "<i8", total))
+    values = numbers(held.values, "<f8", total)
+    quality = numbers(held.quality, "u1", total)
     low = 0
     for column, (tag, count) in enumerate(zip(held.tags, counts, strict=True)):
         part = slice(low, low + count)
@@ -211,11 +227,8 @@ def rule_of(evidence: Evidence) -> LimitRule | None:
     rule, count = evidence.rule, len(evidence.features)
     if rule is None:
         return None
-    try:
-        low, high, least, most = (
-            bits.array(said, "<f8", count)
-            for said in (rule.low, rule.high, rule.least, rule.most)
-        )
-    except ValueError as why:
-        raise NotEvidence(str(why)) from why
+    low, high, least, most = (
+        numbers(said, "<f8", count)
+        for said in (rule.low, rule.high, rule.least, rule.most)
+    )
     return LimitRule(low, high, least, most, rule.threshold)

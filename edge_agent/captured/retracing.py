@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.captured import bits, reading
+from edge_agent.captured import reading
 from edge_agent.captured.reading import NotEvidence
 
 if TYPE_CHECKING:
@@ -109,11 +109,8 @@ def retrace(
     Raises:
         NotEvidence: the evidence does not fit together.
     """
-    try:
-        values = bits.array(evidence.row.values, "<f4", len(evidence.features))
-        rows = _rows(evidence)
-    except ValueError as why:
-        raise NotEvidence(str(why)) from why
+    values = reading.numbers(evidence.row.values, "<f4", len(evidence.features))
+    rows = _rows(evidence)
     differences = [] if rows is None else list(_of_row(evidence, values, rows))
     features = Sameness.NOT_MADE if rows is None else _worst(differences)
     rule = reading.rule_of(evidence)
@@ -155,9 +152,12 @@ def _rows(evidence: Evidence) -> FeatureRows | None:
         return None
     window, plan, alive = reading.rings_of(evidence, evidence.window)
     start = evidence.row.start
-    began = None if start is None else np.array([start], np.int64)
-    at = np.array([evidence.alarm.at], np.int64)
-    return plan.compute(window, np.zeros(1, np.int32), at, began, alive)
+    try:
+        began = None if start is None else np.array([start], np.int64)
+        at = np.array([evidence.alarm.at], np.int64)
+        return plan.compute(window, np.zeros(1, np.int32), at, began, alive)
+    except (ValueError, OverflowError) as why:
+        raise NotEvidence(f"no row can be made of it: {why}") from why
 
 
 def _of_row(
@@ -166,7 +166,7 @@ def _of_row(
     """What of a row differs: its features, and what is said of them."""
     kept, names = evidence.row, [one.name for one in evidence.features]
     yield from _apart([f"feature {name}" for name in names], values, rows.values[0])
-    missing = bits.array(kept.missing, "u1", len(names))
+    missing = reading.numbers(kept.missing, "u1", len(names))
     for place in np.flatnonzero(missing != rows.missing[0]).tolist():
         yield Difference(
             f"why feature {names[place]} is missing",
@@ -209,10 +209,7 @@ def _of_score(evidence: Evidence, scored: Scores) -> Iterator[Difference]:
         if said is None or table is None or table.shape[1] != len(names):
             yield Difference(f"{what} each", "other", "kinds")
             continue
-        try:
-            was = bits.array(said, kind, len(names))
-        except ValueError as why:
-            raise NotEvidence(str(why)) from why
+        was = reading.numbers(said, kind, len(names))
         yield from _apart([f"{what} {name}" for name in names], was, table[0])
 
 

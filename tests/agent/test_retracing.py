@@ -1,4 +1,4 @@
-"""Alarms of the pump hall, computed again by processes that know their evidence only."""
+"""Alarms of the pump hall, computed again by processes that have only evidence."""
 
 from __future__ import annotations
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING
+import hashlib
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,13 +15,16 @@ from hypothesis import strategies as st
 
 from edge_agent import judging
 from edge_agent.captured import bits, reading, retracing
-from edge_agent.captured.form import Surroundings
+from edge_agent.captured.form import SEAL, Surroundings
 from edge_agent.captured.reading import NotEvidence
 from edge_agent.captured.retracing import Sameness
 from edge_agent.captured.taking import Captures
 from edge_agent.features.depth import depth_for
-from edge_agent.features.offline import TriggerSpec
+from edge_agent.features.offline import TriggerSpec, trigger_for
+from edge_agent.features.plan import FeaturePlan
+from edge_agent.features.rows import RowBuilder
 from edge_agent.features.spec import AGGREGATES, INSTANT, FeatureSpec
+from edge_agent.features.window import Window
 from edge_agent.outcomes import Judged
 from edge_agent.records import AlarmRecord, AlarmState, PipelineInfo
 from edge_agent.scores import Scores
@@ -43,7 +49,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.captured.form import Evidence
-    from edge_agent.features.rows import RowBuilder
 
 HERE = Surroundings(
     agent="1", numpy="2", onnxruntime="3", machine="x86_64", processor="fast"
@@ -86,9 +91,19 @@ class Sum:
 
 
 def bodies(
-    rows: RowBuilder, arrivals: Sequence[Arrival], ends: Sequence[int]
+    rows: RowBuilder,
+    arrivals: Sequence[Arrival],
+    ends: Sequence[int],
+    silent: int | None = None,
 ) -> list[bytes]:
-    """Evidence of every row of every pipeline, as if each were an alarm."""
+    """Evidence of every row of every pipeline, as if each were an alarm.
+
+    Args:
+        rows: makes them.
+        arrivals: samples.
+        ends: ms at which turns end.
+        silent: ms since when the source says nothing; None where it is vouched for.
+    """
     rows.shows = True
     found: list[bytes] = []
     captures = Captures(HERE, a_turn=10**6, a_minute=10**6, alarms=10**6)
@@ -96,7 +111,10 @@ def bodies(
     low = -1
     for end in ends:
         mine = [one for one in arrivals if low < one[0] <= end]
-        turned = rows.advance(batch(mine), T0 + end * MS)
+        alive = None
+        if silent is not None:
+            alive = np.array([T0 + min(end, silent) * MS])
+        turned = rows.advance(batch(mine), T0 + end * MS, alive)
         low = end
         for place, made in enumerate(turned.rows):
             scores = judging.scored(Sum(), made)
@@ -161,6 +179,32 @@ def test_every_row_is_made_again_from_its_evidence_bit_for_bit(
         assert found.features is found.score is Sameness.SAME
 
 
+@settings(max_examples=40, deadline=None)
+@given(streams, cuts, helds, st.integers(0, 5000), st.sampled_from(TRIGGERS[:2]))
+def test_rows_of_a_source_that_fell_silent_are_made_again(
+    stream: list[Arrival],
+    ends: list[int],
+    held: tuple[bool, ...],
+    silent: int,
+    trigger: TriggerSpec,
+) -> None:
+    """How long changes were vouched for, and what a tag's own max_age said of it."""
+    kind = replace(KIND, tags=(replace(KIND.tags[0], max_age=1.0), *KIND.tags[1:]))
+    specs = every_aggregate()
+    window = Window(kind, depth_for(specs, longest_cycle=10.0), np.array(held))
+    plan = FeaturePlan(specs, kind)
+    rows = RowBuilder(
+        window,
+        [(plan, trigger_for(trigger, plan, window, T0))],
+        np.zeros(kind.size, np.int16),
+        longest_cycle=10.0,
+    )
+    for body in bodies(rows, stream, [*ends, 5000], silent):
+        _, found = retraced(body)
+
+        assert found.differences == ()
+
+
 @pytest.mark.parametrize("held", [False, True])
 @pytest.mark.parametrize("trigger", [TriggerSpec(every=0.7), TriggerSpec(on="update")])
 def test_rows_of_a_backlog_many_times_the_rings_room_are_made_again(
@@ -222,6 +266,7 @@ def test_text_that_says_more_numbers_than_there_must_be_is_refused() -> None:
         bits.array("z!!!!", "<f8", 4)
 
 
+@functools.cache
 def one_body() -> bytes:
     """Evidence of some row."""
     stream: list[Arrival] = [
@@ -255,3 +300,43 @@ def test_what_is_no_evidence_is_refused(junk: bytes, place: int, gap: int) -> No
         except NotEvidence:
             continue
         assert found == reading.read(body)
+
+
+OTHERS: dict[type, st.SearchStrategy[Any]] = {
+    bool: st.booleans(),
+    int: st.one_of(st.integers(-(2**63), 2**63 - 1), st.integers(-3, 300)),
+    float: st.floats(allow_nan=False, allow_infinity=False) | st.none(),
+    str: st.sampled_from(["", "last", "mean", "x", "bAAAA", "zeNoDAAAAAAE=", "a", "b"]),
+    type(None): st.integers(-3, 2**62) | st.floats(0, 9),
+}
+
+
+@st.composite
+def twisted(draw: st.DrawFn) -> bytes:
+    """A body with some values exchanged for others of their kind, and sealed anew."""
+    said = msgspec.json.decode(one_body())
+    said.pop(SEAL)
+    for _ in range(draw(st.integers(1, 4))):
+        at: Any = said
+        while True:
+            places = list(at) if isinstance(at, dict) else list(range(len(at)))
+            place = draw(st.sampled_from(places))
+            if not (isinstance(at[place], dict | list) and at[place]):
+                break
+            at = at[place]
+        if not isinstance(at[place], dict | list):
+            at[place] = draw(OTHERS[type(at[place])])
+    plain = msgspec.json.encode(said, order="sorted")
+    said[SEAL] = hashlib.sha256(plain).hexdigest()
+    return msgspec.json.encode(said, order="sorted")
+
+
+@settings(max_examples=300, deadline=None)
+@given(twisted())
+def test_a_strangers_evidence_is_refused_or_told_never_a_crash(body: bytes) -> None:
+    """Well sealed and full of nonsense: in words, within bounds."""
+    try:
+        _, found = retraced(body)
+    except NotEvidence:
+        return
+    assert isinstance(found.features, Sameness)
