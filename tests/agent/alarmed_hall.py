@@ -95,7 +95,7 @@ class AlarmedHall:
         self.alarms += [one for one in records if isinstance(one, AlarmRecord)]
         self.evidence += [one for one in records if isinstance(one, EvidenceRecord)]
 
-    def run(self, seconds: int, *, each: float = 0.002) -> None:
+    def run(self, seconds: int, *, each: float = 0.004) -> None:
         """Let time pass, a turn each second; now and then a value is off, or bad.
 
         Args:
@@ -142,6 +142,12 @@ def every_trigger() -> dict[str, Any]:
         "slower": base | {"score": {"every": "3s"}} | at_once,
         "odd": base | {"score": {"every": "1.7s"}} | at_once,
         "steady": base | {"score": {"every": "1100ms"}} | at_once,
+        "shifted": base
+        | {
+            "score": {"every": "1s"},
+            "context": {"shifts": {"late": "12:00-20:00"}, "zone": "UTC"},
+            "alarm": alarm | {"thresholds": {"late": 0.9}},
+        },
         "fast": base | {"score": {"every": "700ms"}},
         "following": base | {"score": {"on": "update"}},
         "parts": base | {"score": {"on": "cycle", "part": "speed"}} | at_once,

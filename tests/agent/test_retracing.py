@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 import pytest
+from onnx import helper
+from sklearn.ensemble import RandomForestClassifier
 
+from edge_agent.alarms import Limits
 from edge_agent.bundle.contents import open_bundle
 from edge_agent.captured import bits, reading, retracing
 from edge_agent.captured.retracing import Sameness
@@ -20,21 +23,33 @@ from edge_agent.captured.taking import Captures
 from edge_agent.cli.main import main
 from edge_agent.clock import ManualClock
 from edge_agent.config.keeping import Store
+from edge_agent.features.depth import depth_for
 from edge_agent.features.plan import FeaturePlan
+from edge_agent.features.rows import RowBuilder
+from edge_agent.features.triggers import Every
+from edge_agent.features.window import Window
+from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
-from edge_agent.posts import Seating
+from edge_agent.lines import Line
+from edge_agent.posts import Post, Seating
 from edge_agent.records import AlarmState, EvidenceRecord, Fallback
 from edge_agent.records.appetites import EVIDENCE
+from edge_agent.samples import NANOSECONDS, SampleBatch
 from edge_agent.scoring import OnnxScorer
+from edge_agent.stamps import Stamps
 from edge_agent.store.journal import Journal
 from edge_agent.surroundings import here
 from tests.agent.alarmed_hall import BUNDLE, AlarmedHall
-from tests.agent.test_inference import KIND, SPECS, Bench
+from tests.agent.test_inference import KIND, SPECS, TAGS, Bench
 from tests.agent.test_posts import standby
-from tests.pure.test_pipeline import FirstFeature, pipeline
+from tests.model import bundles, test_forest
+from tests.pure.test_pipeline import USUAL, FirstFeature, pipeline
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from edge_agent.bundle.contents import Bundle
+    from edge_agent.features.spec import FeatureSpec
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.timeout(120)
@@ -44,7 +59,7 @@ pytestmark = pytest.mark.timeout(120)
 def hall(tmp_path_factory: pytest.TempPathFactory) -> AlarmedHall:
     """Some minutes of a hall, its alarms and their evidence."""
     made = AlarmedHall(tmp_path_factory.mktemp("hall"))
-    made.run(280)
+    made.run(110)
     return made
 
 
@@ -107,6 +122,121 @@ def test_evidence_says_what_scada_was_told(hall: AlarmedHall) -> None:
         assert [one.role for one in said.alarm.top] == [one[0] for one in alarm.top]
         assert said.model.digest == alarm.info.model_digest
         assert len(said.surroundings.configuration) == 64
+
+
+def test_limits_of_a_context_are_in_the_evidence(hall: AlarmedHall) -> None:
+    """Which context the row had, and that its own level judged it."""
+    read = [reading.read(one.body) for one in hall.evidence]
+    shifted = [one for one in read if one.alarm.pipeline == "shifted"]
+    others = [one for one in read if one.alarm.pipeline != "shifted"]
+
+    assert {one.alarm.context for one in shifted} == {"late"}
+    assert {one.verdict.threshold for one in shifted} == {0.9}
+    assert {one.verdict.threshold_of for one in shifted} == {"context"}
+    assert {one.verdict.threshold_of for one in others} == {"pipeline"}
+
+
+def test_tags_that_report_changes_only_are_made_again(tmp_path: Path) -> None:
+    """A value lasts until the next: with the one before the window in it."""
+    changing = AlarmedHall(tmp_path, held=True)
+    changing.run(14)
+    read = [reading.read(record.body) for record in changing.evidence]
+    model = Nudged(1.0)
+
+    assert len(read) > 20
+    for evidence in read:
+        assert evidence.window is not None
+        assert any(tag.changes_only for tag in evidence.window.tags)
+        found = retracing.retrace(evidence, here(), model)
+        assert found.differences == ()
+        assert found.holds(alike=True)
+
+
+def forest(folder: Path) -> Bundle:
+    """A classifier of trees, which tells classes."""
+    random = np.random.default_rng(0)
+    labels = np.repeat(np.arange(3), 80)
+    rows = random.normal(size=(240, 4)) + labels[:, None]
+    made = RandomForestClassifier(30, max_depth=6, random_state=0).fit(rows, labels)
+    return test_forest.shipped(folder, made, zipmap=False)
+
+
+def autoencoder(folder: Path) -> Bundle:
+    """A model whose score is how badly it gives its row back."""
+    text = bundles.passport("again")
+    text["model"]["outputs"] = {"score": {"output": "y", "read": "reconstruction"}}
+    weight = np.random.default_rng(4).normal(size=(4, 4)).astype(np.float32)
+    nodes = [
+        helper.make_node("MatMul", ["rows", "w"], ["z"]),
+        helper.make_node("Tanh", ["z"], ["y"]),
+    ]
+    rows = bundles.golden(4).astype(np.float64)
+    score = np.square(np.tanh(rows @ weight) - rows).mean(axis=1)
+    proto = bundles.model(nodes, {"w": weight}, 4, {"y": ["N", 4]})
+    return bundles.make(folder, text, proto=proto, outputs={"score": score})
+
+
+def summed(folder: Path) -> Bundle:
+    """A sum over features, whose bits may depend on the rows beside it."""
+    return bundles.make(folder, proto=bundles.graph(4, reduce_sum=True))
+
+
+@pytest.mark.parametrize("make", [forest, autoencoder, summed, bundles.make])
+def test_models_of_every_kind_are_made_again_bit_for_bit(
+    make: Callable[[Path], Bundle], tmp_path: Path
+) -> None:
+    """Scores, contributions and probabilities, by a model opened anew."""
+    bundle = make(tmp_path)
+    evidence = alarmed(OnnxScorer(bundle), bundle.passport.specs())
+    model = OnnxScorer(open_bundle(bundle.path))
+
+    assert len(evidence) >= 8
+    for record in evidence:
+        said = reading.read(record.body)
+        found = retracing.retrace(said, here(), model)
+        assert found.differences == ()
+        assert found.features is found.score is Sameness.SAME
+        assert (said.score.probabilities is not None) == (make is forest)
+
+
+def alarmed(scorer: OnnxScorer, specs: Sequence[FeatureSpec]) -> list[EvidenceRecord]:
+    """Evidence of alarms of two pumps, which come and go with noise."""
+    bench = Bench()
+    plan = FeaturePlan(specs, KIND)
+    window = Window(KIND, depth_for(specs))
+    builder = RowBuilder(window, [(plan, Every(KIND, NANOSECONDS, bench.clock.time))])
+    limits = Limits(0.4, on_delay=0, off_delay=0, chatter_count=0)
+    one = np.ones(len(specs))
+    usual = replace(
+        USUAL,
+        role=np.array([KIND.role_index(spec.tag) for spec in specs]),
+        aggregates=tuple(spec.aggregate for spec in specs),
+        windows=tuple(spec.window for spec in specs),
+        low=one,
+        high=one,
+        mean=one,
+        std=one,
+    )
+    line = Line(builder, [Post(pipeline(scorer=scorer, limits=limits, usual=usual))])
+    line.capture(Captures(here(), a_minute=10**6))
+    found: list[EvidenceRecord] = []
+    inference = Inference(
+        *([line], bench.inbox, Stamps(TAGS, ["source"])),
+        lambda records, _: found.extend(
+            one for one in records if isinstance(one, EvidenceRecord)
+        ),
+        *(bench.clock, bench.instruments),
+    )
+    noise = np.random.default_rng(2)
+    for second in range(150):
+        size = 2.0 if second % 30 > 20 else 0.05
+        now = bench.clock.time = bench.clock.time + NANOSECONDS
+        at, value = np.full(4, now), noise.normal(size=4) * size
+        batch = SampleBatch(
+            np.arange(4, dtype=np.int32), at, value, np.zeros(4, np.uint8), at
+        )
+        inference.turn(now, batch)
+    return found
 
 
 def replay(*arguments: object) -> int:
