@@ -261,6 +261,7 @@ class Inference:
         if self.monitors is not None:
             self.monitors.samples(line.builder.window.kind.name, batch)
         turned = line.builder.advance(batch, now, alive)
+        line.making = turned.making
         tallies.samples(self._instruments, turned.counts, line.builder.window.kind.name)
         for counter, name, count in line.unmade():
             tallies.unmade(self._instruments, counter, name, count)
@@ -281,6 +282,7 @@ class Inference:
         before = line.states[position]
         done = post.turn(before, rows, watched, self._clock)
         line.states[position] = done.state
+        done.records.extend(line.evidence(position, done, now))
         tallies.explanations(self._instruments, name, before.spent, done.state.spent)
         tallies.rows(self._instruments, done.pipeline, rows, done.scores)
         if self._observe is not None:

@@ -57,7 +57,7 @@ def turn(
         and the scores of all rows.
     """
     scores = scored(pipeline.scorer, rows)
-    state, records = judged(pipeline, state, rows, scores, contexts)
+    state, records, _ = judged(pipeline, state, rows, scores, contexts)
     return state, records, scores
 
 
@@ -67,7 +67,7 @@ def judged(
     rows: FeatureRows,
     scores: Scores,
     contexts: Contexts | None = None,
-) -> tuple[PipelineState, list[Record]]:
+) -> tuple[PipelineState, list[Record], Judged]:
     """Judge scored rows: alarms, what is worth a message, and why.
 
     A rung below the model makes no score GOOD: SCADA shows UNCERTAIN, and the reason.
@@ -79,6 +79,9 @@ def judged(
         rows: n rows; several of one asset in ascending order of time.
         scores: of them.
         contexts: whose numbers the rows have; None for rows without.
+
+    Returns:
+        The new state, the records, and all that was said of the rows.
     """
     inputs = quality = rows.quality
     if np.count_nonzero(scores.no_score):
@@ -101,10 +104,10 @@ def judged(
     found = Judged(rows, scores, inputs, quality, after, moves, contexts, threshold)
     state, send = _worth_sending(pipeline, state, states, found)
     if not len(send):
-        return state, []
+        return state, [], found
     state, why = _explained(pipeline, state, found, send)
     scored = score_record(pipeline, found, send, why)
-    return state, [scored, *alarm_records(pipeline, found, send, why)]
+    return state, [scored, *alarm_records(pipeline, found, send, why)], found
 
 
 def scored(scorer: Scorer, rows: FeatureRows) -> Scores:

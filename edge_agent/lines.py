@@ -21,11 +21,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from edge_agent.alarms import AlarmStates
+    from edge_agent.captured.taking import Captures
     from edge_agent.features.contexts import Contexts
+    from edge_agent.features.making import Making
     from edge_agent.features.rows import RowBuilder
     from edge_agent.features.triggers import Trigger
     from edge_agent.pipeline import Pipeline
-    from edge_agent.posts import Post, Seating
+    from edge_agent.posts import Post, Seating, Turned
+    from edge_agent.records import EvidenceRecord
     from edge_agent.stamps import Stamps
 
 log = structlog.get_logger()
@@ -43,6 +46,9 @@ class Line:
     settle: int = 0
     """Ns after which an open row closes by itself."""
     states: list[PipelineState] = field(default_factory=list)
+    making: Making | None = None
+    """How the rows of the turn were made."""
+    _captures: Captures | None = None
     _told: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -50,6 +56,21 @@ class Line:
             self.states = [
                 PipelineState.fresh(len(p.pipeline.info.assets)) for p in self.posts
             ]
+
+    def capture(self, captures: Captures) -> None:
+        """Keep from now on what alarms are computed from."""
+        self._captures, self.builder.shows = captures, True
+
+    def evidence(self, place: int, done: Turned, now: int) -> list[EvidenceRecord]:
+        """What the alarms of a pipeline's turn were computed from, within that turn."""
+        judged, making = done.judged, self.making
+        if self._captures is None or judged is None or making is None:
+            return []
+        if not len(judged.moves):
+            return []
+        plan, _ = self.builder.pipelines[place]
+        of = self._captures.of
+        return of(making, place, plan, done.pipeline, judged, done.records, now)
 
     def triggers(self) -> Iterator[tuple[str, Trigger]]:
         """Name and trigger of each pipeline."""
@@ -77,7 +98,7 @@ class Line:
         self.posts[place].seat(seating)
 
     def unmade(self) -> Iterator[tuple[str, str, int]]:
-        """Rows not made and contexts not told apart since the last call.
+        """What was left out since the last call: rows, contexts, evidence.
 
         Yields:
             Counter, pipeline, how many.
@@ -89,15 +110,19 @@ class Line:
                 log.warning("turns stood still", pipeline=name, ticks_skipped=skipped)
                 yield "ticks_skipped_total", name, skipped
         for post in self.posts:
-            if post.contexts is None:
-                continue
             name = post.pipeline.info.pipeline
-            for counter, total in (
-                ("context_values_late_total", post.contexts.late),
-                ("contexts_beyond_limit_total", post.contexts.beyond),
-            ):
+            for counter, total in self._left_out(name, post.contexts):
                 if more := self._more(counter, name, total):
                     yield counter, name, more
+
+    def _left_out(
+        self, name: str, contexts: Contexts | None
+    ) -> Iterator[tuple[str, int]]:
+        if self._captures is not None:
+            yield from self._captures.left_out(name)
+        if contexts is not None:
+            yield "context_values_late_total", contexts.late
+            yield "contexts_beyond_limit_total", contexts.beyond
 
     def _more(self, counter: str, name: str, total: int) -> int:
         more = total - self._told.get((counter, name), 0)

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from edge_agent.features.plan import FeaturePlan
     from edge_agent.features.triggers import Trigger
     from edge_agent.features.window import Window
+    from edge_agent.outcomes import Judged
     from edge_agent.pipeline import Pipeline, PipelineState
     from edge_agent.records import Record
     from edge_agent.scores import Scores
@@ -90,6 +91,7 @@ class Turned:
         pipeline: whose scores they are: the rung that was used.
         error: what a failed call said, also where the standby then scored.
         off: why the model was taken off in this turn; empty where it stays.
+        judged: all that was said of the rows.
     """
 
     state: PipelineState
@@ -98,6 +100,7 @@ class Turned:
     pipeline: Pipeline
     error: str = ""
     off: str = ""
+    judged: Judged | None = None
 
 
 @dataclass(slots=True)
@@ -184,9 +187,9 @@ class Post:
             scores = judging.scored(used.scorer, rows)
         if off:
             self._take_off(off)
-        after, records = judging.judged(used, state, rows, scores, self.contexts)
+        after, records, found = judging.judged(used, state, rows, scores, self.contexts)
         failed = "" if _resting(first) else error
-        done = Turned(after, records, scores, used, failed, off)
+        done = Turned(after, records, scores, used, failed, off, found)
         if self.told is not None:
             self.told(done, state, rows)
         return done

@@ -130,7 +130,7 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
     for alarm in () if of_model else alarms:
         yield from _alarm(alarm)
     for model in models:
-        yield from _model(model)
+        yield from model_page(model)
     if of_model and models:
         yield f"{found['alarms_in_all']} of the newest {RECENT} transitions in store.db"
         for alarm in reversed(alarms):
@@ -176,7 +176,8 @@ def _alarm(alarm: Mapping[str, Any]) -> Iterator[str]:
     yield ""
 
 
-def _model(model: Mapping[str, Any]) -> Iterator[str]:
+def model_page(model: Mapping[str, Any]) -> Iterator[str]:
+    """Lines of a model as `registry.lineage.document` has it."""
     facts = model["passport"]
     title = f": {facts['title']}" if "title" in facts else ""
     yield f"model {model['model']} {model['version']}{title}"

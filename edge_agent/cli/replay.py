@@ -1,4 +1,4 @@
-"""`edge-agent replay`: a recording through the same core, faster than life."""
+"""`edge-agent replay`: a recording through the same core, or one alarm again."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from edge_agent.records import Record
     from edge_agent.scores import Scores
 
-EX_CONFIG = 78
+EX_USE, EX_CONFIG = 2, 78
 #: Samples of one turn: bounds memory, changes no score.
 CHUNK = 20_000
 #: Ticks of one turn: a recording with gaps has many between two samples.
@@ -45,19 +45,47 @@ TICKS = 1_000
 def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Declare the command."""
     parser = commands.add_parser(
-        "replay", help="score a CSV or Parquet recording with the configured models"
+        "replay",
+        help="score a CSV or Parquet recording with the configured models, or compute "
+        "an alarm again from its evidence",
     )
-    parser.add_argument("recording", type=Path, help="a .csv or .parquet file")
-    parser.add_argument("--config", type=Path, required=True, help="file or folder")
+    parser.add_argument(
+        "recording", type=Path, nargs="?", help="a .csv or .parquet file"
+    )
+    parser.add_argument("--config", type=Path, help="file or folder, for a recording")
     parser.add_argument(
         "--out", type=Path, help="write the scores here as JSON lines, not to stdout"
     )
-    parser.add_argument("--json", action="store_true", help="summary for machines")
+    parser.add_argument(
+        "--alarm",
+        metavar="ID",
+        help="compute this alarm again: its occurrence, or how that begins",
+    )
+    parser.add_argument("--state-dir", type=Path, default=Path("/var/lib/edge-agent"))
+    parser.add_argument(
+        "--evidence", type=Path, help="a log or folder of logs, not that of state-dir"
+    )
+    parser.add_argument(
+        "--bundle",
+        type=Path,
+        help="the model version's folder, not that of state-dir",
+    )
+    parser.add_argument("--json", action="store_true", help="for machines")
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Replay; 0 when done, 78 when configuration or recording are wrong."""
+    """Replay; 0 when done, 2 for wrong use, 78 when the files are wrong."""
+    if arguments.alarm is not None and arguments.recording is None:
+        from edge_agent.cli import retrace
+
+        return retrace.run(arguments)
+    if arguments.alarm is not None or None in (arguments.recording, arguments.config):
+        print(
+            "give either RECORDING and --config, or --alarm with an alarm's occurrence",
+            file=sys.stderr,
+        )
+        return EX_USE
     logs.configure(json=arguments.json)
     try:
         loaded = loading.read(arguments.config)

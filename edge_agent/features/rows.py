@@ -16,6 +16,7 @@ import numpy as np
 from edge_agent.features.arrivals import Sorter
 from edge_agent.features.depth import span_for
 from edge_agent.features.feature_rows import FeatureRows, joined
+from edge_agent.features.making import Making
 from edge_agent.features.window import IngestCounts
 
 if TYPE_CHECKING:
@@ -39,11 +40,13 @@ class Turned:
         rows: for each pipeline; an asset may come several times, in order of time.
         counts: what became of the samples.
         beside: the same rows by another plan, by pipeline; see `RowBuilder.watch`.
+        making: how they were made; of use until the next turn.
     """
 
     rows: tuple[FeatureRows, ...]
     counts: IngestCounts
     beside: Mapping[int, FeatureRows]
+    making: Making
 
 
 def row_makers(plan: FeaturePlan, window: Window) -> Mask:
@@ -92,6 +95,8 @@ class RowBuilder:
         self._room = max(self._lead // 2, 1)
         self._nothing = [_none(plan, window) for plan, _ in pipelines]
         self._moment = int(np.iinfo(np.int64).min)
+        self.shows = False
+        """Whether somebody may ask what a row was made from, in the turn it is."""
 
     def watch(self, position: int, plan: FeaturePlan | None) -> None:
         """Also make a pipeline's rows by another plan, for a model that only watches.
@@ -145,8 +150,11 @@ class RowBuilder:
         done: list[list[FeatureRows]] = [[] for _ in dues]
         others: dict[int, list[FeatureRows]] = {place: [] for place in self._beside}
         counts, low, made = IngestCounts(), 0, -1
-        for high in self._steps(arrivals, dues):
+        making = Making(self.window, vouched)
+        for step, high in enumerate(self._steps(arrivals, dues)):
             if high > low:
+                if self.shows:
+                    making.before(step, arrivals, low, high)
                 whole = high - low == len(arrivals)
                 batch = arrivals.batch
                 batch = batch if whole else batch.take(slice(low, high))
@@ -156,6 +164,7 @@ class RowBuilder:
                 closed &= due.seen > made
                 if count := np.count_nonzero(closed):
                     part = due if count == len(due) else _of(due, closed)
+                    making.made(place, step, part)
                     plan = self.pipelines[place][0]
                     done[place].append(_computed(plan, self.window, part, vouched))
                     if place in others:
@@ -168,6 +177,7 @@ class RowBuilder:
             ),
             counts,
             {place: joined(rows) for place, rows in others.items() if rows},
+            making,
         )
 
     def _due(self, arrivals: Arrivals, now: int, vouched: I64 | None) -> list[Due]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from edge_agent.bundle.passport import passport_bytes
 from edge_agent.bundle.reading import read_yaml
 from edge_agent.errors import ModelRejected, StoreBusy
 from edge_agent.records import AlarmState, Fallback
@@ -156,6 +157,34 @@ def _model(state_dir: Path, digest: str, traces: Sequence[Trace]) -> dict[str, A
         "passport": {key: facts[key] for key in FACTS if facts.get(key) is not None},
         "problem": problem,
     }
+
+
+def of_bundle(folder: Path, digest: str) -> dict[str, Any]:
+    """A model as in `document`, from its bundle alone.
+
+    Args:
+        folder: of the bundle, verified.
+        digest: over it.
+    """
+    try:
+        facts = read_yaml(passport_bytes(folder), str(folder))
+    except ModelRejected as why:
+        return {"digest": digest, "problem": str(why)}
+    return {
+        "model": str(facts.get("name", "")),
+        "version": str(facts.get("version", "")),
+        "release": facts.get("release", 0),
+        "digest": digest,
+        "signed_by": "",
+        "bundle": str(folder),
+        "passport": {key: facts[key] for key in FACTS if facts.get(key) is not None},
+        "problem": "",
+    }
+
+
+def of_digest(state_dir: Path, digest: str) -> dict[str, Any]:
+    """A model as in `document`, from what lies in a state folder."""
+    return _model(state_dir, digest, ())
 
 
 def _passport(folder: Path, digest: str) -> tuple[Kept | None, Mapping[str, Any], str]:

@@ -24,7 +24,9 @@ from urllib.parse import quote
 import msgspec
 
 from edge_agent.errors import StoreDamaged, StoreInUse
+from edge_agent.records import EvidenceRecord
 from edge_agent.store import history, looking
+from edge_agent.store.rows import read_row
 from edge_agent.store.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
@@ -71,6 +73,25 @@ def pages(path: Path, query: history.Query) -> Iterator[history.Page]:
             if page.before < 0:
                 return
             query = msgspec.structs.replace(query, before=page.before)
+
+
+def evidence(path: Path, begin: str) -> Iterator[bytes]:
+    """Evidence of alarms that no log has yet; see `look` for what is raised.
+
+    Args:
+        path: the file.
+        begin: how the alarm's occurrence begins.
+    """
+    with _reading(path) as (sql, _):
+        columns = "id, class, rows, at_first, at_last, wall_offset, crc, body"
+        query = f"SELECT {columns} FROM outbox WHERE class < 3 ORDER BY id"  # noqa: S608
+        for row in sql.execute(query):
+            stored = read_row(row, {})  # what shares an info is not asked for
+            record = None if stored is None else stored.record
+            if not isinstance(record, EvidenceRecord):
+                continue
+            if record.occurrence.startswith(begin):
+                yield record.body
 
 
 @contextlib.contextmanager
