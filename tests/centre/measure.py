@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from edge_agent.centre.packing import packed
+from edge_agent.centre.packing import Made, packed
 from edge_agent.config.keeping import Centre
 from edge_agent.records import (
     LabelRecord,
@@ -134,7 +134,7 @@ def _numbered(told: list[Record]) -> list[Stored]:
 
 def _packing(label: str, told: list[Record]) -> None:
     stored = _numbered(told)
-    best = float("inf")
+    best, objects = float("inf"), list[Made]()
     for _ in range(3):
         began = time.process_time()
         objects = packed(stored, [], "hamburg", "gw-07").objects

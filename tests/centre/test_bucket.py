@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -238,3 +240,25 @@ async def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(SinkLost):
         await bucket.send(NAME, b"body")
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+async def test_a_share_that_hangs_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call into a dead mount is given up; the next is refused until it has ended."""
+    monkeypatch.setattr("edge_agent.centre.bucket.ANSWER", 0.1)
+    bucket = open_bucket(Centre(path=tmp_path), None)
+    hangs = threading.Event()
+    monkeypatch.setattr(bucket, "put", lambda *_: hangs.wait(20))
+    threads = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(SinkLost, match="does not answer"):
+            await bucket.send(NAME, b"body")
+    assert threading.active_count() <= threads + 1
+    hangs.set()
+    monkeypatch.undo()
+    async with asyncio.timeout(10):
+        while not bucket.names():
+            with suppress(SinkLost):
+                await bucket.send(NAME, b"body")
+            await asyncio.sleep(0.01)

@@ -31,7 +31,8 @@ pytestmark = pytest.mark.crash
 
 
 def _die(folder: Path, share: Path, step: str, after: float = 20.0) -> None:
-    command = [sys.executable, "-m", "tests.centre.victim", folder, share, step]
+    command = [sys.executable, "-m", "tests.centre.victim"]
+    command += [str(folder), str(share), step]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"ready\n"
