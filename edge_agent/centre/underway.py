@@ -139,7 +139,8 @@ class Shelf:
                 if known := [one.id for one in page if one.id in settled]:
                     self._outbox.acknowledge(self._name, known)
                 for one in page:
-                    if one.id not in settled and rows < ROWS:
+                    room = rows < ROWS and len(found) < RECORDS
+                    if room and one.id not in settled:
                         found.append(one)
                         rows += weight(one.record)
         return sorted(found, key=lambda one: one.id)

@@ -447,3 +447,46 @@ async def test_an_outage_of_the_store_costs_nothing(tmp_path: Path) -> None:
         folder = made.copied(open_bucket(settings, SECRET), tmp_path / "copy")
         seqs = [row["seq"] for row in made.rows(folder, "predictions")]
     assert len(seqs) == len(set(seqs)) == 120
+
+
+async def test_a_backlog_of_tiny_records_goes_in_one_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More records than one plan holds need no second moment of the gateway."""
+    monkeypatch.setattr("edge_agent.centre.underway.RECORDS", 10)
+    share = tmp_path / "share"
+    share.mkdir()
+    with _started(tmp_path) as journal:
+        _fill(journal, turns=35)
+        upload = made.uploader(tmp_path, journal, Centre(path=share, every=3600))
+        async with _running(upload):
+            await _until(lambda: upload.status()["state"] == "connected")
+            upload._due = 1  # its moment has come
+            upload._enough.set()
+            await _until(lambda: _owed(journal) == 0)
+    assert len(made.rows(share, "predictions")) == 105
+    assert len(_objects(share)) >= 4
+
+
+async def test_a_stop_of_an_idle_upload_is_at_once(tmp_path: Path) -> None:
+    """Nothing is waited for where nothing is under way."""
+    with _started(tmp_path) as journal:
+        upload = made.uploader(tmp_path, journal, Centre(path=tmp_path, every=3600))
+        async with asyncio.timeout(4), _running(upload):
+            await _until(lambda: upload.status()["state"] == "connected")
+            assert upload.status()["next_upload_in_s"] > 0
+
+
+async def test_the_oldest_that_is_owed_is_told(tmp_path: Path) -> None:
+    """The status says since when rows wait, also of those from before the start."""
+    share = tmp_path / "share"
+    share.mkdir()
+    with _started(tmp_path) as journal:
+        _fill(journal)  # at midnight; the wall's clock has noon
+        upload = made.uploader(tmp_path, journal, Centre(path=share, every=0.1))
+        (share / "predictions").write_text("in the way")
+        with pytest.raises(SinkLost):
+            await upload.run()
+        status = upload.status()
+    assert 11 * 3600 < status["oldest_age_s"] <= 12 * 3600
+    assert status["underway_objects"] == 3
