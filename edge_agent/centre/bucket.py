@@ -13,6 +13,7 @@ import contextlib
 import os
 import threading
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import obstore
@@ -21,6 +22,7 @@ from obstore.store import LocalStore, S3Store
 
 from edge_agent import durable
 from edge_agent.centre import refusals
+from edge_agent.centre.aside import Aside
 from edge_agent.errors import SinkLost
 
 if TYPE_CHECKING:
@@ -66,6 +68,7 @@ class Bucket:
         self._prefix = f"{prefix.strip('/')}/" if prefix.strip("/") else ""
         self._root = root
         self._conditional = True
+        self._aside = Aside(refusals.silent(where))
 
     @property
     def is_folder(self) -> bool:
@@ -79,7 +82,7 @@ class Bucket:
             SinkLost: where, why, what to do.
         """
         if self._root is not None:
-            if not self._root.is_dir():
+            if not await self._aside.call(ANSWER, self._root.is_dir):
                 raise SinkLost(refusals.no_folder(self._root))
             return
         try:
@@ -102,7 +105,7 @@ class Bucket:
             SinkLost: it may be there or not; where, why, what to do.
         """
         if self._root is not None:
-            await asyncio.to_thread(self.put, name, body)
+            await self._aside.call(ANSWER, partial(self.put, name, body))
             return
         try:
             async with asyncio.timeout(ANSWER + len(body) / SLOWEST):

@@ -23,8 +23,10 @@ if TYPE_CHECKING:
 
 #: Rows of a group: a reader holds one of them in memory.
 GROUP = 131_072
-#: Objects of more bytes are not read whole.
+#: Bytes of Arrow that an object may become: a small one can hold a great many.
 LARGEST = 256 << 20
+#: Rows read at once.
+_PIECE = 8_192
 _COUNTED = ("ts", "seq", "number", "told", "since", "first", "last")
 _SPREAD = ("age_s", "delay_s", "high", "low", "score", "square", "top1_share")
 _SPREAD_TOO = ("top1_value", "total", "value")
@@ -91,13 +93,10 @@ def loaded(table: str, body: bytes) -> RecordBatch:
     """Rows of an object; columns that are younger than it are null.
 
     Raises:
-        ValueError: it is no Parquet, or has columns that are not known here.
+        ValueError: it is no Parquet, too large, or has columns not known here.
     """
     columns = TABLES[table].columns
-    try:
-        found = read_parquet(body, batch_size=GROUP).read_all()
-    except Exception as why:  # arro3 raises its own kinds of error
-        raise ValueError(f"no Parquet: {why}") from why
+    found = _read(body)
     if unknown := set(found.column_names) - {one.name for one in columns}:
         raise ValueError(f"columns that are not known here: {sorted(unknown)}")
     arrays = [_kept(found, one) for one in columns]
@@ -115,6 +114,23 @@ def put_together(table: str, batches: list[RecordBatch]) -> RecordBatch:
 def picked(rows: RecordBatch, where: I64) -> RecordBatch:
     """Rows by position."""
     return rows.take(Array.from_numpy(where))
+
+
+def _read(body: bytes) -> Table:
+    size, pieces = 0, []
+    try:
+        reader = read_parquet(body, batch_size=_PIECE)
+        for piece in reader:
+            size += piece.nbytes
+            if size > LARGEST:
+                break
+            pieces.append(piece)
+        found = Table.from_batches(pieces, schema=reader.schema)
+    except Exception as why:  # arro3 raises its own kinds of error
+        raise ValueError(f"no Parquet: {why}") from why
+    if size > LARGEST:
+        raise ValueError(f"it is more than {LARGEST >> 20} MiB when read")
+    return found
 
 
 def _field(column: Column) -> Field:

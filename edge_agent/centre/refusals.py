@@ -80,6 +80,11 @@ def no_folder(path: Path) -> str:
     )
 
 
+def stuck(folder: Path) -> str:
+    """A sentence for a disk of the agent's own that hangs."""
+    return f"centre: the disk of {folder} does not answer; nothing is sent until then"
+
+
 def nearly_full(where: str, reserve: int) -> str:
     """A sentence for a disk with little room."""
     return (

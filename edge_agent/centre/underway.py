@@ -1,8 +1,9 @@
-"""The plan's file, and what a plan is made of, read again after a crash."""
+"""The plan's file, and what a plan is made of: read, and read again after a crash."""
 
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
 import structlog
@@ -18,15 +19,22 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
     from pathlib import Path
 
+    from edge_agent.centre.aside import Aside
     from edge_agent.centre.plan import Position
+    from edge_agent.centre.told import Entry
     from edge_agent.store.outbox import Stored
+
+    Entries = Callable[[int, int], Sequence[Entry]]
+    """Entries of the evidence log after a number, at most so many; may read files."""
 
 log = structlog.get_logger()
 
 #: Records asked for at once: 50,000 rows at most, where a turn has 1,000.
 PAGE = 50
 #: What one plan holds at most.
-ROWS, RECORDS = 50_000, 10_000
+ROWS, RECORDS, ENTRIES = 50_000, 10_000, 500
+#: Seconds for a file on the agent's own disk.
+PATIENCE = 60.0
 
 
 class Outbox(Protocol):
@@ -101,11 +109,17 @@ class Shelf:
     Args:
         name: of the output.
         outbox: the journal.
+        entries: of the evidence log; None without one.
+        disk: where those are read.
     """
 
-    def __init__(self, name: str, outbox: Outbox) -> None:
+    def __init__(
+        self, name: str, outbox: Outbox, entries: Entries | None, disk: Aside
+    ) -> None:
         self._name = name
         self._outbox = outbox
+        self._entries = entries
+        self._disk = disk
 
     async def next(self, settled: set[int]) -> list[Stored]:
         """The oldest records that are owed, for one plan, by rising id.
@@ -125,10 +139,16 @@ class Shelf:
                 if known := [one.id for one in page if one.id in settled]:
                     self._outbox.acknowledge(self._name, known)
                 for one in page:
-                    if one.id not in settled and rows < ROWS:
+                    room = rows < ROWS and len(found) < RECORDS
+                    if room and one.id not in settled:
                         found.append(one)
                         rows += weight(one.record)
         return sorted(found, key=lambda one: one.id)
+
+    def is_full(self, records: Sequence[Stored]) -> bool:
+        """Whether there may be more than what `next` gave."""
+        rows = sum(weight(one.record) for one in records)
+        return rows >= ROWS or len(records) >= RECORDS
 
     async def again(self, ids: Sequence[int]) -> list[Stored]:
         """Those of some records that are still owed, by rising id."""
@@ -141,6 +161,17 @@ class Shelf:
                     after = page[-1].id
                     found |= {one.id: one for one in page if one.id in wanted}
         return [found[one] for one in sorted(found)]
+
+    async def entries(self, after: int, limit: int = ENTRIES) -> Sequence[Entry]:
+        """Entries of the evidence log after a number."""
+        if self._entries is None or limit <= 0:
+            return ()
+        return await self._disk.call(PATIENCE, partial(self._entries, after, limit))
+
+    async def entries_again(self, after: int, last: int) -> Sequence[Entry]:
+        """Those of some entries that are still there."""
+        found = await self.entries(after, last - after)
+        return [one for one in found if one.number <= last]
 
     async def oldest(self) -> Stored | None:
         """One of the records that have been owed for longest."""

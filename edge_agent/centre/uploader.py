@@ -10,17 +10,20 @@ written anew; a reader tells the rows that are there twice by their key.
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import contextlib
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from edge_agent.centre import compaction
+from edge_agent.centre import compaction, refusals
 from edge_agent.centre.account import Account
+from edge_agent.centre.aside import Aside
 from edge_agent.centre.packing import packed, weight
 from edge_agent.centre.plan import Plan, Position
+from edge_agent.centre.rhythm import Settled, next_due, phase
 from edge_agent.centre.rows import DAY, date
-from edge_agent.centre.underway import ROWS, Note, Shelf
+from edge_agent.centre.underway import ENTRIES, PATIENCE, ROWS, Note, Shelf
 from edge_agent.errors import SinkLost
 from edge_agent.records import RawRecord, ScoreRecord
 from edge_agent.records.appetites import CENTRAL, CENTRE
@@ -33,24 +36,17 @@ if TYPE_CHECKING:
     from edge_agent.centre.bucket import Bucket
     from edge_agent.centre.packing import Packed
     from edge_agent.centre.told import Entry
-    from edge_agent.centre.underway import Outbox
+    from edge_agent.centre.underway import Entries, Outbox
     from edge_agent.clock import Clock
     from edge_agent.config.keeping import Centre
     from edge_agent.instruments import Instruments
     from edge_agent.records.appetites import Appetite
     from edge_agent.store.outbox import Stored
 
-    Entries = Callable[[int, int], Sequence[Entry]]
-    """Entries of the evidence log after a number, at most so many; may read files."""
-
 log = structlog.get_logger()
 
-#: Entries of the evidence log in one plan.
-ENTRIES = 500
-#: Ns for which a record that was acknowledged is remembered: longer than any flush.
-REMEMBERED = 60 * NANOSECONDS
-#: Records remembered at most.
-MOST_SETTLED = 50_000
+#: Seconds for putting a day's objects together.
+LONG = 3_600.0
 #: Ns after midnight until a day is put together: late rows have come by then.
 LATE = 3_600 * NANOSECONDS
 
@@ -91,13 +87,14 @@ class Uploader:
         self._outbox = outbox
         self._reach = reach
         self._note = Note(folder)
-        self._shelf = Shelf(self.name, outbox)
-        self._entries = entries
         self._clock = clock
         self._account = Account(clock, instruments)
+        self._peer = Aside(refusals.silent("the configured one"))
+        self._disk = Aside(refusals.stuck(folder))
+        self._shelf = Shelf(self.name, outbox, entries, self._disk)
         self._position: Position | None = None
         self._made: Packed | None = None
-        self._settled: list[tuple[int, tuple[int, ...]]] = []
+        self._settled = Settled()
         self._due = 0
         self._enough = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -139,6 +136,7 @@ class Uploader:
         """
         self._within = within
         self._leave.set()
+        self._enough.set()
 
     def status(self) -> dict[str, Any]:
         """How far the archive is, for a technician."""
@@ -149,12 +147,12 @@ class Uploader:
 
     async def _work(self) -> None:
         if self._position is None:
-            self._position = await asyncio.to_thread(self._note.read)
-            self._remember(self._position.settled)
+            self._position = await self._disk.call(PATIENCE, self._note.read)
+            self._settled.add(self._position.settled, self._clock.now())
             self._due = next_due(self._clock.now(), self._every, self._phase)
             if oldest := await self._shelf.oldest():
                 self._account.owe(oldest, 0)
-        bucket = await asyncio.to_thread(self._reach)
+        bucket = await self._peer.call(PATIENCE, self._reach)
         await bucket.check()
         self._account.reached = True
         await self._resume(bucket)
@@ -166,26 +164,21 @@ class Uploader:
     async def _until_due(self) -> None:
         """Wait for the next moment of this gateway, or for a full object."""
         seconds = (self._due - self._clock.now()) / NANOSECONDS
-        if seconds > 0 and not self._account.full(ROWS):
-            self._enough.clear()
-            try:
-                async with asyncio.timeout(seconds):
-                    await self._enough.wait()
-            except TimeoutError:
-                return
+        self._enough.clear()
+        if seconds <= 0 or self._account.full(ROWS) or self._leave.is_set():
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._enough.wait()
 
     async def _round(self, bucket: Bucket) -> None:
         """Upload all that is owed, one plan after the other."""
         more = True
         while more and not self._leave.is_set():
             mark = self._account.mark()
-            known = {one for _, ids in self._settled for one in ids}
-            records = await self._shelf.next(known)
-            entries = await self._next_entries()
-            more = (
-                len(entries) == ENTRIES
-                or sum(weight(one.record) for one in records) >= ROWS
-            )
+            records = await self._shelf.next(self._settled.ids())
+            entries = await self._shelf.entries((self._position or Position()).evidence)
+            more = len(entries) == ENTRIES or self._shelf.is_full(records)
             if records or entries:
                 await self._plan(records, entries)
                 await self._send(bucket)
@@ -193,12 +186,6 @@ class Uploader:
                 self._account.drained(mark)
         self._due = next_due(self._clock.now(), self._every, self._phase)
         await self._put_together(bucket)
-
-    async def _next_entries(self) -> Sequence[Entry]:
-        if self._entries is None or self._position is None:
-            return ()
-        after = self._position.evidence
-        return await asyncio.to_thread(self._entries, after, ENTRIES)
 
     async def _plan(self, records: Sequence[Stored], entries: Sequence[Entry]) -> None:
         """Make the objects, and write down what they are made of."""
@@ -213,9 +200,8 @@ class Uploader:
             tuple(one.planned for one in made.objects),
         )
         if plan != before.plan:
-            await self._write(
-                Position(plan, self._known(), before.evidence, before.days)
-            )
+            known = tuple(sorted(self._settled.ids()))
+            await self._write(Position(plan, known, before.evidence, before.days))
         self._made = made
 
     async def _send(self, bucket: Bucket) -> None:
@@ -228,15 +214,10 @@ class Uploader:
             self._account.sent(one)
             if self._rate is not None:
                 await asyncio.sleep(len(one.body) / self._rate)
-        plan = position.plan
-        days = {*position.days, *(one.named.day for one in made.objects)}
-        self._remember(plan.ids)
         # before the store is told: it writes that down when it next writes anyway
-        await self._write(
-            Position(None, self._known(), plan.entries[1], tuple(sorted(days)))
-        )
+        await self._settle(position.plan)
         self._made = None
-        self._outbox.acknowledge(self.name, plan.ids)
+        self._outbox.acknowledge(self.name, position.plan.ids)
 
     async def _resume(self, bucket: Bucket) -> None:
         """Finish the plan that a crash or a lost link left."""
@@ -246,23 +227,22 @@ class Uploader:
         if self._made is None:
             plan = position.plan
             records = await self._shelf.again(plan.ids)
-            entries = await self._entries_again(*plan.entries)
+            entries = await self._shelf.entries_again(*plan.entries)
             if not records and not entries:
                 # all of it was there, and the store knew
-                days = {*position.days, *(_day(one.name) for one in plan.objects)}
-                last = max(plan.entries[1], position.evidence)
-                await self._write(
-                    Position(None, self._known(), last, tuple(sorted(days)))
-                )
+                await self._settle(plan)
                 return
             await self._plan(records, entries)
         await self._send(bucket)
 
-    async def _entries_again(self, after: int, last: int) -> Sequence[Entry]:
-        if self._entries is None or last <= after:
-            return ()
-        found = await asyncio.to_thread(self._entries, after, last - after)
-        return [one for one in found if one.number <= last]
+    async def _settle(self, plan: Plan) -> None:
+        """Note that everything of a plan is there."""
+        position = self._position or Position()
+        self._settled.add(plan.ids, self._clock.now())
+        days = {*position.days, *(_day(one.name) for one in plan.objects)}
+        last = max(plan.entries[1], position.evidence)
+        known = tuple(sorted(self._settled.ids()))
+        await self._write(Position(None, known, last, tuple(sorted(days))))
 
     async def _put_together(self, bucket: Bucket) -> None:
         """Make one object of each finished day's many, where they lie in a folder."""
@@ -273,9 +253,8 @@ class Uploader:
         today = date(wall // 1000 // DAY)
         done = [day for day in position.days if day < today]
         for day in done[:1]:  # one a round: the next has time
-            found = await asyncio.to_thread(
-                compaction.compact_day, bucket, *self._whose, day
-            )
+            work = partial(compaction.compact_day, bucket, *self._whose, day)
+            found = await self._peer.call(LONG, work)
             if found.removed:
                 log.info("archive put together", day=day, **found._asdict())
             left = tuple(one for one in position.days if one != day)
@@ -286,20 +265,8 @@ class Uploader:
     # --- bookkeeping -------------------------------------------------------------
 
     async def _write(self, position: Position) -> None:
-        await asyncio.to_thread(self._note.write, position)
+        await self._disk.call(PATIENCE, partial(self._note.write, position))
         self._position = position
-
-    def _remember(self, ids: Sequence[int]) -> None:
-        now = self._clock.now()
-        self._settled = [
-            (at, known) for at, known in self._settled if now - at < REMEMBERED
-        ]
-        self._settled.append((now, tuple(ids)))
-        while sum(len(known) for _, known in self._settled[:-1]) > MOST_SETTLED:
-            del self._settled[0]
-
-    def _known(self) -> tuple[int, ...]:
-        return tuple(sorted({one for _, ids in self._settled for one in ids}))
 
     def _arrive(self, records: list[Stored]) -> None:
         """New records; called in one of the journal's threads."""
@@ -307,27 +274,14 @@ class Uploader:
             self._account.owe(stored, weight(stored.record))
         loop = self._loop
         if loop is not None and self._account.full(ROWS):
-            try:
+            with contextlib.suppress(RuntimeError):  # the loop is closed: we stop
                 loop.call_soon_threadsafe(self._enough.set)
-            except RuntimeError:  # the loop is closed: we stop
-                return
 
 
 def appetite(settings: Centre) -> Appetite:
     """Which records the archive takes."""
     left_out: set[type] = set() if settings.predictions else {ScoreRecord}
     return CENTRE - left_out if settings.raw else CENTRE - left_out - {RawRecord}
-
-
-def phase(gateway: str, every: int) -> int:
-    """When within an interval a gateway comes, ns: all of a fleet at other times."""
-    digest = hashlib.sha256(gateway.encode()).digest()
-    return int.from_bytes(digest[:8], "big") % every
-
-
-def next_due(now: int, every: int, start: int) -> int:
-    """The next of a gateway's moments after now."""
-    return now + every - (now - start) % every
 
 
 def _day(name: str) -> str:

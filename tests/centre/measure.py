@@ -13,11 +13,16 @@ import sys
 import tempfile
 import time
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.centre.packing import packed
+from edge_agent.centre.bucket import open_bucket
+from edge_agent.centre.compaction import compact_day
+from edge_agent.centre.names import named
+from edge_agent.centre.packing import Made, packed, weight
 from edge_agent.config.keeping import Centre
 from edge_agent.records import (
     LabelRecord,
@@ -32,9 +37,13 @@ from edge_agent.store.outbox import Stored
 from tests.centre import made
 from tests.store import made as records
 
+if TYPE_CHECKING:
+    from edge_agent.centre.bucket import Bucket
+
 _SECOND = 10**9
 
 
+@lru_cache
 def _info(assets: int) -> PipelineInfo:
     names = tuple(f"P-{number:04}" for number in range(assets))
     roles = tuple(f"role{number}" for number in range(20))
@@ -134,7 +143,7 @@ def _numbered(told: list[Record]) -> list[Stored]:
 
 def _packing(label: str, told: list[Record]) -> None:
     stored = _numbered(told)
-    best = float("inf")
+    best, objects = float("inf"), list[Made]()
     for _ in range(3):
         began = time.process_time()
         objects = packed(stored, [], "hamburg", "gw-07").objects
@@ -148,6 +157,53 @@ def _packing(label: str, told: list[Record]) -> None:
             said[place] += more
     for table, (count, size, many) in tables.items():
         print(f"  {table:12} {count:7} rows {many:3} objects {size / count:7.1f} B/row")
+
+
+def _six_hours() -> None:
+    """Objects and bytes of six hours at ``every: 15m``, and after compaction."""
+    dice = np.random.default_rng(1)
+    rest = others(dice)
+    rest = [one for one in rest if not isinstance(one, RawRecord)]
+    with tempfile.TemporaryDirectory() as name:
+        bucket = open_bucket(Centre(path=Path(name)), None)
+        seq = 0
+        for quarter in range(24):
+            start = made.DAY + quarter * 900 * _SECOND
+            told: list[Record] = []
+            told += [scored(10, quarter * 900 + n, dice) for n in range(900)]
+            told += [one for one in rest if start <= _at(one) < start + 900 * _SECOND]
+            stored = []
+            for record in told:
+                stored.append(Stored(1 << 44 | seq, record))
+                seq += weight(record)
+            log = [made.entry(4 * quarter + n) for n in range(1, 5)]
+            for one in packed(stored, log, made.SITE, made.GATEWAY).objects:
+                bucket.put(str(one.named), one.body)
+        _told("six hours of 10 scores/s, every 15 min", bucket)
+        began = time.process_time()
+        found = [named(path) for path, _ in bucket.names()]
+        days = sorted({place.day for place in found if place is not None})
+        for day in days:
+            compact_day(bucket, made.SITE, made.GATEWAY, day)
+        took = time.process_time() - began
+        _told(f"put together in {took:.1f} s CPU", bucket)
+
+
+def _at(record: Record) -> int:
+    return int(record.at[0]) if isinstance(record, ScoreRecord) else record.at
+
+
+def _told(label: str, bucket: Bucket) -> None:
+    tables: dict[str, list[int]] = {}
+    for path, size in bucket.names():
+        said = tables.setdefault(path.split("/")[0], [0, 0])
+        said[0] += 1
+        said[1] += size
+    many = sum(one for one, _ in tables.values())
+    size = sum(one for _, one in tables.values())
+    print(f"{label}: {many} objects, {size / 1e6:.1f} MB")
+    for table, (count, total) in tables.items():
+        print(f"  {table:12} {count:4} objects {total / 1e3:9.1f} kB")
 
 
 async def _through(assets: int, turns: int) -> None:
@@ -203,6 +259,7 @@ def main() -> None:
     _packing("9,000 scores, 15 minutes", [scored(10, n, dice) for n in range(900)])
     _packing("50,000 scores, 1,000 a turn", [scored(1000, n, dice) for n in range(50)])
     _packing("a day of all else", others(dice))
+    _six_hours()
     asyncio.run(_through(10, 1440))
     asyncio.run(_through(1000, 300))
 

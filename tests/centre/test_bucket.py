@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 import time
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -17,8 +20,6 @@ from tests.centre.servers import BUCKET, SECRET, Cutter, Scripted, Server
 from tests.certificates import make_certificates
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.centre.conftest import Archive
 
 NAME = "predictions/site=ha%20mburg/gateway=gw-07/day=2026-01-02/0-1-ab.parquet"
@@ -238,3 +239,67 @@ async def test_a_link_in_the_folder_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(SinkLost):
         await bucket.send(NAME, b"body")
     assert list((tmp_path / "elsewhere").iterdir()) == []
+
+
+async def test_a_share_that_hangs_holds_up_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call into a dead mount is given up; the next is refused until it has ended."""
+    monkeypatch.setattr("edge_agent.centre.bucket.ANSWER", 0.1)
+    bucket = open_bucket(Centre(path=tmp_path), None)
+    hangs = threading.Event()
+    monkeypatch.setattr(bucket, "put", lambda *_: hangs.wait(20))
+    threads = threading.active_count()
+    for _ in range(3):
+        with pytest.raises(SinkLost, match="does not answer"):
+            await bucket.send(NAME, b"body")
+    assert threading.active_count() <= threads + 1
+    hangs.set()
+    monkeypatch.undo()
+    async with asyncio.timeout(10):
+        while not bucket.names():
+            with suppress(SinkLost):
+                await bucket.send(NAME, b"body")
+            await asyncio.sleep(0.01)
+
+
+async def test_an_object_is_on_the_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A power cut leaves a whole object or none: file, name and folder are synced."""
+    done: list[str] = []
+    fsync, replace = os.fsync, os.replace
+
+    def synced(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        done.append(f"sync {os.path.relpath(path, tmp_path)}")
+        fsync(descriptor)
+
+    def renamed(source: str, target: str, **where: int) -> None:
+        done.append(f"name {target}")
+        replace(source, target, **where)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(os, "replace", renamed)
+    await open_bucket(Centre(path=tmp_path), None).send("a/b/c.parquet", b"body")
+    assert done == [
+        "sync .",
+        "sync a",
+        "sync a/b/.c.parquet.new",
+        "name c.parquet",
+        "sync a/b",
+    ]
+
+
+async def test_any_folder_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder's name may have any letters and signs, and need be no full path."""
+    (tmp_path / "Fräse 100% a=b").mkdir()
+    monkeypatch.chdir(tmp_path)
+    bucket = open_bucket(Centre(path=Path("Fräse 100% a=b")), None)
+    await bucket.send(NAME, b"body")
+    assert bucket.get(NAME) == b"body"
+    assert bucket.names("predictions") == [(NAME, 4)]
+    bucket.remove([NAME])
+    assert bucket.names() == []

@@ -18,9 +18,12 @@ from edge_agent.records.appetites import CENTRAL
 from tests.centre import made
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from edge_agent.store.journal import Journal
+
+    Victims = subprocess.Popen[bytes]
 
 #: EDGE_AGENT_KILLS=500 is the long run whose figure is published.
 KILLS = int(os.environ.get("EDGE_AGENT_KILLS", "0"))
@@ -30,15 +33,30 @@ STEPS = "plan:0 plan+:2 put:2 put+:0 done:0 done+:1 told:2 told+:0"
 pytestmark = pytest.mark.crash
 
 
-def _die(folder: Path, share: Path, step: str, after: float = 20.0) -> None:
-    command = [sys.executable, "-m", "tests.centre.victim", folder, share, step]
-    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == b"ready\n"
-        try:
-            assert process.wait(after) == -signal.SIGKILL, "it was to be killed"
-        except subprocess.TimeoutExpired:
-            process.kill()
+@pytest.fixture(scope="module")
+def victims() -> Iterator[Victims]:
+    """A process whose forks live and die."""
+    command = [sys.executable, "-m", "tests.centre.victim"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        yield process
+        process.kill()
+
+
+def _die(
+    victims: Victims, folder: Path, share: Path, step: str, after: float | None = None
+) -> None:
+    """One life, ended by itself at a step, or from here after some seconds."""
+    assert victims.stdin is not None
+    assert victims.stdout is not None
+    victims.stdin.write(f"{folder} {share} {step}\n".encode())
+    victims.stdin.flush()
+    pid = int(victims.stdout.readline())
+    if after is not None:
+        time.sleep(after)
+        os.kill(pid, signal.SIGKILL)
+    assert victims.stdout.readline() == b"dead 9\n", "it was to be killed"
 
 
 async def _finish(folder: Path, share: Path) -> None:
@@ -48,7 +66,7 @@ async def _finish(folder: Path, share: Path) -> None:
     upload = made.uploader(
         folder, journal, Centre(path=share, every=0.03), log=made.Log(7)
     )
-    async with asyncio.timeout(15), asyncio.TaskGroup() as tasks:
+    async with asyncio.timeout(25), asyncio.TaskGroup() as tasks:
         tasks.create_task(upload.run())
         while upload.status()["evidence"] < 7 or _owed(journal):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -72,18 +90,18 @@ def _check(folder: Path, share: Path) -> int:
 
 
 @pytest.mark.parametrize("step", STEPS.split())
-async def test_killed_at_a_step(step: str, tmp_path: Path) -> None:
+async def test_killed_at_a_step(victims: Victims, step: str, tmp_path: Path) -> None:
     """Whatever the step, the next life finishes the plan: no row is there twice."""
     share = tmp_path / "share"
     share.mkdir()
-    await asyncio.to_thread(_die, tmp_path, share, step)
+    await asyncio.to_thread(_die, victims, tmp_path, share, step)
     await _finish(tmp_path, share)
     assert _check(tmp_path, share) == 0
 
 
 @pytest.mark.skipif(not KILLS, reason="EDGE_AGENT_KILLS=N is the long run")
 @pytest.mark.timeout(3600)
-async def test_killed_at_random(tmp_path: Path) -> None:
+async def test_killed_at_random(victims: Victims, tmp_path: Path) -> None:
     """Over many lives nothing is lost; the key tells what is there twice."""
     share = tmp_path / "share"
     share.mkdir()
@@ -91,7 +109,7 @@ async def test_killed_at_random(tmp_path: Path) -> None:
     began = time.monotonic()
     for _ in range(KILLS):
         after = dice.uniform(0.0, 0.6)
-        await asyncio.to_thread(_die, tmp_path, share, "never", after)
+        await asyncio.to_thread(_die, victims, tmp_path, share, "never", after)
     await _finish(tmp_path, share)
     twice = _check(tmp_path, share)
     rows = len(made.rows(share, "predictions"))

@@ -298,3 +298,16 @@ def test_rows_joined_in_pieces_are_the_rows() -> None:
     rows = next(iter(_one_of_each()))
     parts = [part for _, part in by_day(joined([rows, rows]))]
     assert sum(len(part) for part in parts) == 2 * len(rows)
+
+
+def test_an_object_that_would_fill_memory_is_not_read(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What a few bytes may unfold to is bounded, and told."""
+    record = replace(records.scores(3000), part=("x" * 1000,) * 3000)
+    body = packed([Stored(1, record)], [], "s", "g").objects[0].body
+    assert len(body) < 200_000
+    assert parquet.loaded("predictions", body).num_rows == 3000
+    monkeypatch.setattr(parquet, "LARGEST", 1 << 20)
+    with pytest.raises(ValueError, match="more than 1 MiB"):
+        parquet.loaded("predictions", body)

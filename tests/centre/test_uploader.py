@@ -9,18 +9,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
+from tenacity import wait_fixed
 
 from edge_agent.centre import plan, uploader
+from edge_agent.centre.bucket import open_bucket
 from edge_agent.centre.names import named, sha_of
-from edge_agent.centre.uploader import appetite, next_due, phase
+from edge_agent.centre.rhythm import next_due, phase
+from edge_agent.centre.uploader import appetite
 from edge_agent.clock import SystemClock
 from edge_agent.config.keeping import Centre
 from edge_agent.errors import SinkLost
 from edge_agent.records import AlarmRecord, LabelRecord, RawRecord, ScoreRecord
 from edge_agent.records.appetites import CENTRAL
+from edge_agent.supervision import supervise
 from tests.centre import made
+from tests.centre.servers import SECRET, Scripted, Server
 from tests.store import made as records
 
 if TYPE_CHECKING:
@@ -382,3 +388,105 @@ def test_a_position_is_read_as_it_was_written(
     body = plan.encoded(position)
     json.loads(body)
     assert plan.decoded(body) == position
+
+
+async def test_a_retried_upload_is_byte_for_byte_the_same(tmp_path: Path) -> None:
+    """After errors and lost replies the same names come with the same bytes."""
+    answers: dict[int, int | None] = {0: 503, 1: 500, 3: 503}
+    with _started(tmp_path) as journal, Scripted(lambda n: answers.get(n, 200)) as peer:
+        _fill(journal)
+        settings = peer.settings(every=0.1)
+        upload = made.uploader(tmp_path, journal, settings, "secret")
+        lives = 0
+        async with asyncio.timeout(15):
+            while _owed(journal):
+                lives += 1
+                try:
+                    async with _running(upload):
+                        await _until(lambda: _owed(journal) == 0)
+                except* SinkLost:
+                    pass
+        names = [path for path, _ in peer.puts]
+        assert len(names) > len(set(names))
+        assert len({body for _, body in peer.puts}) == len(set(names))
+    assert lives > 1
+
+
+async def test_an_outage_of_the_store_costs_nothing(tmp_path: Path) -> None:
+    """Killed and started again, the store gets every row once; status tells it."""
+    with (
+        Server(tmp_path / "rclone", "rclone") as server,
+        _started(tmp_path) as journal,
+    ):
+        settings = server.settings(every=0.1)
+        upload = made.uploader(tmp_path, journal, settings, SECRET)
+        states: list[str] = []
+        async with asyncio.TaskGroup() as tasks:
+            life = supervise(
+                "centre",
+                upload.run,
+                log=structlog.get_logger(),
+                wait=wait_fixed(0.05),
+                on_state=lambda state, _: states.append(state),
+                is_up=lambda: upload.status()["state"] == "connected",
+            )
+            running = tasks.create_task(life)
+            _fill(journal)
+            await _until(lambda: _owed(journal) == 0)
+            server.kill()
+            _fill(journal)
+            await _until(lambda: "lost" in states)
+            owed = _owed(journal)
+            assert upload.status()["state"] == "disconnected"
+            assert upload.status()["last_error"]
+            server.start()
+            await _until(lambda: _owed(journal) == 0)
+            upload.finish(5)
+            await running
+        assert owed > 0
+        folder = made.copied(open_bucket(settings, SECRET), tmp_path / "copy")
+        seqs = [row["seq"] for row in made.rows(folder, "predictions")]
+    assert len(seqs) == len(set(seqs)) == 120
+
+
+async def test_a_backlog_of_tiny_records_goes_in_one_round(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More records than one plan holds need no second moment of the gateway."""
+    monkeypatch.setattr("edge_agent.centre.underway.RECORDS", 10)
+    share = tmp_path / "share"
+    share.mkdir()
+    with _started(tmp_path) as journal:
+        _fill(journal, turns=35)
+        upload = made.uploader(tmp_path, journal, Centre(path=share, every=3600))
+        async with _running(upload):
+            await _until(lambda: upload.status()["state"] == "connected")
+            upload._due = 1  # its moment has come
+            upload._enough.set()
+            await _until(lambda: _owed(journal) == 0)
+    assert len(made.rows(share, "predictions")) == 105
+    assert len(_objects(share)) >= 4
+
+
+async def test_a_stop_of_an_idle_upload_is_at_once(tmp_path: Path) -> None:
+    """Nothing is waited for where nothing is under way."""
+    with _started(tmp_path) as journal:
+        upload = made.uploader(tmp_path, journal, Centre(path=tmp_path, every=3600))
+        async with asyncio.timeout(4), _running(upload):
+            await _until(lambda: upload.status()["state"] == "connected")
+            assert upload.status()["next_upload_in_s"] > 0
+
+
+async def test_the_oldest_that_is_owed_is_told(tmp_path: Path) -> None:
+    """The status says since when rows wait, also of those from before the start."""
+    share = tmp_path / "share"
+    share.mkdir()
+    with _started(tmp_path) as journal:
+        _fill(journal)  # at midnight; the wall's clock has noon
+        upload = made.uploader(tmp_path, journal, Centre(path=share, every=0.1))
+        (share / "predictions").write_text("in the way")
+        with pytest.raises(SinkLost):
+            await upload.run()
+        status = upload.status()
+    assert 11 * 3600 < status["oldest_age_s"] <= 12 * 3600
+    assert status["underway_objects"] == 3

@@ -1,9 +1,11 @@
 """A gateway's upload that is killed: a journal that fills, and what is owed goes out.
 
-``python -m tests.centre.victim FOLDER SHARE STEP``: ends itself with SIGKILL at a
-step, or runs until it is killed. A step is ``plan``, ``put``, ``done`` or ``told``
-(before what the name says, behind it with a ``+``), a colon and how often it may pass.
-Every row is written to ``FOLDER/diary`` once it is committed.
+Reads lines ``FOLDER SHARE STEP`` and lives once for each, in a fork: imports are paid
+for once. A life ends itself with SIGKILL at its step, or runs until it is killed. A
+step is ``plan``, ``put``, ``done`` or ``told`` (before what the name says, behind it
+with a ``+``), a colon and how often it may pass. Every row is written to
+``FOLDER/diary`` once it is committed. A life says its pid as it begins; ``dead`` and
+its signal follow.
 """
 
 from __future__ import annotations
@@ -89,7 +91,7 @@ async def live(folder: Path, share: Path, step: str) -> None:
         deadly, "plan" if position.plan else "done", write
     )(position)
     Bucket.put = _watched(deadly, "put", Bucket.put)  # type: ignore[method-assign]
-    os.write(1, b"ready\n")
+    os.write(1, f"{os.getpid()}\n".encode())
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(upload.run())
         for turn in range(_TURNS):
@@ -102,9 +104,15 @@ async def live(folder: Path, share: Path, step: str) -> None:
 
 
 def main() -> None:
-    """Live once."""
-    folder, share, step = sys.argv[1:]
-    asyncio.run(live(Path(folder), Path(share), step))
+    """Live once for each line."""
+    for line in sys.stdin:
+        folder, share, step = line.split()
+        child = os.fork()
+        if not child:
+            asyncio.run(live(Path(folder), Path(share), step))
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        os.write(1, f"dead {os.WTERMSIG(status)}\n".encode())
 
 
 if __name__ == "__main__":
