@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "lineage",
     "findings",
+    "evidence",
     "label",
     "report",
     "model",

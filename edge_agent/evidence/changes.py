@@ -1,0 +1,144 @@
+"""Changes that nobody else tells of: of the clock, the configuration, the trust."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from edge_agent.bundle.keys import short
+from edge_agent.durable import write_whole
+from edge_agent.records import EventRecord
+from edge_agent.samples import NANOSECONDS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from edge_agent.clock import Clock
+
+#: Ns of change between two looks that are a step; less is slew.
+STEP = NANOSECONDS
+_NAME = "standing.json"
+_MOST = 1 << 20
+
+
+class Steps:
+    """Steps of the gateway's wall clock.
+
+    Args:
+        clock: agent time, which never steps.
+        gateway: its name.
+    """
+
+    def __init__(self, clock: Clock, gateway: str) -> None:
+        self._clock, self._gateway = clock, gateway
+        self._offset = clock.wall_offset()
+
+    def look(self) -> list[EventRecord]:
+        """What happened since the last look."""
+        offset = self._clock.wall_offset()
+        step, self._offset = offset - self._offset, offset
+        if abs(step) <= STEP:
+            return []
+        seconds = step / NANOSECONDS
+        where = "forward" if step > 0 else "back"
+        said = (
+            f"the gateway's clock was set {where} by {abs(seconds):.1f} s; ages, "
+            "delays and order are not touched, only dates"
+        )
+        now = self._clock.now()
+        return [
+            EventRecord(now, "clock step", self._gateway, said, {"step_s": seconds})
+        ]
+
+
+class Standing(msgspec.Struct, frozen=True):
+    """What an agent ran with, to be compared with the next start.
+
+    Attributes:
+        version: of the agent.
+        configuration: digest of its files.
+        files: their names.
+        trusted: ids of the keys whose signatures count.
+        revoked: number of the list of revoked keys, 0 for none.
+    """
+
+    version: str = ""
+    configuration: str = ""
+    files: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+    revoked: int = 0
+
+
+def read_standing(folder: Path) -> Standing | None:
+    """That of the run before; None where none can be read."""
+    try:
+        with (folder / _NAME).open("rb") as file:
+            return msgspec.json.decode(file.read(_MOST), type=Standing)
+    except (OSError, msgspec.MsgspecError, UnicodeError):
+        return None
+
+
+def keep_standing(folder: Path, standing: Standing) -> None:
+    """Keep it for the next start; the folder is made.
+
+    Raises:
+        OSError: the disk refused: the next start tells the same again.
+    """
+    folder.mkdir(0o750, parents=True, exist_ok=True)
+    write_whole(folder / _NAME, msgspec.json.encode(standing))
+
+
+def changes(
+    before: Standing | None, now: Standing, gateway: str, at: int
+) -> Iterator[EventRecord]:
+    """What is different from the run before. Pure.
+
+    Args:
+        before: that run; None for the first one.
+        now: this one.
+        gateway: its name.
+        at: agent time.
+    """
+    was = before or Standing()
+    if now.configuration != was.configuration:
+        details = {
+            "sha256": now.configuration,
+            "was": was.configuration,
+            "files": list(now.files),
+        }
+        said = f"now {now.configuration[:16]}, {_was(was.configuration[:16])}"
+        yield EventRecord(at, "configuration changed", gateway, said, details)
+    if before is not None and now.version != was.version:
+        said = f"now {now.version}, {_was(was.version)}"
+        details = {"version": now.version, "was": was.version}
+        yield EventRecord(at, "agent updated", gateway, said, details)
+    if (now.trusted, now.revoked) != (was.trusted, was.revoked):
+        yield _trust(was, now, gateway, at)
+
+
+def _trust(was: Standing, now: Standing, gateway: str, at: int) -> EventRecord:
+    new = sorted(set(now.trusted) - set(was.trusted))
+    gone = sorted(set(was.trusted) - set(now.trusted))
+    said = [
+        *(f"{short(key)} is trusted" for key in new),
+        *(f"{short(key)} is trusted no more" for key in gone),
+    ]
+    if now.revoked != was.revoked:
+        said.append(f"the list of revoked keys is number {now.revoked}")
+    details = {
+        "trusted": list(now.trusted),
+        "was": list(was.trusted),
+        "revoked_list": now.revoked,
+    }
+    text = _sentence(said)
+    return EventRecord(at, "trust changed", gateway, text, details)
+
+
+def _was(former: str) -> str:
+    return f"was {former}" if former else "the first one here"
+
+
+def _sentence(said: Sequence[str]) -> str:
+    return "; ".join(said) or "the order of the keys"
