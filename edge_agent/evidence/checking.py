@@ -277,11 +277,13 @@ class Check:
             if first.previous != NOTHING:
                 self.report.tell(*here, "the first line names one before it")
             return
-        said = [gone for gone in self._removals if gone.stays == first.number]
-        if not said:
+        # a crash may have come between the first file that went and the last
+        here_on = [g for g in self._removals if g.first <= first.number <= g.stays]
+        follows = [g.hash == first.previous for g in here_on if g.stays == first.number]
+        if not here_on:
             text = f"numbers up to {first.number - 1} are missing without a removal"
             self.report.tell(*here, text)
-        elif not broken and all(gone.hash != first.previous for gone in said):
+        elif follows and not broken and not any(follows):
             self.report.tell(*here, "it does not follow what was removed")
 
 

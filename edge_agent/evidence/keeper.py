@@ -214,6 +214,8 @@ class Keeper:
         self._damage = [str(one) for one in found.report.problems]
         if found.cut:
             log.info("evidence: a torn end was cut off", bytes=found.cut)
+        if not found.report.segments and not found.fresh:
+            self._tell(self._begun())
         if not found.fresh:
             return
         first = found.fresh[0]
@@ -225,6 +227,12 @@ class Keeper:
         details = {"problems": found.fresh}
         event = self._event("evidence damaged", self._gateway, said, details)
         self._tell(event)
+
+    def _begun(self) -> EventRecord:
+        """Once in a gateway's life; a second time, somebody has emptied the folder."""
+        key = self._book.key
+        said = f"a new log of evidence, under the key {key}: note its id elsewhere"
+        return self._event("evidence begun", self._gateway, said, {"key": key})
 
     def _take(self, group: list[Stored]) -> None:
         """Into the log first, then out of the journal."""

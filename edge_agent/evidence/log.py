@@ -179,6 +179,11 @@ class Log:
         """The newest head; any thread. Lines up to its number are final."""
         return self._notary.newest
 
+    @property
+    def key(self) -> str:
+        """Id of the key it is signed with."""
+        return self._notary.keys.id
+
     def losses(self) -> list[LossRecord]:
         """What went and had reached no other place, since the last call."""
         return self._retention.losses(self._clock.now())

@@ -12,7 +12,7 @@ from edge_agent.durable import sync_folder
 from edge_agent.errors import ConfigError
 from edge_agent.evidence import heads, segments
 from edge_agent.evidence.checking import BEHIND, Check
-from edge_agent.evidence.line import ending_of, hash_of, parsed
+from edge_agent.evidence.line import MOST, ending_of, hash_of, parsed
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ def recovered(folder: Path, keys: Keys) -> Found:
         OSError: the disk refused.
     """
     known, _ = heads.load(folder)
-    cut = _cut(folder, known[-1]) if known else 0
+    cut = _cut(folder, known[-1]) if known else _unborn(folder)
     seen: set[int] = set()
 
     def note(said: Parsed, line: bytes) -> None:
@@ -88,6 +88,19 @@ def _finish_removal(folder: Path, report: Report) -> None:
         (folder / one.name).unlink(missing_ok=True)
     report.segments = [one for one in report.segments if one not in gone]
     sync_folder(folder)
+
+
+def _unborn(folder: Path) -> int:
+    """A first start that got no further than its first line: begin it anew."""
+    each = segments.of_folder(folder)
+    if [one.name for one in each] != [segments.name_of(1)]:
+        return 0
+    path = folder / each[0].name
+    text = path.read_bytes() if path.stat().st_size < MOST else b"\n\n"
+    if b"\n" in text[:-1] or (folder / heads.NAME).exists():
+        return 0
+    path.unlink()
+    return len(text)
 
 
 def _cut(folder: Path, head: Head) -> int:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 _DAY = 86_400.0
 _SECOND = 1_000_000_000
-#: A clock that claims more time went by than this since the newest segment ended is
-#: not believed at once: a step into the next century must not empty the log.
+#: More time than this between two segments is not believed: a clock that is set into
+#: the next century must not empty the log. A gateway that was off keeps for longer.
 _LEAP = 7 * _DAY
 TOO_OLD, NO_ROOM = "older than it is kept", "no room for more"
 
@@ -78,16 +78,24 @@ class Retention:
             current: the segment that is written, which stays.
         """
         gone, why, room = [], TOO_OLD, self.bytes + current.size
-        newest = _seconds(self.ended[-1].date) if self.ended else 0.0
-        before = min(wall / _SECOND, newest + _LEAP) - self.limits.keep
-        for one in self.ended:
+        for one, age in zip(self.ended, self._ages(wall, current), strict=True):
             full = room > self.limits.room
-            if not full and not (one.date and _seconds(one.date) < before):
+            if not full and age <= self.limits.keep:
                 break
             why = NO_ROOM if full else why
             gone.append(one)
             room -= one.size
         return self._removal(gone, current, why) if gone else None
+
+    def _ages(self, wall: int, current: Stretch) -> list[float]:
+        """Seconds since each segment ended, as far as the clock is believed."""
+        begun = [_seconds(one.opened) for one in (*self.ended[1:], current)]
+        ages, age, after = [], 0.0, wall / _SECOND
+        for at in reversed(begun[: len(self.ended)]):
+            age += min(max(after - at, 0.0), _LEAP)
+            ages.append(age)
+            after = at
+        return ages[::-1]
 
     def _removal(self, gone: list[Stretch], current: Stretch, why: str) -> Removal:
         stays = self.ended[len(gone)] if len(gone) < len(self.ended) else current
