@@ -203,7 +203,11 @@ def _shown(entry: Entry) -> list[str]:
     head = f"{entry.number:>6} {entry.date[:19]}Z {entry.kind:8} {entry.what}"
     who = f" {entry.subject}" if entry.subject else ""
     words = textwrap.wrap(
-        _words(entry), _WIDTH, initial_indent=" " * 7, subsequent_indent=" " * 7
+        _words(entry),
+        _WIDTH,
+        initial_indent=" " * 7,
+        subsequent_indent=" " * 7,
+        break_on_hyphens=False,
     )
     return [head + who, *words]
 

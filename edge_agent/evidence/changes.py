@@ -12,10 +12,12 @@ from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
 
+    from edge_agent.bundle.trust import Trust
     from edge_agent.clock import Clock
+    from edge_agent.config.loading import Loaded
 
 #: Ns of change between two looks that are a step; less is slew.
 STEP = NANOSECONDS
@@ -69,6 +71,60 @@ class Standing(msgspec.Struct, frozen=True):
     files: tuple[str, ...] = ()
     trusted: tuple[str, ...] = ()
     revoked: int = 0
+
+
+def standing_of(loaded: Loaded, version: str, trust: Trust | None) -> Standing:
+    """How an agent stands.
+
+    Args:
+        loaded: its configuration.
+        version: its own.
+        trust: whose signatures count; None where none is asked for.
+    """
+    return Standing(
+        version,
+        loaded.digest,
+        tuple(path.name for path in loaded.files),
+        tuple(sorted(trust.keys)) if trust is not None else (),
+        trust.revoked.number if trust is not None else 0,
+    )
+
+
+class Standings:
+    """Compares how the agent stands with how it stood when it was last looked at.
+
+    Args:
+        folder: of the log; remembers it over a restart.
+        gateway: its name.
+        ask: how it stands now; None while that cannot be told.
+    """
+
+    def __init__(
+        self, folder: Path, gateway: str, ask: Callable[[], Standing | None]
+    ) -> None:
+        self._folder, self._gateway, self._ask = folder, gateway, ask
+        self._was: Standing | None = None
+        self._read = False
+
+    def look(self, at: int, tell: Callable[[EventRecord], object]) -> None:
+        """Tell what is different, then remember it.
+
+        Args:
+            at: agent time.
+            tell: takes events.
+
+        Raises:
+            OSError: it cannot be remembered: the same is told again after a restart.
+        """
+        if not self._read:
+            self._was, self._read = read_standing(self._folder), True
+        now = self._ask()
+        if now is None or now == self._was:
+            return
+        for event in changes(self._was, now, self._gateway, at):
+            tell(event)
+        self._was = now
+        keep_standing(self._folder, now)
 
 
 def read_standing(folder: Path) -> Standing | None:

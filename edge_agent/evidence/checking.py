@@ -243,7 +243,10 @@ class Check:
         if head is None:
             return wrong
         exact = line_of(said.number, said.previous, suffix(opening.anchors(head)))
-        return "" if exact == raw else "the anchor was changed"
+        if exact != raw:
+            return "the anchor was changed"
+        self._vouching.covers(head)
+        return ""
 
     def _removal(self, said: Parsed) -> str:
         try:

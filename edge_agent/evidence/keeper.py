@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import structlog
 
 from edge_agent.errors import SinkLost
-from edge_agent.evidence.changes import Steps
+from edge_agent.evidence.changes import Standings, Steps
 from edge_agent.evidence.checking import GROUP
 from edge_agent.evidence.telling import facts_of
 from edge_agent.records import EventRecord
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from edge_agent.clock import Clock
+    from edge_agent.evidence.changes import Standing
     from edge_agent.evidence.log import Log
     from edge_agent.evidence.recovery import Found
     from edge_agent.evidence.signing import Head
@@ -71,16 +72,24 @@ class Keeper:
         gateway: its name, for events.
         clock: agent time.
         tell: takes events and losses, from any thread, until the journal is closed.
+        standing: how the agent stands; what changes in it is told.
     """
 
     name = EVIDENCE_LOG
 
     def __init__(
-        self, book: Log, outbox: Outbox, gateway: str, clock: Clock, tell: Tell
+        self,
+        book: Log,
+        outbox: Outbox,
+        gateway: str,
+        clock: Clock,
+        tell: Tell,
+        standing: Callable[[], Standing | None] = lambda: None,
     ) -> None:
         self._book, self._outbox = book, outbox
         self._gateway, self._clock, self._tell = gateway, clock, tell
         self._steps = Steps(clock, gateway)
+        self._standings = Standings(book.folder, gateway, standing)
         self._guard = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._wake = asyncio.Event()
@@ -246,6 +255,7 @@ class Keeper:
     def _tend(self) -> None:
         for event in self._steps.look():
             self._tell(event)
+        self._standings.look(self._clock.now(), self._tell)
         self._book.tend()
 
     # -- any thread ---------------------------------------------------------------

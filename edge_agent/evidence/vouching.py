@@ -70,6 +70,10 @@ class Vouching:
         wrong = self._wrong(head)
         return (None, wrong) if wrong else (head, "")
 
+    def covers(self, head: Head) -> None:
+        """An anchor follows from its head to the last byte: it needs no other one."""
+        self._reach(head.key, head.number + 1)
+
     def complaint(self) -> str:
         """What is wrong with the key that the log ends under."""
         if not self.signers or self._newest_trusted >= self.newest:
@@ -92,9 +96,12 @@ class Vouching:
 
     def _counts(self, head: Head) -> None:
         self.signers[head.key] = self.signers.pop(head.key, 0) + 1
-        self.newest = max(self.newest, head.number)
-        if head.key in self.trusted:
-            self._newest_trusted = max(self._newest_trusted, head.number)
+        self._reach(head.key, head.number)
+
+    def _reach(self, key: str, number: int) -> None:
+        self.newest = max(self.newest, number)
+        if key in self.trusted:
+            self._newest_trusted = max(self._newest_trusted, number)
 
 
 def _may_change(what: str) -> bool:

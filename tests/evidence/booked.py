@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from edge_agent.bundle.keys import load_public
@@ -105,7 +105,7 @@ def record(seq: int, at: int) -> Record:
         made.alarm(at),
         EvidenceRecord(at, occurrence, "pump-anomaly", "P-101", b'{"x": [1.5, null]}'),
         made.event(at=at),
-        made.loss(seq + 1),
+        replace(made.loss(seq + 1), at=at),
         made.finding(at),
     ]
     return kinds[seq % len(kinds)]

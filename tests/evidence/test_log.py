@@ -100,7 +100,7 @@ def _behind(book: Book, head: bytes) -> int:
 
 
 @given(seed=st.integers(0, 2**32), rate=st.floats(0.05, 0.6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 def test_a_failing_disk_loses_and_doubles_nothing(
     tmp_path_factory: pytest.TempPathFactory, seed: int, rate: float
 ) -> None:

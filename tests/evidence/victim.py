@@ -1,7 +1,8 @@
 """A process that raises alarms and keeps evidence of them until it is killed.
 
-What the journal says it committed is written to the file ``diary``: the alarms' times,
-which count up through all lives.
+Each life is a fork of one process, which says its pid as it begins. What the journal
+says it committed is written to the file ``diary``: the alarms' times, which count up
+through all lives.
 """
 
 from __future__ import annotations
@@ -13,19 +14,35 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.clock import SystemClock
+from edge_agent.config.keeping import Store
 from edge_agent.evidence.keeper import Keeper
 from edge_agent.evidence.log import Log
 from edge_agent.evidence.retention import Limits
+from edge_agent.instruments import Instruments
 from edge_agent.records import AlarmRecord
-from tests.evidence.test_keeper import journal_of
+from edge_agent.records.appetites import EVIDENCE, EVIDENCE_LOG
+from edge_agent.store.journal import Journal
 from tests.store import made
 
 if TYPE_CHECKING:
     from edge_agent.store.outbox import Stored
 
 
+def journal_of(folder: Path) -> Journal:
+    """A journal with SCADA beside the log."""
+    return Journal(
+        folder / "store.db",
+        sinks=("scada", EVIDENCE_LOG),
+        settings=Store.model_validate({"flush": "10ms"}),
+        clock=SystemClock(),
+        instruments=Instruments(),
+        appetites={EVIDENCE_LOG: EVIDENCE},
+    )
+
+
 async def live(folder: Path) -> None:
     """Until killed."""
+    os.write(1, f"{os.getpid()}\n".encode())
     diary = os.open(folder / "diary", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     def told(stored: list[Stored]) -> None:
@@ -41,7 +58,6 @@ async def live(folder: Path) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(keeper.run())
         turn = int(state)
-        print("runs", flush=True)
         while True:
             turn += 1
             alarms = [made.alarm(turn * 10 + place) for place in range(turn % 4)]
@@ -49,5 +65,15 @@ async def live(folder: Path) -> None:
             await asyncio.sleep(0.002)
 
 
+def main() -> None:
+    """Live once for each line: imports are paid for once."""
+    for _ in sys.stdin:
+        child = os.fork()
+        if not child:
+            asyncio.run(live(Path(sys.argv[1])))
+        os.waitpid(child, 0)
+        os.write(1, b"dead\n")
+
+
 if __name__ == "__main__":
-    asyncio.run(live(Path(sys.argv[1])))
+    main()
