@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -23,6 +23,8 @@ from edge_agent.evidence.line import (
 if TYPE_CHECKING:
     from collections.abc import Callable
     from random import Random
+
+    from edge_agent.evidence.line import Parsed
 
 Files = dict[str, bytes]
 NAME = re.compile(r"^\d{6}\.jsonl$")
@@ -165,16 +167,18 @@ def _again(files: Files, dice: Random, *, signs: bool) -> None:
             body = b'{"message":"all is well","details":{}}'
         elif signs and said.kind in {ANCHOR, OPENING}:
             body = _signed(said.kind, body, said.number - 1, previous)
-        facts = Facts(*_outer(said), msgspec.Raw(body))
+        facts = _with(said, body)
         fresh = line_of(said.number, previous, suffix(facts))
         lines[at] = (name, fresh + b"\n")
         previous = hash_of(previous, fresh)
     _joined(files, lines)
 
 
-def _outer(said: object) -> list[object]:
+def _with(said: Parsed, body: bytes) -> Facts:
+    """The same line with another body."""
     names = ("kind", "what", "subject", "date", "at", "boot", "seq")
-    return [getattr(said, name) for name in names]
+    outer: dict[str, Any] = {name: getattr(said, name) for name in names}
+    return Facts(**outer, body=msgspec.Raw(body))
 
 
 def _signed(kind: str, body: bytes, number: int, previous: str) -> bytes:
@@ -207,7 +211,7 @@ def edit_anchor(files: Files, dice: Random) -> None:
     )
     key = dice.choice([head.key, mine.key])
     body = msgspec.json.encode(msgspec.structs.replace(mine, key=key))
-    facts = Facts(*_outer(said), msgspec.Raw(body))
+    facts = _with(said, body)
     lines[at] = (name, line_of(said.number, said.previous, suffix(facts)) + b"\n")
     return _joined(files, lines)
 

@@ -63,7 +63,8 @@ class _House:
     async def owed(self) -> int:
         """Records the log has not acknowledged."""
         asked = self.journal.backlog(EVIDENCE_LOG, -1, 10_000, urgent=True)
-        return len(await asyncio.wrap_future(asked))
+        found = await asyncio.wrap_future(asked)
+        return len(found)
 
     async def settled(self) -> None:
         """Wait until nothing is owed."""
@@ -92,7 +93,13 @@ async def test_records_go_into_the_log_and_then_out_of_the_journal(
     house = _House(tmp_path)
     window = EvidenceRecord(1, "pump-anomaly/0/1", "pump-anomaly", "P-101", b"{}")
     async with running(house):
-        given = [made.alarm(1), window, made.event(), made.loss(), made.finding()]
+        given: list[Record] = [
+            made.alarm(1),
+            window,
+            made.event(),
+            made.loss(),
+            made.finding(),
+        ]
         house.journal.submit([*given, made.scores(5)], {})
         await asyncio.sleep(0.05)
         await house.settled()

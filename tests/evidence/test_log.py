@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from edge_agent.evidence.line import Facts
+    from edge_agent.records import Record
+
 ONLY_ONCE = [HealthCheck.function_scoped_fixture]
 
 
@@ -171,7 +174,7 @@ def test_a_record_of_before_a_crash_is_not_taken_twice(book: Book) -> None:
     assert booked.records_in(book.folder)[-1] == (other.boot, other.seq)
 
 
-def replace_seq(book: Book, seq: int) -> object:
+def replace_seq(book: Book, seq: int) -> Facts:
     """Another record under an id that was given before."""
     facts = facts_of(Stored(1 << 44 | seq, made.alarm(book.clock.time, asset=2)))
     assert facts is not None
@@ -361,7 +364,7 @@ def test_anchors_come_every_hour_with_something_new(book: Book) -> None:
 def test_an_alarm_is_found_with_its_window(book: Book) -> None:
     """Both transitions and what it was computed from, byte for byte."""
     body = b'{"rows": [[1.0000000000000002, 1e-320, null]], "sha": "ab"}'
-    each = [
+    each: list[Record] = [
         made.alarm(5),
         EvidenceRecord(5, "pump-anomaly/0/5", "pump-anomaly", "P-101", body),
         replace(made.alarm(5), at=9, state=AlarmState.NORMAL),
