@@ -25,6 +25,7 @@ COMMANDS = (
     "lineage",
     "findings",
     "losses",
+    "evidence",
     "label",
     "report",
     "model",

@@ -11,6 +11,7 @@ from edge_agent.records import EventRecord
 if TYPE_CHECKING:
     from edge_agent.comparison import Comparison
     from edge_agent.registry.lifecycle import Life, Version
+    from edge_agent.registry.orders import Order
 
 log = structlog.get_logger()
 
@@ -90,6 +91,13 @@ def unfit(pipeline: str, version: Version, reason: str, now: int) -> EventRecord
     log.error("model unfit", pipeline=pipeline, why=reason, **facts(version))
     said = f"{version.shown}: {reason}"
     return EventRecord(now, "model unfit", pipeline, said, facts(version))
+
+
+def ordered(order: Order, now: int, *, done: bool, said: str) -> EventRecord:
+    """A person asked for another version, and what became of it."""
+    name = "order obeyed" if done else "order refused"
+    details = {"action": order.action, "version": order.version, "who": order.who}
+    return EventRecord(now, name, order.pipeline, said, details)
 
 
 def facts(version: Version) -> dict[str, Any]:

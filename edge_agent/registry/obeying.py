@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from edge_agent.registry import lifecycle, orders
+from edge_agent.registry import lifecycle, news, orders
 from edge_agent.registry.lifecycle import Stage
 from edge_agent.registry.orders import Answer
 
@@ -37,6 +37,9 @@ def obey(manning: Manning, folder: Path) -> bool:
         nothing = Answer(False, "this is no order")
         said = nothing if order is None else _obeyed(manning, order)
         log.info("order", **(asdict(order) if order else {}), answer=said.said)
+        if order is not None:
+            at = manning.clock.now()
+            manning.tell(news.ordered(order, at, done=said.done, said=said.said))
         orders.answer(path, said)
         if path.exists():  # a disk that is read-only by now: once is enough
             manning.obeyed.add(path.name)

@@ -527,6 +527,22 @@ def test_a_person_can_roll_back_and_it_stays(
     assert "has not met a version 9.9" in order(again, "activate", "9.9")
 
 
+def test_an_order_is_told_with_who_gave_it(
+    desk: DirectoryRegistry, tmp_path: Path
+) -> None:
+    """What a person asked of the agent is an event, also when it was refused."""
+    plant = upgraded(desk, tmp_path)
+    order(plant, "rollback")
+    order(plant, "activate", "9.9")
+
+    told = [one for one in plant.events if one.name.startswith("order ")]
+    assert [(one.name, one.details["who"]) for one in told] == [
+        ("order obeyed", "anna"),
+        ("order refused", "anna"),
+    ]
+    assert told[1].details["version"] == "9.9"
+
+
 def test_garbage_in_the_orders_is_answered(
     desk: DirectoryRegistry, tmp_path: Path
 ) -> None:
