@@ -12,7 +12,7 @@ import contextlib
 import signal
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import structlog
 
@@ -22,7 +22,7 @@ from edge_agent.status.report import UP, summary
 from edge_agent.supervision import supervise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.evaluation.opening import Judgements
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from edge_agent.labels.hearing import Hearing
     from edge_agent.labels.watching import Watching
     from edge_agent.registry.adoption import Adoption
-    from edge_agent.sinks.forwarder import Forwarder
     from edge_agent.sources.source import Source
 
 log = structlog.get_logger()
@@ -42,6 +41,24 @@ DRAIN_LIMIT = 2.0
 STOP_LIMIT = 3.0
 
 
+class Outlet(Protocol):
+    """What takes records away."""
+
+    name: str
+
+    async def run(self) -> None:
+        """Work until `finish` is done; raises SinkLost to be called again."""
+        ...
+
+    def finish(self, within: float) -> None:
+        """Take what waits, then let `run` return."""
+        ...
+
+    def status(self) -> dict[str, Any]:
+        """For a technician."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Agent:
     """Everything that runs, wired and not yet started."""
@@ -49,7 +66,8 @@ class Agent:
     inbox: Inbox
     sources: Sequence[Source]
     inference: Inference
-    forwarders: Sequence[Forwarder]
+    outlets: Sequence[Outlet]
+    """Outputs, the evidence log, the centre: supervised, and parted from at the end."""
     adoption: Adoption
     runtime_dir: Path
     status: Callable[[], dict[str, Any]]
@@ -57,6 +75,8 @@ class Agent:
     """What may be asked of it while it runs."""
     judges: Judgements
     """Labels, where a pipeline keeps any."""
+    beside: Sequence[Callable[[], Coroutine[Any, Any, None]]] = ()
+    """Runs until the end, and never ends by itself."""
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, then drain and return.
@@ -69,7 +89,7 @@ class Agent:
         with _signals(stop):
             async with asyncio.TaskGroup() as tasks:
                 turns = tasks.create_task(self._turns(), name="turn")
-                forwards = [self._forward(tasks, sink) for sink in self.forwarders]
+                forwards = [self._forward(tasks, one) for one in self.outlets]
                 reads = [self._read(tasks, source) for source in self.sources]
                 reads += self._hear(tasks)
                 labels = tasks.create_task(self._labels(), name="labels")
@@ -77,6 +97,7 @@ class Agent:
                     tasks.create_task(self._watch(notifier), name="health"),
                     tasks.create_task(self._answer(), name="status"),
                     tasks.create_task(self._models(), name="models"),
+                    *(tasks.create_task(work()) for work in self.beside),
                 ]
                 notifier.ready()
                 log.info("running", sources=len(reads), outputs=len(forwards))
@@ -144,7 +165,7 @@ class Agent:
             supervise(name, life, log=log, is_up=lambda: _is_up(source)), name=name
         )
 
-    def _forward(self, tasks: asyncio.TaskGroup, sink: Forwarder) -> asyncio.Task[None]:
+    def _forward(self, tasks: asyncio.TaskGroup, sink: Outlet) -> asyncio.Task[None]:
         name = f"forward:{sink.name}"
         return tasks.create_task(
             supervise(name, sink.run, log=log, is_up=lambda: _is_up(sink)), name=name
@@ -166,7 +187,7 @@ class Agent:
         """Give the last records and the farewell a chance; a second signal ends it."""
         if not forwards:
             return
-        for sink in self.forwarders:
+        for sink in self.outlets:
             sink.finish(DRAIN_LIMIT)
         async with asyncio.TaskGroup() as waiting:
             hurry = waiting.create_task(again.wait())
@@ -176,7 +197,7 @@ class Agent:
             finished.cancel()
 
 
-def _is_up(link: Source | Forwarder | Hearing | Watching) -> bool:
+def _is_up(link: Source | Outlet | Hearing | Watching) -> bool:
     return link.status().get("state") in UP
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from edge_agent.inbox import Inbox
     from edge_agent.instruments import Instruments
     from edge_agent.monitors.watch import Monitors
-    from edge_agent.sinks.forwarder import Forwarder
+    from edge_agent.outlets import Outlets
     from edge_agent.sources.source import Source
     from edge_agent.status.findings import OpenFindings
     from edge_agent.store.journal import Journal
@@ -53,7 +53,7 @@ class Statement:
     inbox: Inbox
     instruments: Instruments
     sources: Sequence[Source]
-    forwarders: Sequence[Forwarder]
+    outlets: Outlets
     supply: Supply
     journal: Journal
     monitors: Monitors
@@ -80,7 +80,8 @@ class Statement:
                 name: self._pipeline(name) for name in self.loaded.config.pipelines
             },
             registry=self.supply.adoption.status(),
-            outputs={sink.name: sink.status() for sink in self.forwarders},
+            outputs={one.name: one.status() for one in self.outlets.forwarders},
+            archives=self.outlets.archives(),
             store=self.journal.status(),
             counters=self.instruments.snapshot(),
             complaint=self.complaint,

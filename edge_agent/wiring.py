@@ -17,6 +17,7 @@ import structlog
 from edge_agent import __version__, incidents
 from edge_agent.agent import Agent
 from edge_agent.assembly import Core, core, shortest_hold
+from edge_agent.captured.taking import Captures
 from edge_agent.clock import SystemClock
 from edge_agent.config import schema
 from edge_agent.config.secrets import password_of
@@ -26,30 +27,34 @@ from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
 from edge_agent.monitoring import snapshots
 from edge_agent.monitors.opening import open_monitors
+from edge_agent.outlets import Outlets, standing_asked
+from edge_agent.raw import Raw
 from edge_agent.recording import Recorder, unused
 from edge_agent.records import EventRecord, FindingRecord
 from edge_agent.registry import lineage
-from edge_agent.sinks.flat import FlatProfile
-from edge_agent.sinks.forwarder import Forwarder
-from edge_agent.sinks.topics import Place
 from edge_agent.statement import Statement
 from edge_agent.status import history
 from edge_agent.status.findings import OpenFindings
-from edge_agent.store.journal import Journal
-from edge_agent.store.traces import Origin
 from edge_agent.supply import Supply
+from edge_agent.surroundings import here
+from edge_agent.vitals import Vitals
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from edge_agent.clock import Clock
     from edge_agent.config.loading import Loaded
     from edge_agent.evaluation.opening import Judgements
+    from edge_agent.inference import Keep
     from edge_agent.monitors.watch import Monitors
     from edge_agent.records import Record
+    from edge_agent.samples import SampleBatch
     from edge_agent.sources.source import Source
-    from edge_agent.store.outbox import Stored
+    from edge_agent.store.journal import Journal
 
 log = structlog.get_logger()
 
@@ -81,9 +86,13 @@ def build(
         house.submit,
         house.clock,
         house.instruments,
-        record=recorder.write if recorder else None,
+        record=house.samples(recorder),
         monitors=house.monitors,
     )
+    captures = Captures(here(loaded.digest))
+    for line in found.lines:
+        line.capture(captures)
+    house.told.pass_on(inference.note)
     supply.open(inference.seats)
     inference.restore(recovered.checkpoint)
     house.judges = supply.judgements(
@@ -100,8 +109,13 @@ def build(
     going_on = house.monitors.going_on() | house.judges.going_on()
     for gone in house.findings.unwatched(going_on, house.clock.now()):
         inference.note(gone)
-    house.told.pass_on(inference.note)
-    sources, forwarders = house.sources(), house.forwarders(recovered.findings)
+    sources = house.sources()
+    house.outlets.open(
+        journal,
+        recovered.findings,
+        lambda record: journal.submit([record], {}),
+        partial(standing_asked, loaded),
+    )
     statement = house.statement()
     supply.adoption.observed = statement.observed
     try:
@@ -109,7 +123,7 @@ def build(
             house.inbox,
             sources,
             inference,
-            forwarders,
+            house.outlets.all,
             supply.adoption,
             loaded.config.runtime_dir,
             lambda: statement.document(inference.turns),
@@ -118,6 +132,9 @@ def build(
                 "history": partial(history.answer, state_dir, journal),
             },
             house.judges,
+            [Vitals(statement.vitals, inference.note, house.clock).run]
+            if loaded.config.centre is not None
+            else (),
         )
     finally:
         supply.close()
@@ -137,13 +154,13 @@ class _House:
     inbox: Inbox = field(init=False)
     core: Core = field(init=False)
     supply: Supply = field(init=False)
+    outlets: Outlets = field(init=False)
     journal: Journal = field(init=False)
     told: Told = field(init=False)
     monitors: Monitors = field(init=False)
     findings: OpenFindings = field(init=False)
     judges: Judgements = field(init=False)
     _sources: list[Source] = field(default_factory=list)
-    _forwarders: list[Forwarder] = field(default_factory=list)
     _started: int = 0
 
     def __post_init__(self) -> None:
@@ -163,14 +180,26 @@ class _House:
             self.instruments,
             self._started,
         )
-        self.journal = Journal(
-            config.state_dir / "store.db",
-            sinks=tuple(config.outputs),
-            settings=config.store,
-            clock=self.clock,
-            instruments=self.instruments,
-            origin=Origin(config.gateway, self.loaded.digest),
+        self.outlets = Outlets(self.loaded, self.clock, self.instruments)
+        self.journal = self.outlets.journal()
+
+    def samples(self, recorder: Recorder | None) -> Keep | None:
+        """What else gets every batch: a recording, and the centre's chosen tags."""
+        centre = self.loaded.config.centre
+        if centre is None or not centre.raw:
+            return recorder.write if recorder is not None else None
+        raw = Raw(
+            self.loaded.plant.tags,
+            centre.raw,
+            lambda record: self.journal.submit([record], {}),
         )
+
+        def keep(batch: SampleBatch, alive: NDArray[np.int64], now: int) -> None:
+            raw.take(batch, now)
+            if recorder is not None:
+                recorder.write(batch, alive, now)
+
+        return keep
 
     def submit(
         self, records: Sequence[Record], checkpoint: Mapping[str, bytes]
@@ -243,37 +272,6 @@ class _House:
         vouched = settings.report == "change" and isfinite(hold)
         return hold / 2 if vouched else None
 
-    def forwarders(self, findings: Sequence[Stored]) -> Sequence[Forwarder]:
-        """One an output; each knows the findings that are open."""
-        from edge_agent.sinks.mqtt import MqttSink
-
-        config = self.loaded.config
-        site = config.site
-        levels = (site.enterprise, site.site, site.area, site.line, site.cell)
-        intervals = {n: p.report.max_interval for n, p in config.pipelines.items()}
-        for name, settings in config.outputs.items():
-            place = Place.of(settings.root, levels, config.gateway)
-            sink = MqttSink(
-                name,
-                settings,
-                client_id=f"edge-agent-{config.gateway}-{name}-out",
-                password=password_of(f"output {name}", settings),
-                clock=self.clock,
-                instruments=self.instruments,
-            )
-            self._forwarders.append(
-                Forwarder(
-                    sink,
-                    self.journal,
-                    FlatProfile(place, intervals, self.loaded.phrases, findings),
-                    settings,
-                    clock=self.clock,
-                    instruments=self.instruments,
-                    version=__version__,
-                )
-            )
-        return self._forwarders
-
     def statement(self) -> Statement:
         """What it says of itself."""
         return Statement(
@@ -284,7 +282,7 @@ class _House:
             self.inbox,
             self.instruments,
             self._sources,
-            self._forwarders,
+            self.outlets,
             self.supply,
             self.journal,
             self.monitors,

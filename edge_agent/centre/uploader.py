@@ -128,6 +128,11 @@ class Uploader:
         finally:
             self._account.reached = False
 
+    @property
+    def evidence_sent(self) -> int:
+        """Number of the last entry of evidence that the archive has; any thread."""
+        return self._position.evidence if self._position is not None else 0
+
     def finish(self, within: float) -> None:
         """End what is under way and let `run` return; what is owed stays owed.
 

@@ -43,9 +43,9 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _page(status: dict[str, Any]) -> list[str]:
     lines = [f"{status['state'].upper()}: {status['summary']}", ""]
-    for part in ("sources", "outputs"):
+    for part in ("sources", "outputs", "archives"):
         lines.append(f"{part}:")
-        lines += [_entry(name, of) for name, of in status[part].items()]
+        lines += [_entry(name, of) for name, of in status.get(part, {}).items()]
     lines.append("pipelines:")
     for name, of in status["pipelines"].items():
         lines += _pipeline(name, of)

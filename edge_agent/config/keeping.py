@@ -29,6 +29,8 @@ class Evidence(Frozen):
 
     keep: Interval = 180 * _DAY
     """How long it is kept; less when its share of the disk is full."""
+    limit: Size = 256 * 2**20
+    """At most this much on disk; then the oldest segments go."""
 
 
 class Centre(Frozen):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 #: States of a link that works.
-UP = frozenset({"up", "connected", "running"})
+UP = frozenset({"up", "connected", "running", "ok", "opening"})
 
 
 def report(
@@ -20,6 +20,7 @@ def report(
     sources: Mapping[str, Mapping[str, Any]],
     pipelines: Mapping[str, Mapping[str, Any]],
     outputs: Mapping[str, Mapping[str, Any]],
+    archives: Mapping[str, Mapping[str, Any]],
     store: Mapping[str, Any],
     registry: Mapping[str, Any],
     counters: Mapping[str, float],
@@ -33,6 +34,7 @@ def report(
         sources: state of each by name.
         pipelines: state of each by name.
         outputs: state of each by name.
+        archives: of the evidence log, and of the centre where there is one.
         store: what `Journal.status` says.
         registry: the link to where models come from.
         counters: every instrument.
@@ -52,6 +54,7 @@ def report(
         },
         "tags": {**nothing, **found.get("", {})},
         "outputs": dict(outputs),
+        "archives": dict(archives),
         "store": dict(store),
         "registry": dict(registry),
         "configuration": {"state": "refused" if complaint else "ok", "why": complaint},
@@ -73,7 +76,7 @@ def _troubles(document: Mapping[str, Any]) -> list[str]:
     found = []
     if document["configuration"]["why"]:
         found.append("new configuration refused, running on the last good one")
-    for kind in ("sources", "outputs"):
+    for kind in ("sources", "outputs", "archives"):
         found += [
             f"{kind[:-1]} {name} {of.get('state', 'unknown')}{_because(of)}"
             for name, of in document[kind].items()

@@ -29,6 +29,7 @@ def status(monitoring: Mapping[str, Mapping[str, Any]] | None = None) -> dict[st
         sources={"plc1": {"state": "up"}},
         pipelines={"pump-anomaly": pipeline, "press": pipeline},
         outputs={"scada": {"state": "connected"}},
+        archives={},
         store={"rows": 0},
         registry={},
         counters={},
