@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from edge_agent.samples import I32, SampleBatch, TagTable
 
 #: Ns that samples wait for others at most, and samples of one record at most.
-GATHER, MOST = 5 * NANOSECONDS, 5_000
+GATHER, MOST = 2 * NANOSECONDS, 5_000
 
 
 class Raw:

@@ -138,6 +138,8 @@ def build(
         )
     finally:
         supply.close()
+        if house.raw is not None:
+            house.raw.flush(house.clock.now())
         if recorder is not None:
             recorder.close()
         journal.stop(timeout=2.0)
@@ -160,6 +162,7 @@ class _House:
     monitors: Monitors = field(init=False)
     findings: OpenFindings = field(init=False)
     judges: Judgements = field(init=False)
+    raw: Raw | None = None
     _sources: list[Source] = field(default_factory=list)
     _started: int = 0
 
@@ -188,7 +191,7 @@ class _House:
         centre = self.loaded.config.centre
         if centre is None or not centre.raw:
             return recorder.write if recorder is not None else None
-        raw = Raw(
+        raw = self.raw = Raw(
             self.loaded.plant.tags,
             centre.raw,
             lambda record: self.journal.submit([record], {}),

@@ -12,7 +12,6 @@ from edge_agent.cli.bundle import amount, answered, progress
 if TYPE_CHECKING:
     import argparse
 
-    from edge_agent.bundle.keys import PrivateKey
     from edge_agent.config.schema import AgentConfig
     from edge_agent.transfer.outgoing import Sender
 
@@ -87,25 +86,16 @@ def sender_of(config: AgentConfig) -> Sender:
     """This gateway as it packs, with its key.
 
     Raises:
-        ConfigError: the key cannot be read or made.
+        OSError: the key cannot be read or made.
     """
+    from edge_agent.evidence.keyring import open_keys
     from edge_agent.transfer.outgoing import Sender
 
-    site = config.site
+    site, folder = config.site, config.state_dir / "evidence"
+    folder.mkdir(parents=True, exist_ok=True)
     return Sender(
         config.state_dir / "transfer",
         config.gateway,
         site.site or site.enterprise,
-        _key(config.state_dir / "evidence"),
+        open_keys(folder).private,
     )
-
-
-def _key(folder: Path) -> PrivateKey:
-    """The gateway's own key, made where there is none."""
-    from edge_agent.bundle import keys
-
-    private, public = folder / "gateway.key", folder / "gateway.pub"
-    if not private.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        keys.write_pair(private, public, keys.made())
-    return keys.load_private(private)
