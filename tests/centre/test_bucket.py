@@ -303,3 +303,24 @@ async def test_any_folder_will_do(
     assert bucket.names("predictions") == [(NAME, 4)]
     bucket.remove([NAME])
     assert bucket.names() == []
+
+
+async def test_the_same_trouble_is_told_in_the_same_words() -> None:
+    """What is told of an outage repeats word for word, so that it is logged once."""
+    settings = Centre(
+        type="s3",
+        endpoint=f"http://127.0.0.1:{peers.free_port()}",
+        bucket=BUCKET,
+        access_key="k",
+    )
+    said: set[str] = set()
+    for name in ("a", "b"):
+        with pytest.raises(SinkLost, match="nothing listens there") as lost:
+            await open_bucket(settings, SECRET).send(name, b"body")
+        said.add(str(lost.value))
+    with Scripted(lambda number: 503 if number % 2 else 500) as server:
+        for name in ("a", "b", "c", "d"):
+            with pytest.raises(SinkLost, match=r"not reached: 50[03] ") as lost:
+                await open_bucket(server.settings(), SECRET).send(name, b"body")
+            said.add(str(lost.value))
+    assert len(said) == 3

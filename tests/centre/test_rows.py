@@ -276,14 +276,13 @@ def test_another_process_writes_the_same_bytes() -> None:
         f"{rows.table} {hashlib.sha256(parquet.written(rows)).hexdigest()}"
         for rows in _one_of_each()
     ]
-    for seed in ("1", "2"):
-        there = subprocess.run(
-            [sys.executable, "-c", _AGAIN],
-            check=True,
-            capture_output=True,
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
-        )
-        assert there.stdout.decode().split("\n")[:-1] == here
+    there = subprocess.run(
+        [sys.executable, "-c", _AGAIN],
+        check=True,
+        capture_output=True,
+        env={"PYTHONHASHSEED": "1", "PYTHONPATH": "."},
+    )
+    assert there.stdout.decode().split("\n")[:-1] == here
 
 
 def test_what_was_read_is_written_again_byte_for_byte() -> None:
