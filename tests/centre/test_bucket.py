@@ -16,7 +16,7 @@ from edge_agent.centre.bucket import open_bucket
 from edge_agent.config.keeping import Centre
 from edge_agent.errors import SinkLost
 from tests import peers
-from tests.centre.servers import BUCKET, SECRET, Cutter, Scripted, Server
+from tests.centre.servers import BUCKET, SECRET, Cutter, Scripted, Server, Tunnel
 from tests.certificates import make_certificates
 
 if TYPE_CHECKING:
@@ -119,6 +119,10 @@ async def test_an_own_authority_is_trusted_and_a_strange_one_not(
         assert trusted.get(NAME) == b"body"
         with pytest.raises(SinkLost, match="ca_file"):
             await open_bucket(server.settings("a"), SECRET).send(NAME, b"body")
+        with Tunnel() as proxy:
+            settings = server.settings("b", ca_file=tls.ca, proxy=proxy.url)
+            await open_bucket(settings, SECRET).send(NAME, b"body")
+            assert proxy.asked == [f"CONNECT 127.0.0.1:{server.port} HTTP/1.1"]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429, 507])
