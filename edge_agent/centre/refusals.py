@@ -9,14 +9,24 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-_LONGEST = 300
-_KEYS = (
-    "SignatureDoesNotMatch",
-    "InvalidAccessKeyId",
-    "AccessDenied",
-    "RequestTimeTooSkewed",
-    "401 ",
-    "403 ",
+_LONGEST = 200
+_CODE = re.compile(r"<Code>\s*([A-Za-z]{1,60})\s*</Code>")
+_STATUS = re.compile(r"status code: (\d{3}(?: [A-Z][A-Za-z]+)*)")
+_REFUSED = ("PermissionDeniedError", "UnauthenticatedError")
+#: What stands in an error of the client, and what it means; the first that fits.
+_WHY = (
+    ("ertificate", "its certificate is not trusted: name its authority in ca_file"),
+    ("UnknownIssuer", "its certificate is not trusted: name its authority in ca_file"),
+    ("ConnectionRefused", "nothing listens there"),
+    ("dns error", "its name is not known here: check endpoint, or the name server"),
+    ("InvalidContentType", "it does not speak TLS: check https:// in endpoint"),
+    ("Unreachable", "there is no way to it in the network"),
+    ("TimedOut", "it does not answer"),
+    ("timed out", "it does not answer"),
+    ("Reset", "the connection was cut"),
+    ("BrokenPipe", "the connection was cut"),
+    ("IncompleteMessage", "the connection was cut"),
+    ("UnexpectedEof", "the connection was cut"),
 )
 _LOCAL = {
     errno.ENOSPC: "the disk is full: free room there",
@@ -36,23 +46,18 @@ def told(where: str, why: Exception) -> str:
     if isinstance(why, OSError) and why.errno is not None:
         hint = _LOCAL.get(why.errno, (why.strerror or str(why)).lower())
         return f"centre {where}: cannot be written: {hint}; everything waits until then"
-    said = _first_line(why)
     whole = str(why)
+    code, status = _CODE.search(whole), _STATUS.search(whole)
+    said = code[1] if code else (status[1] if status else _meaning(whole))
+    if "RequestTimeTooSkewed" in said:
+        return f"centre {where}: this computer's clock is wrong: set it ({said})"
     if isinstance(why, FileNotFoundError):
-        return f"centre {where}: the bucket or object is not there: {said}; make it"
-    if "RequestTimeTooSkewed" in whole:
-        return f"centre {where}: this computer's clock is wrong: set it; {said}"
-    if type(why).__name__ in {"PermissionDeniedError", "UnauthenticatedError"} or any(
-        word in whole for word in _KEYS
-    ):
+        return f"centre {where}: the bucket or object is not there ({said}): make it"
+    if type(why).__name__ in _REFUSED or said[:3] in {"401", "403"}:
         return (
-            f"centre {where}: it does not let this gateway in: check access_key and the"
-            f" secret key in password_file, and that the key may write there; {said}"
-        )
-    if "ertificate" in whole:
-        return (
-            f"centre {where}: its certificate is not trusted: name its authority in"
-            f" ca_file; {said}"
+            f"centre {where}: it does not let this gateway in ({said}): check"
+            " access_key and the secret key in password_file, and that the key may"
+            " write there"
         )
     return f"centre {where}: not reached: {said}; everything waits until it is"
 
@@ -108,7 +113,11 @@ def no_note(path: Path, why: OSError) -> str:
     )
 
 
-def _first_line(why: Exception) -> str:
-    line = str(why).strip().split("\n", 1)[0]
-    line = re.sub(r"(?<=://)[^/@\s]+(?=@)", "***", line)
-    return line[:_LONGEST]
+def _meaning(whole: str) -> str:
+    """What went wrong on the way, in words that repeat: the log tells each once."""
+    for sign, words in _WHY:
+        if sign in whole:
+            return words
+    line = whole.strip().split("\n", 1)[0]
+    line = re.sub(r"Error performing \S+ \S+ in \S+ - ", "", line)
+    return re.sub(r"(?<=://)[^/@\s]+(?=@)", "***", line)[:_LONGEST]

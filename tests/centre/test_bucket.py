@@ -16,7 +16,7 @@ from edge_agent.centre.bucket import open_bucket
 from edge_agent.config.keeping import Centre
 from edge_agent.errors import SinkLost
 from tests import peers
-from tests.centre.servers import BUCKET, SECRET, Cutter, Scripted, Server
+from tests.centre.servers import BUCKET, SECRET, Cutter, Scripted, Server, Tunnel
 from tests.certificates import make_certificates
 
 if TYPE_CHECKING:
@@ -119,6 +119,10 @@ async def test_an_own_authority_is_trusted_and_a_strange_one_not(
         assert trusted.get(NAME) == b"body"
         with pytest.raises(SinkLost, match="ca_file"):
             await open_bucket(server.settings("a"), SECRET).send(NAME, b"body")
+        with Tunnel() as proxy:
+            settings = server.settings("b", ca_file=tls.ca, proxy=proxy.url)
+            await open_bucket(settings, SECRET).send(NAME, b"body")
+            assert proxy.asked == [f"CONNECT 127.0.0.1:{server.port} HTTP/1.1"]
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 429, 507])
@@ -303,3 +307,24 @@ async def test_any_folder_will_do(
     assert bucket.names("predictions") == [(NAME, 4)]
     bucket.remove([NAME])
     assert bucket.names() == []
+
+
+async def test_the_same_trouble_is_told_in_the_same_words() -> None:
+    """What is told of an outage repeats word for word, so that it is logged once."""
+    settings = Centre(
+        type="s3",
+        endpoint=f"http://127.0.0.1:{peers.free_port()}",
+        bucket=BUCKET,
+        access_key="k",
+    )
+    said: set[str] = set()
+    for name in ("a", "b"):
+        with pytest.raises(SinkLost, match="nothing listens there") as lost:
+            await open_bucket(settings, SECRET).send(name, b"body")
+        said.add(str(lost.value))
+    with Scripted(lambda number: 503 if number % 2 else 500) as server:
+        for name in ("a", "b", "c", "d"):
+            with pytest.raises(SinkLost, match=r"not reached: 50[03] ") as lost:
+                await open_bucket(server.settings(), SECRET).send(name, b"body")
+            said.add(str(lost.value))
+    assert len(said) == 3

