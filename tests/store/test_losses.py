@@ -415,6 +415,26 @@ def _reported(journal: Journal, count: int) -> list[Stored]:
     raise AssertionError("no report of a loss")
 
 
+def test_a_damaged_store_is_a_loss_and_its_ledger_goes_on(tmp_path: Path) -> None:
+    """What can be read of the ledger is carried over; what cannot, nobody counts."""
+    path = tmp_path / "store.db"
+    journal = made.journal(path)
+    journal.start()
+    journal.submit([made.loss(3), *(made.alarm(at) for at in range(200))], {})
+    made.settle(journal)
+    assert journal.stop(10)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 4096)
+    again = made.journal(path)
+    again.start()
+    made.settle(again)
+    assert again.stop(10)
+
+    found = {(row.what, row.subject): row.amount for row in kept(path)}
+    assert found["samples", "plc1"] == 3
+    assert ("records", "outbox") in found
+
+
 def test_an_event_is_no_loss(tmp_path: Path) -> None:
     """Of what is told only losses are in the ledger."""
     journal = made.journal(tmp_path / "store.db")
