@@ -152,11 +152,9 @@ def carry_over(
             database.adopt(chunk)
             chunk.clear()
     database.adopt(chunk)
-    losses = {}
-    if unreadable:
-        key = ("records", "outbox", f"damaged store put aside as {salvage.aside.name}")
-        losses[key] = Loss(unreadable, at, at)
-    database.commit(Transaction(losses=losses))
+    # of pages that cannot be read at all nobody knows what was on them: 0 says so
+    key = ("records", "outbox", f"damaged store put aside as {salvage.aside.name}")
+    database.commit(Transaction(losses={key: Loss(unreadable, at, at)}))
     return count
 
 

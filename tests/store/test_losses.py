@@ -36,13 +36,12 @@ if TYPE_CHECKING:
     from edge_agent.store.outbox import LossKey
 
 MINUTE = 60 * NANOSECONDS
-_keys = st.tuples(
-    st.sampled_from(["samples", "rows"]), st.sampled_from("abc"), st.just("why")
-)
+_keys = st.tuples(st.just("samples"), st.sampled_from("ab"), st.just("why"))
 _told = st.tuples(
     st.just("told"), _keys, st.integers(0, 5), st.integers(0, 99), st.integers(0, 99)
 )
 _steps = st.one_of(
+    _told,
     _told,
     st.tuples(st.sampled_from(["commit", "fail", "kill", "minute", "last"])),
 )
@@ -132,6 +131,24 @@ def test_coalescing_is_exact_under_any_cut(steps: list[tuple[Any, ...]]) -> None
     found = summed(kept(ledger.path))
     shutil.rmtree(folder)
     assert found == {k: (of.count, of.first, of.last) for k, of in expected.items()}
+
+
+def test_what_is_written_down_and_not_told_is_added_up_on_disk(tmp_path: Path) -> None:
+    """After a kill the report has the count and the range of all commits before."""
+    ledger, key = _Ledger(tmp_path / "store.db"), ("samples", "a", "why")
+    spans = [(9, 9), (7, 8), (3, 20), (5, 6)]
+    for first, last in spans:
+        ledger.told.add(key, Loss(2, first, last), 0)
+        ledger.commit()
+        ledger.commit()
+    waiting = ledger.database.ledger()
+    ledger.kill()
+    ledger.commit(last=True)
+    ledger.database.close()
+
+    assert waiting == {key: Loss(6, 3, 20)}
+    found = [(of.amount, of.at_first, of.at_last) for of in kept(ledger.path)]
+    assert found == [(2, 9, 9), (6, 3, 20)]
 
 
 def test_reports_of_one_loss_are_a_minute_apart(tmp_path: Path) -> None:
@@ -396,6 +413,26 @@ def _reported(journal: Journal, count: int) -> list[Stored]:
             return found
         made.settle(journal)
     raise AssertionError("no report of a loss")
+
+
+def test_a_damaged_store_is_a_loss_and_its_ledger_goes_on(tmp_path: Path) -> None:
+    """What can be read of the ledger is carried over; what cannot, nobody counts."""
+    path = tmp_path / "store.db"
+    journal = made.journal(path)
+    journal.start()
+    journal.submit([made.loss(3), *(made.alarm(at) for at in range(200))], {})
+    made.settle(journal)
+    assert journal.stop(10)
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 4096)
+    again = made.journal(path)
+    again.start()
+    made.settle(again)
+    assert again.stop(10)
+
+    found = {(row.what, row.subject): row.amount for row in kept(path)}
+    assert found["samples", "plc1"] == 3
+    assert ("records", "outbox") in found
 
 
 def test_an_event_is_no_loss(tmp_path: Path) -> None:
