@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from edge_agent.cli.printing import plain
+from edge_agent.cli.printing import labelled, plain
 from edge_agent.errors import StoreDamaged, StoreInUse
 from edge_agent.registry import lineage
 from edge_agent.status import socket
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
 
 NOTHING, UNAVAILABLE = 1, 69
 _STORE = "store.db"
-_LABEL, _WIDTH = 14, 88
 #: Facts of a passport that are one line each, in the words of the page.
 _LINES = (
     ("intended_use", "for"),
@@ -134,24 +132,24 @@ def _page(found: Mapping[str, Any]) -> Iterator[str]:
     if of_model and models:
         yield f"{found['alarms_in_all']} of the newest {RECENT} transitions in store.db"
         for alarm in reversed(alarms):
-            yield from _line(alarm["state"], _brief(alarm))
+            yield from labelled(alarm["state"], _brief(alarm))
     if found["rows_damaged"]:
         yield f"{found['rows_damaged']} rows of the store are damaged and left out"
 
 
 def _nothing(found: Mapping[str, Any]) -> Iterator[str]:
     yield f"nothing is known of {found['asked']}"
-    yield from _line("looked in", found["state_dir"])
-    yield from _line(
+    yield from labelled("looked in", found["state_dir"])
+    yield from labelled(
         "for",
         "an alarm with this occurrence or id (gateway-boot-seq) in store.db, and"
         f" {found['passports']} passports for a digest that begins so (8 digits or"
         " more). Of a score, ask for its model_sha8",
     )
     if not found["newest"]:
-        yield from _line("newest", "the store has no alarm")
+        yield from labelled("newest", "the store has no alarm")
     for alarm in found["newest"]:
-        yield from _line("newest", _brief(alarm))
+        yield from labelled("newest", _brief(alarm))
 
 
 def _brief(alarm: Mapping[str, Any]) -> str:
@@ -160,19 +158,21 @@ def _brief(alarm: Mapping[str, Any]) -> str:
 
 def _alarm(alarm: Mapping[str, Any]) -> Iterator[str]:
     yield f"alarm {alarm['occurrence']} {alarm['state']}"
-    yield from _line("when", f"{alarm['time']} (active since {alarm['since']})")
+    yield from labelled("when", f"{alarm['time']} (active since {alarm['since']})")
     part = f", part {alarm['part']}" if alarm["part"] else ""
-    yield from _line("where", f"{alarm['asset']}, pipeline {alarm['pipeline']}{part}")
-    yield from _line(
+    yield from labelled(
+        "where", f"{alarm['asset']}, pipeline {alarm['pipeline']}{part}"
+    )
+    yield from labelled(
         "score",
         f"{_number(alarm['score'])}, threshold {_number(alarm['threshold'])},"
         f" severity {alarm['severity']}",
     )
-    yield from _line("reason", alarm["reason"])
+    yield from labelled("reason", alarm["reason"])
     by = f"{alarm['model']} {alarm['model_version']} {alarm['model_digest'][:8]}"
-    yield from _line("scored by", f"{alarm['scored_by']}: {by.strip()}")
-    yield from _line("id", alarm["id"])
-    yield from _line("configuration", alarm["configuration_sha256"] or "not known")
+    yield from labelled("scored by", f"{alarm['scored_by']}: {by.strip()}")
+    yield from labelled("id", alarm["id"])
+    yield from labelled("configuration", alarm["configuration_sha256"] or "not known")
     yield ""
 
 
@@ -181,15 +181,15 @@ def model_page(model: Mapping[str, Any]) -> Iterator[str]:
     facts = model["passport"]
     title = f": {facts['title']}" if "title" in facts else ""
     yield f"model {model['model']} {model['version']}{title}"
-    yield from _line("digest", model["digest"])
-    yield from _line("release", model["release"] or "not counted")
-    yield from _line("signed by", model["signed_by"] or "not known here")
+    yield from labelled("digest", model["digest"])
+    yield from labelled("release", model["release"] or "not counted")
+    yield from labelled("signed by", model["signed_by"] or "not known here")
     bundle = model["bundle"] or "not in this state folder"
-    yield from _line("bundle", bundle)
-    yield from _line("no passport", model["problem"])
+    yield from labelled("bundle", bundle)
+    yield from labelled("no passport", model["problem"])
     for key, label in _LINES:
         for said in _each(facts.get(key)):
-            yield from _line(label, said)
+            yield from labelled(label, said)
     yield from _training(facts.get("training", {}))
     yield from _requirements(facts)
     yield ""
@@ -199,21 +199,21 @@ def _training(training: Mapping[str, Any]) -> Iterator[str]:
     if not training:
         return
     said = {key: training.get(key) or _UNSAID for key in _TRAINING}
-    yield from _line("trained by", said["script"])
-    yield from _line("run", said["run"])
-    yield from _line("commit", said["commit"])
-    yield from _line("data", said["data"])
-    yield from _line("data window", f"{said['start']} to {said['end']}")
-    yield from _line("rows", f"{said['rows']}, seed {training.get('seed', _UNSAID)}")
+    yield from labelled("trained by", said["script"])
+    yield from labelled("run", said["run"])
+    yield from labelled("commit", said["commit"])
+    yield from labelled("data", said["data"])
+    yield from labelled("data window", f"{said['start']} to {said['end']}")
+    yield from labelled("rows", f"{said['rows']}, seed {training.get('seed', _UNSAID)}")
 
 
 def _requirements(facts: Mapping[str, Any]) -> Iterator[str]:
     if accuracy := facts.get("accuracy"):
-        yield from _line("must reach", _pairs(accuracy))
+        yield from labelled("must reach", _pairs(accuracy))
     if false_alarms := facts.get("false_alarms"):
-        yield from _line("false alarms", _pairs(false_alarms))
-    yield from _line("review by", facts.get("review_date"))
-    yield from _line("expires", facts.get("expires"))
+        yield from labelled("false alarms", _pairs(false_alarms))
+    yield from labelled("review by", facts.get("review_date"))
+    yield from labelled("expires", facts.get("expires"))
 
 
 def _pairs(values: Mapping[str, Any]) -> str:
@@ -226,17 +226,3 @@ def _each(value: object) -> list[object]:
 
 def _number(value: float | None) -> str:
     return "none" if value is None else f"{value:.6g}"
-
-
-def _line(label: str, said: object) -> Iterator[str]:
-    """A label and what it stands for, folded; nothing where there is nothing to say."""
-    if said in (None, ""):
-        return
-    yield from textwrap.wrap(
-        str(said),
-        _WIDTH,
-        initial_indent=f"  {label:<{_LABEL}} ",
-        subsequent_indent=" " * (_LABEL + 3),
-        break_long_words=False,
-        break_on_hyphens=False,
-    )

@@ -15,7 +15,7 @@ from edge_agent.captured.reading import NotEvidence
 from edge_agent.captured.retracing import Sameness
 from edge_agent.cli import at_hand
 from edge_agent.cli.lineage import model_page
-from edge_agent.cli.printing import plain
+from edge_agent.cli.printing import labelled, plain
 from edge_agent.errors import EdgeAgentError, ModelRejected
 from edge_agent.registry import lineage
 from edge_agent.registry.cache import Cache
@@ -49,6 +49,8 @@ class Again:
     holds: bool
     alike: bool
     model: dict[str, Any]
+    stated: float | None
+    """First threshold of the model's passport; None where the model is not here."""
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -125,7 +127,9 @@ def again(body: bytes, arguments: argparse.Namespace) -> Again:
     found = retracing.retrace(evidence, this, scorer, problem)
     alike = retracing.alike(evidence, this)
     holds = found.holds(alike=alike, close=scorer is not None and _close(scorer))
-    return Again(evidence, found, holds, alike, _lineage(evidence, folder, arguments))
+    model = _lineage(evidence, scorer, arguments.state_dir)
+    stated = None if scorer is None else scorer.passport.thresholds[0].value
+    return Again(evidence, found, holds, alike, model, stated)
 
 
 def _folder(evidence: Evidence, state_dir: Path, given: Path | None) -> Path | None:
@@ -169,15 +173,16 @@ def _close(scorer: OnnxScorer) -> bool:
 
 
 def _lineage(
-    evidence: Evidence, folder: Path | None, arguments: argparse.Namespace
+    evidence: Evidence, scorer: OnnxScorer | None, state_dir: Path
 ) -> dict[str, Any]:
-    digest = evidence.model.digest
-    if not digest:
+    """What is known here of the model; nothing where no version scored."""
+    model = evidence.model
+    if not model.digest:
         return {}
-    known = lineage.of_digest(arguments.state_dir, digest)
-    if known["problem"] and folder is not None:
-        return lineage.of_bundle(folder, digest)
-    return known
+    known = lineage.of_digest(state_dir, model.digest)
+    if known["problem"] and scorer is not None:
+        return lineage.of_bundle(scorer.path, model.digest)
+    return known | {"model": model.name, "version": model.version}
 
 
 # --- for people -------------------------------------------------------------------
@@ -188,34 +193,41 @@ def page(one: Again) -> Iterator[str]:
     evidence, found = one.evidence, one.found
     alarm, verdict = evidence.alarm, evidence.verdict
     yield f"alarm {alarm.occurrence} {_heading(one)}"
-    yield _line("when", _date(alarm.at))
+    yield from labelled("when", _date(alarm.at))
     part = f", part {alarm.part}" if alarm.part else ""
     context = f", context {alarm.context}" if alarm.context else ""
-    yield _line("where", f"{alarm.asset}, pipeline {alarm.pipeline}{part}{context}")
-    yield _line("told", alarm.reason)
+    yield from labelled(
+        "where", f"{alarm.asset}, pipeline {alarm.pipeline}{part}{context}"
+    )
+    yield from labelled("told", alarm.reason)
     count = len(evidence.features)
-    yield _line(
+    yield from labelled(
         "features", f"{count}: {_SAID[found.features]}{_why(found.features_why)}"
     )
     kept = "none" if evidence.score.value is None else repr(evidence.score.value)
     made = "none" if found.made is None else repr(found.made)
-    yield _line("score", f"{_SAID[found.score]}{_why(found.score_why)}")
-    yield _line("", f"{kept} kept, {made} here")
+    yield from labelled("score", f"{_SAID[found.score]}{_why(found.score_why)}")
+    yield from labelled("", f"{kept} kept, {made} here")
+    stated = "" if one.stated is None else f"; the passport says {one.stated:.6g}"
     beyond = "above" if found.alarm else "NOT above"
-    yield _line(
+    yield from labelled(
         "judged",
-        f"{beyond} {verdict.threshold:.6g} (of the {verdict.threshold_of}) since "
-        f"{_date(verdict.leaning)}, on-delay {verdict.on_delay / 1e9:g} s",
+        f"{beyond} {verdict.threshold:.6g} (of the {verdict.threshold_of}{stated}) "
+        f"since {_date(verdict.leaning)}, on-delay {verdict.on_delay / 1e9:g} s",
     )
     rung = f" (rung {evidence.model.rung})" if evidence.model.rung != "model" else ""
-    yield _line("scored by", f"{evidence.model.name} {evidence.model.version}{rung}")
+    yield from labelled(
+        "scored by", f"{evidence.model.name} {evidence.model.version}{rung}"
+    )
     yield from _made(evidence.surroundings, alike=one.alike)
     for apart in found.differences[:_SHOWN]:
-        yield _line("differs", f"{apart.what}: {apart.kept} kept, {apart.made} here")
+        yield from labelled(
+            "differs", f"{apart.what}: {apart.kept} kept, {apart.made} here"
+        )
     if (more := len(found.differences) - _SHOWN) > 0:
-        yield _line("", f"and {more} more")
+        yield from labelled("", f"and {more} more")
     for why in found.reasons:
-        yield _line("perhaps", why)
+        yield from labelled("perhaps", why)
     if one.model:
         yield ""
         yield from model_page(one.model)
@@ -234,17 +246,13 @@ def _why(text: str) -> str:
 
 
 def _made(by: Surroundings, *, alike: bool) -> Iterator[str]:
-    yield _line(
+    yield from labelled(
         "made by",
         f"agent {by.agent}, NumPy {by.numpy}, ONNX Runtime {by.onnxruntime}, "
         f"{by.machine} {by.processor}".rstrip(),
     )
-    yield _line("", "the same as here" if alike else "other than here")
-    yield _line("configuration", by.configuration or "not known")
-
-
-def _line(label: str, said: str) -> str:
-    return f"  {label:<14} {said}"
+    yield from labelled("", "the same as here" if alike else "other than here")
+    yield from labelled("configuration", by.configuration or "not known")
 
 
 def _date(at: int) -> str:
@@ -275,6 +283,8 @@ def document(one: Again) -> dict[str, Any]:
         "score_kept": evidence.score.value,
         "score_made": found.made,
         "threshold": evidence.verdict.threshold,
+        "threshold_of": evidence.verdict.threshold_of,
+        "threshold_of_passport": one.stated,
         "alarm": found.alarm,
         "differences": [
             {"what": d.what, "kept": d.kept, "made": d.made, "away": d.away}

@@ -165,11 +165,11 @@ def of_bundle(folder: Path, digest: str) -> dict[str, Any]:
     Args:
         folder: of the bundle, verified.
         digest: over it.
+
+    Raises:
+        ModelRejected: its passport cannot be read any more.
     """
-    try:
-        facts = read_yaml(passport_bytes(folder), str(folder))
-    except ModelRejected as why:
-        return {"digest": digest, "problem": str(why)}
+    facts = read_yaml(passport_bytes(folder), str(folder))
     return {
         "model": str(facts.get("name", "")),
         "version": str(facts.get("version", "")),

@@ -254,6 +254,7 @@ def test_the_command_computes_one_alarm_again(
 
     assert code == 0
     assert f"alarm {one} was made again: the same, bit for bit" in out
+    assert "the passport says" in out
     assert "trained by" in out
     assert "approved by" in out
 
@@ -320,6 +321,24 @@ def test_without_its_model_the_row_alone_is_made_again(
     assert code == 1
     assert (found["features"], found["score"]) == ("same", "not made")
     assert "give its folder with --bundle" in found["score_why"]
+
+
+def test_another_model_is_not_taken_for_the_one_that_scored(
+    hall: AlarmedHall,
+    log: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A bundle with another digest is named and not run; its passport is not shown."""
+    other = bundles.make(tmp_path).path
+    one = hall.evidence[11].occurrence
+    code = replay("--alarm", one, "--evidence", log, "--bundle", other)
+    out = " ".join(capsys.readouterr().out.split())
+
+    assert code == 1
+    assert "was NOT made again" in out
+    assert f"{other} has digest" in out
+    assert "Test Bench" not in out
 
 
 def test_evidence_that_no_log_has_yet_is_found_in_the_store(

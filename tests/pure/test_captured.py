@@ -240,6 +240,29 @@ def test_windows_that_the_ring_cuts_short_are_cut_again() -> None:
     assert all(one.differences == () for _, one in found)
 
 
+def test_of_a_window_too_long_to_keep_a_digest_stays() -> None:
+    """The row is there, and why the window is not; the score can be made again."""
+    noise = np.random.default_rng(1).normal(size=(2, 5000))
+    long: list[Arrival] = [
+        (10 * k, role, 0, 10 * k, noise[role, k], 0)
+        for k in range(5000)
+        for role in (0, 1)
+    ]
+    specs = [FeatureSpec(tag, tag, "mean", window=49.0, rate=100.0) for tag in "ab"]
+    rows = builder([TriggerSpec(every=25.0)], specs=specs, depth=1 << 14)
+    found = [retraced(body) for body in bodies(rows, long, range(0, 50_001, 10_000))]
+    short, whole = (one for one in found if one[0].row.valid)
+
+    for evidence, made in (short, whole):
+        kept = evidence.window is not None
+        assert made.features is (Sameness.SAME if kept else Sameness.NOT_MADE)
+        assert made.score is Sameness.SAME
+        assert len(evidence.window_sha256) == (0 if kept else 64)
+        assert kept or "too many to keep" in made.features_why
+    assert short[0].window is not None
+    assert whole[0].window is None
+
+
 @given(
     st.lists(st.floats(width=64), max_size=40),
     st.sampled_from(["<f8", "<f4", "<i8", "u1"]),
