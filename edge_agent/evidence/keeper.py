@@ -140,7 +140,7 @@ class Keeper:
     def status(self) -> dict[str, Any]:
         """For a technician; any thread."""
         since, now = self._failing_since, self._clock.now()
-        state = "failing" if since is not None else "ok"
+        state = "failing" if since is not None else "running"
         if since is None and self._damage:
             state = "damaged"
         return {

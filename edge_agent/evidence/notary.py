@@ -58,8 +58,8 @@ class Notary:
 
     def signed(self, number: int, hash_: str) -> Head:
         """How the log stands now."""
-        when = (self.date(), self._clock.now())
-        return signing.signed(number, hash_, when, self.gateway, self.keys.private)
+        when, keys = (self.date(), self._clock.now()), self.keys
+        return signing.signed(number, hash_, when, self.gateway, keys.private, keys.id)
 
     def note(self, number: int, hash_: str, *, begin: bool = False) -> None:
         """Write a head; on disk when this returns.

@@ -51,7 +51,12 @@ _decode = msgspec.json.Decoder(Head).decode
 
 
 def signed(
-    number: int, hash_: str, when: tuple[str, int], gateway: str, key: PrivateKey
+    number: int,
+    hash_: str,
+    when: tuple[str, int],
+    gateway: str,
+    key: PrivateKey,
+    identity: str = "",
 ) -> Head:
     """Sign how the log stands.
 
@@ -61,8 +66,9 @@ def signed(
         when: date and agent time.
         gateway: its name.
         key: signs.
+        identity: of the key, where it is at hand: it takes as long as signing.
     """
-    identity = key_id(key.public_key())
+    identity = identity or key_id(key.public_key())
     text = msgspec.json.encode(_Said(number, hash_, *when, gateway, identity))
     made = base64.b64encode(signature_of(key, pae(TYPE, text))).decode()
     return Head(number, hash_, *when, gateway, identity, made)

@@ -148,11 +148,18 @@ def mend_chain(files: Files, dice: Random) -> None:
 
 
 def sign_again(files: Files, dice: Random) -> None:
-    """The same, and sign it all with a key of one's own."""
+    """The same, and sign it all with a key of one's own, the head too."""
     _again(files, dice, signs=True)
+    _own_head(files, keys.key_id(FOREIGN.public_key()))
 
 
-def _again(files: Files, dice: Random, *, signs: bool) -> None:
+def forge_signatures(files: Files, dice: Random) -> None:
+    """The same, and say that the gateway's key had signed it."""
+    _again(files, dice, signs=True, claim=True)
+    _own_head(files, signing.read(files["head.jsonl"][:1024]).key)
+
+
+def _again(files: Files, dice: Random, *, signs: bool, claim: bool = False) -> None:
     lines = _lines(files)
     plain = [
         place for place, (_, line) in enumerate(lines) if b'"kind":"event"' in line
@@ -166,7 +173,7 @@ def _again(files: Files, dice: Random, *, signs: bool) -> None:
         if at == place:
             body = b'{"message":"all is well","details":{}}'
         elif signs and said.kind in {ANCHOR, OPENING}:
-            body = _signed(said.kind, body, said.number - 1, previous)
+            body = _signed(said.kind, body, said.number - 1, previous, claim=claim)
         facts = _with(said, body)
         fresh = line_of(said.number, previous, suffix(facts))
         lines[at] = (name, fresh + b"\n")
@@ -181,14 +188,19 @@ def _with(said: Parsed, body: bytes) -> Facts:
     return Facts(**outer, body=msgspec.Raw(body))
 
 
-def _signed(kind: str, body: bytes, number: int, previous: str) -> bytes:
+def _signed(
+    kind: str, body: bytes, number: int, previous: str, *, claim: bool
+) -> bytes:
     if kind == ANCHOR:
         old = signing.read(body)
-        when = (old.date, old.at)
-        fresh = signing.signed(number, previous, when, old.gateway, FOREIGN)
+        when, name = (old.date, old.at), old.key if claim else ""
+        fresh = signing.signed(number, previous, when, old.gateway, FOREIGN, name)
         return msgspec.json.encode(fresh)
     said = opening.opening_of(body)
-    head = signing.signed(number, previous, ("", 0), said.gateway, FOREIGN)
+    name = said.key if claim else ""
+    head = signing.signed(number, previous, ("", 0), said.gateway, FOREIGN, name)
+    if claim:
+        return msgspec.json.encode(msgspec.structs.replace(said, head=head))
     mine = FOREIGN.public_key()
     changed = msgspec.structs.replace(
         said, key=keys.key_id(mine), public=pem(mine), head=head
@@ -224,13 +236,17 @@ def no_heads(files: Files, _dice: Random) -> None:
 def own_head(files: Files, dice: Random) -> None:
     """Cut it, and write a head of one's own."""
     cut_lines(files, dice)
+    _own_head(files, keys.key_id(FOREIGN.public_key()))
+
+
+def _own_head(files: Files, key: str) -> None:
     lines = _lines(files)
     if not lines:
         return
     said = parsed(lines[-1][1][:-1])
     hash_ = hash_of(said.previous, lines[-1][1][:-1])
     when = (said.date, said.at)
-    head = signing.signed(said.number, hash_, when, "gw-1", FOREIGN)
+    head = signing.signed(said.number, hash_, when, "gw-1", FOREIGN, key)
     files["head.jsonl"] = msgspec.json.encode(head).ljust(1023) + b"\n"
     files["head.jsonl"] *= 2
 
@@ -257,6 +273,7 @@ WAYS: list[Callable[[Files, Random], None]] = [
     add_line,
     mend_chain,
     sign_again,
+    forge_signatures,
     edit_anchor,
     no_heads,
     own_head,

@@ -84,6 +84,16 @@ def test_a_foreign_key_is_refused(
     assert "is not trusted" in capsys.readouterr().out
 
 
+def test_a_lone_segment_is_checked_to_its_last_byte(book: Book) -> None:
+    """The anchor at its end follows from what is signed in it, its other keys too."""
+    path, key = book.folder / "000002.jsonl", book.folder / "gateway.pub"
+    assert verify(path, "--key", key) == 0
+    text = path.read_bytes()
+    head, _, end = text.rpartition(b'"boot":0')
+    path.write_bytes(head + b'"boot":1' + end)
+    assert verify(path, "--key", key) == 1
+
+
 def test_a_head_that_was_noted_elsewhere_is_compared(
     book: Book, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -159,7 +159,7 @@ async def test_a_failing_disk_is_told_once_and_costs_nothing(
     async with running(house):
         await asyncio.sleep(0.05)
         await house.settled()
-        assert house.keeper.status()["state"] == "ok"
+        assert house.keeper.status()["state"] == "running"
 
     failing = [name for name in house.names() if name.startswith("evidence")]
     expected = ["evidence failing", "evidence begun", "evidence works again"]

@@ -65,6 +65,20 @@ def test_an_untouched_log_is_good(logs: list[Files], which: int) -> None:
     assert report.anchors > 1
 
 
+@given(which=st.integers(0, 3), seed=st.integers(0, 2**32))
+@settings(max_examples=100, deadline=None)
+def test_an_edit_is_located(logs: list[Files], which: int, seed: int) -> None:
+    """The first problem names the line that was changed, or the one behind it."""
+    files = dict(logs[which])
+    spoiling.change_number(files, Random(seed))
+    (name,) = [name for name, body in files.items() if body != logs[which][name]]
+    pairs = zip(files[name].split(b"\n"), logs[which][name].split(b"\n"), strict=True)
+    changed = next(place for place, (a, b) in enumerate(pairs, 1) if a != b)
+
+    near = [(one.file, one.line) for one in booked.verified(files).problems]
+    assert {(name, changed), (name, changed + 1)} & set(near)
+
+
 @pytest.mark.parametrize("way", spoiling.WAYS, ids=lambda way: way.__name__)
 @given(which=st.integers(0, 3), seed=st.integers(0, 2**32))
 @settings(max_examples=60, deadline=None)
