@@ -1,0 +1,105 @@
+"""Archives as gateways write them: objects of `centre.tables`, made of plain rows."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from arro3.core import Array, DataType, Field, Schema, Table, list_array
+from arro3.io import write_parquet
+
+from edge_agent.centre.names import Named, sha_of
+from edge_agent.centre.tables import TABLES
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from edge_agent.centre.tables import Type
+
+Row = dict[str, Any]
+DAY_US = 86_400_000_000
+_TYPES: Mapping[Type, DataType] = {
+    "string": DataType.utf8(),
+    "int32": DataType.int32(),
+    "int64": DataType.int64(),
+    "float64": DataType.float64(),
+    "bool": DataType.bool(),
+    "timestamp": DataType.timestamp("us", tz="UTC"),
+    "list<int64>": DataType.list(Field("item", DataType.int64(), nullable=True)),
+    "list<float64>": DataType.list(Field("item", DataType.float64(), nullable=True)),
+}
+
+
+def parquet(table: str, rows: Sequence[Row], without: Sequence[str] = ()) -> bytes:
+    """An object's bytes.
+
+    Args:
+        table: of `TABLES`.
+        rows: values by column; what is missing is null. Times are microseconds.
+        without: columns an older release did not have.
+    """
+    columns = [c for c in TABLES[table].columns if c.name not in without]
+    known = {c.name for c in columns}
+    fields, arrays = [], []
+    for column in columns:
+        fields.append(Field(column.name, _TYPES[column.type], nullable=True))
+        arrays.append(_array([row.get(column.name) for row in rows], column.type))
+    others = sorted({k for row in rows for k in row if k not in {*known, *without}})
+    for name in others:  # a column of a newer release
+        fields.append(Field(name, DataType.utf8(), nullable=True))
+        arrays.append(_array([row.get(name) for row in rows], "string"))
+    body = BytesIO()
+    whole = Table.from_arrays(arrays, schema=Schema(fields))
+    write_parquet(whole, body, compression="zstd(1)")
+    return body.getvalue()
+
+
+def _array(values: Sequence[Any], kind: Type) -> Array:
+    if kind.startswith("list"):
+        flat = [number for one in values for number in one or ()]
+        ends = np.cumsum([0, *(len(one or ()) for one in values)])
+        inner = "float64" if "float" in kind else "int64"
+        numbers = Array(
+            np.array(flat, inner),
+            type=DataType.float64() if inner == "float64" else DataType.int64(),
+        )
+        return list_array(
+            Array(ends.astype(np.int32), type=DataType.int32()), numbers
+        ).cast(_TYPES[kind])
+    if kind == "timestamp":
+        return Array(values, type=DataType.int64()).cast(_TYPES[kind])
+    return Array(values, type=_TYPES[kind])
+
+
+def put(
+    archive: Path,
+    table: str,
+    site: str,
+    gateway: str,
+    rows: Sequence[Row],
+    *,
+    ids: tuple[int, int] | None = None,
+    without: Sequence[str] = (),
+) -> list[Named]:
+    """Write rows as a gateway does: an object a day; ids are their boot and seq."""
+    made = []
+    for day in sorted({row["ts"] // DAY_US for row in rows}):
+        some = [row for row in rows if row["ts"] // DAY_US == day]
+        body = parquet(table, some, without)
+        first, last = ids or _ids(some)
+        name = Named(
+            *(table, site, gateway, str(np.datetime64(int(day), "D"))),
+            *(first, last, sha_of(body)),
+        )
+        path = archive / str(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+        made.append(name)
+    return made
+
+
+def _ids(rows: Sequence[Row]) -> tuple[int, int]:
+    numbers = [row.get("boot", 0) << 32 | row.get("seq", 0) for row in rows]
+    return min(numbers), max(numbers)
