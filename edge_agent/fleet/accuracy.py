@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from edge_agent.monitoring.accuracy.counting import Part, Sums
-from edge_agent.monitoring.accuracy.coverage import NEED_CALM
-from edge_agent.monitoring.accuracy.measures import Basis, Measure
+from edge_agent.monitoring.accuracy.measures import PLACE, Basis, Measure
 from edge_agent.monitoring.accuracy.measuring import measured
 from edge_agent.monitoring.accuracy.reliability import BINS
 from edge_agent.monitoring.accuracy.requirement import Requirement, held
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
 
 SHIFT_S = 28_800
 SHOWN = (Measure.PRECISION, Measure.RECALL, Measure.F1, Measure.MAE)
+_NEED_CALM = (Measure.RECALL, Measure.F1, Measure.SPECIFICITY, Measure.ACCURACY)
 ONLY_ALARMS = "only rows with an alarm have a label"
 _PARTS = tuple(part.name.lower() for part in Part)
 _PRODUCTS = tuple(
@@ -156,7 +156,9 @@ def _sums(rows: Sequence[Sequence[Any]]) -> Sums:
     return Sums(
         *(table[:, 2 : 2 + parts], product),
         *(table[:, 0].astype(np.int64), table[:, 1].astype(np.int64)),
-        *(none, np.zeros(k), np.zeros((k, BINS, 3))),
+        none,
+        np.zeros(k),
+        np.zeros((k, BINS, 3)),
     )
 
 
@@ -171,13 +173,10 @@ def _told(
     alarms = sums.part(Part.TP) + sums.part(Part.FP)
     # of what was missed nobody has looked: recall would read 1
     blind = (calm == 0) & (alarms > 0)
-    for measure in NEED_CALM:
+    for measure in _NEED_CALM:
         for column in (found.value, found.low, found.high):
-            row = column[list(Measure).index(measure)]
-            numbers = measure in {Measure.MAE, Measure.RMSE}
-            row[blind & ~np.full(len(keys), numbers)] = np.nan
-        if measure not in {Measure.MAE, Measure.RMSE}:
-            found.basis[list(Measure).index(measure)][blind] = Basis.REFUSED
+            column[PLACE[measure], blind] = np.nan
+        found.basis[PLACE[measure], blind] = Basis.REFUSED
     return [
         _accuracy(key, sums, found, int(labels[place]), place, requirements)
         for place, key in enumerate(keys)
@@ -196,10 +195,11 @@ def _accuracy(
     wanted = requirements.get(key[1])
     said = held(wanted, found, int(sums.pieces[place]), place) if wanted else None
     refused = found.of(Measure.RECALL, place).basis is Basis.REFUSED
+    precision, recall, f1, mae = (_figure(found, measure, place) for measure in SHOWN)
     return Accuracy(
         *(key[0], key[1], key[2], labels, int(sums.pieces[place])),
         *(cells[0], cells[1], cells[2], cells[3]),
-        *(_figure(found, measure, place) for measure in SHOWN),
+        *(precision, recall, f1, mae),
         ONLY_ALARMS if refused else "",
         f"{wanted.metric} {wanted.level:g}" if wanted else "",
         said.standing.value if said else "",

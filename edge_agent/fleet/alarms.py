@@ -66,7 +66,7 @@ def alarms(lake: Lake) -> tuple[Alarms, ...]:
         ArchiveUnavailable: the archive cannot be read.
     """
     weeks = {row[:2]: row[2] for row in lake.rows(("health",), _OBSERVED)}
-    floods: dict[str, int] = dict(lake.rows(("alarms",), _FLOODS))  # type: ignore[arg-type]
+    floods: dict[str, int] = dict(lake.rows(("alarms",), _FLOODS))
     by: dict[tuple[str, str], list[tuple[str, str, int]]] = {
         (site, pipeline): [] for site, pipeline in weeks
     }

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -25,9 +26,8 @@ from edge_agent.fleet.listing import Listing, listed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
-    from obstore.store import ClientConfig
+    from obstore.store import ClientConfig, S3Config
 
     from edge_agent.centre.names import Named
     from edge_agent.fleet.asked import Asked
@@ -184,10 +184,11 @@ class Bucket:
                 self._copy.remove(one)
 
 
-def _config(place: Place) -> dict[str, str | bool]:
-    config: dict[str, str | bool] = {"region": place.region}
+def _config(place: Place) -> S3Config:
+    config: S3Config = {"region": place.region}
     if place.endpoint:
-        config |= {"endpoint": place.endpoint, "virtual_hosted_style_request": False}
+        config["endpoint"] = place.endpoint
+        config["virtual_hosted_style_request"] = False
     if place.access_key:
         config["access_key_id"] = place.access_key
         config["secret_access_key"] = place.secret
@@ -205,8 +206,6 @@ def _client(place: Place) -> ClientConfig:
 
 def cache_of(place: Place) -> Path:
     """Where copies of a bucket lie unless another folder is named."""
-    from pathlib import Path  # noqa: PLC0415 - a type elsewhere
-
     above = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     whole = f"{place.endpoint}/{place.bucket}/{place.prefix}"
     return Path(above) / "edge-agent" / "fleet" / quote(whole, safe="")

@@ -184,7 +184,8 @@ def _merged(row: Sequence[int | float | None]) -> Merged:
     kept = tuple(int(c or 0) for c in counts[: int(fewest or 0)]) if fits else ()
     return Merged(
         *(int(gateways or 0), int(n or 0), int(missing or 0)),
-        *(float(total or 0.0), float(square or 0.0), low, high),
+        *(float(total or 0.0), float(square or 0.0)),
+        *(low, high),
         kept if sum(kept) == n else (),
     )
 
@@ -294,11 +295,12 @@ def _feature(
     why: str,
 ) -> Feature:
     rows = one.n + one.missing
+    psi, js, ks = numbers or (None, None, None)
     return Feature(
         *(site, whose.model, whose.model_version, whose.context, whose.feature),
         *(one.gateways, one.n, one.missing / rows if rows else None),
         *(one.low, one.high),
-        *(numbers or (None, None, None)),
+        *(psi, js, ks),
         *(why, whose.baseline_id),
     )
 

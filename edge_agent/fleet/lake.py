@@ -1,4 +1,4 @@
-"""The archive's rows as DuckDB's views: what is asked, each row once.
+"""The archive's rows in DuckDB: what is asked, each row once.
 
 An object that is not what its name says is named and left out. So is one that DuckDB
 cannot read, or whose columns are of other types: the rest is answered.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 import duckdb
 
@@ -19,11 +19,8 @@ from edge_agent.fleet.columns import quoted, typed
 from edge_agent.fleet.listing import Listing, apart
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
-
-    import numpy as np
-    from numpy.typing import NDArray
 
     from edge_agent.centre.names import Named
     from edge_agent.centre.tables import Table
@@ -31,7 +28,6 @@ if TYPE_CHECKING:
 
 #: Years 1 to 9999, in microseconds since 1970.
 _EVER = (-62_135_596_800_000_000, 253_402_300_800_000_000)
-_T = TypeVar("_T")
 _SETTINGS = (
     "SET TimeZone = 'UTC'",
     "SET autoinstall_known_extensions = false",  # nothing is fetched from anywhere
@@ -66,7 +62,7 @@ class Archive(Protocol):
 
 @dataclass(slots=True)
 class Lake:
-    """Views of the archive, each made when it is first asked for.
+    """The archive's tables, each listed when it is first asked for.
 
     Args:
         archive: where the objects lie.
@@ -107,19 +103,24 @@ class Lake:
 
         Args:
             tables: that the question reads.
-            sql: over views of these names.
+            sql: over tables of these names.
             given: for its question marks.
 
         Raises:
             ArchiveUnavailable: it cannot be answered.
         """
-        return self._asked(
-            tables, lambda: self._engine.execute(sql, list(given)).fetchall()
-        )
-
-    def arrays(self, tables: Sequence[str], sql: str) -> dict[str, NDArray[np.generic]]:
-        """Ask; a column each."""
-        return self._asked(tables, lambda: self._engine.execute(sql).fetchnumpy())
+        for table in tables:
+            if table not in self.objects:
+                self._open(table)
+        try:
+            return self._rows(tables, sql, given)
+        except duckdb.Error as why:
+            if not sum(self._sift(table) for table in tables):
+                raise ArchiveUnavailable(f"DuckDB cannot answer: {why}") from why
+        try:
+            return self._rows(tables, sql, given)
+        except duckdb.Error as why:
+            raise ArchiveUnavailable(f"DuckDB cannot answer: {why}") from why
 
     def write(
         self, table: str, objects: Sequence[Named], what: str, behind: str, path: Path
@@ -142,25 +143,20 @@ class Lake:
             f"COPY ({what} FROM ({rows}) {behind}) TO {_text(str(path))} ({options})"
         )
 
-    def _asked(self, tables: Sequence[str], ask: Callable[[], _T]) -> _T:
-        for table in tables:
-            if table not in self.objects:
-                self._open(table)
-        try:
-            return ask()
-        except duckdb.Error as why:
-            if not sum(self._sift(table) for table in tables):
-                raise ArchiveUnavailable(f"DuckDB cannot answer: {why}") from why
-        try:
-            return ask()
-        except duckdb.Error as why:
-            raise ArchiveUnavailable(f"DuckDB cannot answer: {why}") from why
+    def _rows(
+        self, tables: Sequence[str], sql: str, given: Sequence[Any]
+    ) -> list[tuple[Any, ...]]:
+        # no views: to make one opens every object, and so does each question again
+        known = ", ".join(f"{t} AS ({self._view(t, self.objects[t])})" for t in tables)
+        begin, _, rest = sql.strip().partition(" ")
+        whole = f"WITH {known}" + (f", {rest}" if begin == "WITH" else f" {sql}")
+        return self._engine.execute(whole, list(given)).fetchall()
 
     def _open(self, table: str) -> None:
         found = self.archive.listing(table, self.asked)
         self.left_out |= found.left_out
         self.gateways |= found.gateways
-        self._show(table, self.sound(found.objects))
+        self.objects[table] = self.sound(found.objects)
 
     def sound(self, objects: tuple[Named, ...]) -> tuple[Named, ...]:
         """Those that are what their names say; the others are left out."""
@@ -173,26 +169,25 @@ class Lake:
         self.left_out |= {str(one): why for one, why in said.items() if why}
         return tuple(one for one, why in said.items() if not why)
 
-    def _show(self, table: str, objects: tuple[Named, ...]) -> None:
-        self.objects[table] = objects
+    def _view(self, table: str, objects: Sequence[Named]) -> str:
         bounds = self.asked.since // MICROSECOND, self.asked.until // MICROSECOND
-        sql = view(TABLES[table], objects, self.archive.root, bounds, self.asked.model)
-        self._engine.execute(f"CREATE OR REPLACE TEMP VIEW {table} AS {sql}")
+        root, model = self.archive.root, self.asked.model
+        return view(TABLES[table], objects, root, bounds, model)
 
     def _sift(self, table: str) -> bool:
         """Leave out what cannot be read by itself; True where there was some."""
         kept = []
+        every = ", ".join(f'count("{c.name}")' for c in TABLES[table].columns)
         for one in self.objects[table]:
-            self._show(table, (one,))
             try:
-                every = ", ".join(f'count("{c.name}")' for c in TABLES[table].columns)
-                self._engine.execute(f"SELECT {every} FROM {table}").fetchall()  # noqa: S608
+                sql = f"SELECT {every} FROM ({self._view(table, (one,))})"  # noqa: S608
+                self._engine.execute(sql).fetchall()
             except duckdb.Error as why:
                 self.left_out[str(one)] = f"cannot be read: {_first(why)}"
             else:
                 kept.append(one)
         some = len(kept) < len(self.objects[table])
-        self._show(table, tuple(kept))
+        self.objects[table] = tuple(kept)
         return some
 
 

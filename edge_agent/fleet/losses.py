@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.fleet.asked import MICROSECOND, date_of
 
@@ -46,13 +46,12 @@ def losses(lake: Lake) -> tuple[Lost, ...]:
     Raises:
         ArchiveUnavailable: the archive cannot be read.
     """
-    return tuple(
-        Lost(
-            *(text or "" for text in (site, what, subject, cause)),
-            *(count or 0, gateways),
-            *("" if at is None else date_of(at * MICROSECOND) for at in (first, last)),
-        )
-        for site, what, subject, cause, count, gateways, first, last in lake.rows(
-            ("losses",), _BY_CAUSE
-        )
+    return tuple(_lost(row) for row in lake.rows(("losses",), _BY_CAUSE))
+
+
+def _lost(row: tuple[Any, ...]) -> Lost:
+    site, what, subject, cause = (text or "" for text in row[:4])
+    first, last = (
+        "" if at is None else date_of(at * MICROSECOND) for at in (row[6], row[7])
     )
+    return Lost(site, what, subject, cause, row[4] or 0, row[5], first, last)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.fleet.asked import MICROSECOND, date_of
 
@@ -59,12 +59,16 @@ def models(lake: Lake, now: int) -> tuple[Place, ...]:
     Raises:
         ArchiveUnavailable: it cannot be read.
     """
-    return tuple(
-        Place(
-            *(text or "" for text in texts[:9]),
-            *texts[9:13],
-            date_of(at * MICROSECOND),
-            (now - at * MICROSECOND) / _SECOND,
-        )
-        for *texts, at in lake.rows(("health",), _NEWEST)
+    return tuple(_place(row, now) for row in lake.rows(("health",), _NEWEST))
+
+
+def _place(row: tuple[Any, ...], now: int) -> Place:
+    site, gateway, pipeline, model, version, digest, state, because, agent = (
+        text or "" for text in row[:9]
+    )
+    at = row[13] * MICROSECOND
+    return Place(
+        *(site, gateway, pipeline, model, version, digest, state, because, agent),
+        *(row[9], row[10], row[11], row[12]),
+        *(date_of(at), (now - at) / _SECOND),
     )

@@ -103,12 +103,19 @@ def overview(lake: Lake, now: int) -> Overview:
     """
     places = models(lake, now)
     quiet = silent(lake, now)
-    found = drift(lake), accuracy(lake), alarms(lake), losses(lake)
     known = lake.gateways | {(one.site, one.gateway) for one in places}
     return Overview(
-        *(date_of(lake.asked.since), date_of(now)),
-        *(len(known), len({site for site, _ in known})),
-        *(versions(places), places, quiet, *found),
+        since=date_of(lake.asked.since),
+        until=date_of(now),
+        gateways=len(known),
+        sites=len({site for site, _ in known}),
+        versions=versions(places),
+        models=places,
+        silent=quiet,
+        drift=drift(lake),
+        accuracy=accuracy(lake),
+        alarms=alarms(lake),
+        losses=losses(lake),
     )
 
 

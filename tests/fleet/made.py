@@ -11,6 +11,7 @@ from arro3.io import write_parquet
 
 from edge_agent.centre.names import Named, sha_of
 from edge_agent.centre.tables import TABLES
+from edge_agent.fleet.asked import DAY, Asked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -20,6 +21,10 @@ if TYPE_CHECKING:
 
 Row = dict[str, Any]
 DAY_US = 86_400_000_000
+HOUR_US = DAY_US // 24
+#: 2026-01-01, in microseconds.
+BEGIN = 20_454 * DAY_US
+EVER = Asked(0, 40_000 * DAY)
 _TYPES: Mapping[Type, DataType] = {
     "string": DataType.utf8(),
     "int32": DataType.int32(),
@@ -32,20 +37,27 @@ _TYPES: Mapping[Type, DataType] = {
 }
 
 
-def parquet(table: str, rows: Sequence[Row], without: Sequence[str] = ()) -> bytes:
+def parquet(
+    table: str,
+    rows: Sequence[Row],
+    without: Sequence[str] = (),
+    texts: Sequence[str] = (),
+) -> bytes:
     """An object's bytes.
 
     Args:
         table: of `TABLES`.
         rows: values by column; what is missing is null. Times are microseconds.
         without: columns an older release did not have.
+        texts: columns that are wrongly texts.
     """
     columns = [c for c in TABLES[table].columns if c.name not in without]
     known = {c.name for c in columns}
     fields, arrays = [], []
     for column in columns:
-        fields.append(Field(column.name, _TYPES[column.type], nullable=True))
-        arrays.append(_array([row.get(column.name) for row in rows], column.type))
+        kind: Type = "string" if column.name in texts else column.type
+        fields.append(Field(column.name, _TYPES[kind], nullable=True))
+        arrays.append(_array([row.get(column.name) for row in rows], kind))
     others = sorted({k for row in rows for k in row if k not in {*known, *without}})
     for name in others:  # a column of a newer release
         fields.append(Field(name, DataType.utf8(), nullable=True))
@@ -60,14 +72,10 @@ def _array(values: Sequence[Any], kind: Type) -> Array:
     if kind.startswith("list"):
         flat = [number for one in values for number in one or ()]
         ends = np.cumsum([0, *(len(one or ()) for one in values)])
-        inner = "float64" if "float" in kind else "int64"
-        numbers = Array(
-            np.array(flat, inner),
-            type=DataType.float64() if inner == "float64" else DataType.int64(),
-        )
-        return list_array(
-            Array(ends.astype(np.int32), type=DataType.int32()), numbers
-        ).cast(_TYPES[kind])
+        inner = np.float64 if "float" in kind else np.int64
+        numbers = Array.from_numpy(np.array(flat, inner))
+        offsets = Array.from_numpy(ends.astype(np.int32))
+        return list_array(offsets, numbers).cast(_TYPES[kind])
     if kind == "timestamp":
         return Array(values, type=DataType.int64()).cast(_TYPES[kind])
     return Array(values, type=_TYPES[kind])
@@ -103,3 +111,52 @@ def put(
 def _ids(rows: Sequence[Row]) -> tuple[int, int]:
     numbers = [row.get("boot", 0) << 32 | row.get("seq", 0) for row in rows]
     return min(numbers), max(numbers)
+
+
+def health(at: int, seq: int = 0, **columns: Any) -> Row:  # noqa: ANN401
+    """A health row."""
+    return {
+        "ts": at,
+        "boot": 1,
+        "seq": seq,
+        "pipeline": "pumps",
+        "model": "pump",
+        "model_version": "1.0",
+        "state": "scoring",
+        "because": "",
+        "assets": 10,
+        "agent_version": "0.1",
+        **columns,
+    }
+
+
+def label(at: int, seq: int, **columns: Any) -> Row:  # noqa: ANN401
+    """A labelled row."""
+    return {
+        "ts": at,
+        "boot": 1,
+        "seq": seq,
+        "told": at,
+        "row_id": str(seq),
+        "pipeline": "pumps",
+        "asset": "P1",
+        "part": "",
+        "model": "pump",
+        "model_version": "1.0",
+        "context": "",
+        **columns,
+    }
+
+
+def alarm(at: int, seq: int, **columns: Any) -> Row:  # noqa: ANN401
+    """An alarm that became active."""
+    return {
+        "ts": at,
+        "boot": 1,
+        "seq": seq,
+        "occurrence": str(seq),
+        "pipeline": "pumps",
+        "asset": "P1",
+        "state": "active",
+        **columns,
+    }
