@@ -35,6 +35,13 @@ _LENGTH: Mapping[Engine, str] = {
     "spark": "size",
     "trino": "cardinality",
 }
+_HEAD: Mapping[Engine, str] = {
+    "duckdb": "-- Leave out tables that no gateway has written yet.\n",
+    "spark": "-- After new days: MSCK REPAIR TABLE ..._objects, as below.\n",
+    "trino": "-- Trino's Hive connector, hive.timestamp-precision = MICROSECONDS.\n"
+    "-- Schema hive.edge. Not run against a Trino by us. As other Hive readers it may show\n"
+    "-- letters beyond ASCII in names of sites and gateways as others.\n",
+}
 _MODELS = """\
 -- Which model runs where: the newest word of each pipeline.
 SELECT site, gateway, pipeline, model, model_version, model_digest, state, because,
@@ -158,7 +165,8 @@ def written(engine: Engine, part: Part) -> str:
     """A text, made of the tables."""
     match part:
         case "tables":
-            return "\n".join(_declared(engine, table) for table in TABLES.values())
+            told = [_declared(engine, table) for table in TABLES.values()]
+            return "\n".join([_HEAD[engine], *told])
         case "models":
             return _MODELS
         case "drift":
@@ -191,45 +199,64 @@ def statements(text: str) -> list[str]:
 
 
 def _declared(engine: Engine, table: Table) -> str:
-    columns = [
-        f"  {quoted(engine, c.name)} {typed(engine, c.type)}" for c in table.columns
-    ]
-    whose = [quoted(engine, name) for name in PARTITIONS]
-    lines = ",\n".join(
-        [*columns, *(f"  {name} {typed(engine, 'string')}" for name in whose)]
-    )
+    columns = [(quoted(engine, c.name), typed(engine, c.type)) for c in table.columns]
     match engine:
         case "spark":
-            return (
-                f"-- {table.meaning}\n"
-                f"CREATE TABLE IF NOT EXISTS {table.name} (\n{lines}\n)\n"
-                f"USING PARQUET PARTITIONED BY ({', '.join(whose)})\n"
-                f"LOCATION 'ARCHIVE/{table.name}';\n"
-                f"MSCK REPAIR TABLE {table.name};\n"
-            )
+            return _of_spark(table, columns)
         case "trino":
-            named = ", ".join(f"'{name}'" for name in PARTITIONS)
-            return (
-                f"-- {table.meaning}\n"
-                f"CREATE TABLE IF NOT EXISTS hive.edge.{table.name} (\n{lines}\n)\n"
-                f"WITH (external_location = 'ARCHIVE/{table.name}', "
-                f"format = 'PARQUET',\n  partitioned_by = ARRAY[{named}]);\n"
-                "CALL hive.system.sync_partition_metadata("
-                f"'edge', '{table.name}', 'FULL');\n"
-            )
+            return _of_trino(table, columns)
         case "duckdb":
-            empty = ",\n".join(
-                f"    NULL::{typed(engine, c.type)} AS {quoted(engine, c.name)}"
-                for c in table.columns
-            )
-            return (  # names of our own tables
-                f"-- {table.meaning}\n"  # noqa: S608
-                f"CREATE OR REPLACE VIEW {table.name} AS\n  SELECT\n{empty}\n"
-                "  WHERE false\n  UNION ALL BY NAME SELECT * FROM read_parquet(\n"
-                f"    'ARCHIVE/{table.name}/*/*/*/*.parquet',\n"
-                "    hive_partitioning = true, hive_types_autocast = false, "
-                "union_by_name = true);\n"
-            )
+            return _of_duckdb(table, columns)
+
+
+def _of_spark(table: Table, columns: list[tuple[str, str]]) -> str:
+    """Spark reads %C3%BC in a partition's name as two letters: a view mends that."""
+    rows = f"{table.name}_objects"
+    names = ", ".join(name for name, _ in columns)
+    mended = ",\n  ".join(
+        f"decode(encode({name}, 'ISO-8859-1'), 'UTF-8') AS {name}"
+        for name in ("site", "gateway")
+    )
+    return (
+        f"-- {table.meaning}\n"
+        f"CREATE TABLE IF NOT EXISTS {rows} (\n{_lines(columns, 'STRING')}\n)\n"
+        f"USING PARQUET PARTITIONED BY ({', '.join(PARTITIONS)})\n"
+        f"LOCATION 'ARCHIVE/{table.name}';\n"
+        f"MSCK REPAIR TABLE {rows};\n"
+        f"CREATE OR REPLACE VIEW {table.name} AS SELECT\n  {names},\n  {mended},\n"
+        f"  day FROM {rows};\n"
+    )
+
+
+def _of_trino(table: Table, columns: list[tuple[str, str]]) -> str:
+    named = ", ".join(f"'{name}'" for name in PARTITIONS)
+    return (
+        f"-- {table.meaning}\n"
+        f"CREATE TABLE IF NOT EXISTS hive.edge.{table.name} (\n"
+        f"{_lines(columns, 'varchar')}\n)\n"
+        f"WITH (external_location = 'ARCHIVE/{table.name}', format = 'PARQUET',\n"
+        f"  partitioned_by = ARRAY[{named}]);\n"
+        "CALL hive.system.sync_partition_metadata("
+        f"'edge', '{table.name}', 'FULL');\n"
+    )
+
+
+def _of_duckdb(table: Table, columns: list[tuple[str, str]]) -> str:
+    """With an empty row set in front: older objects may lack columns, all of them."""
+    empty = ",\n".join(f"    NULL::{kind} AS {name}" for name, kind in columns)
+    return (
+        f"-- {table.meaning}\n"  # noqa: S608 - names of our own tables
+        f"CREATE OR REPLACE VIEW {table.name} AS\n  SELECT\n{empty}\n"
+        "  WHERE false\n  UNION ALL BY NAME SELECT * FROM read_parquet(\n"
+        f"    'ARCHIVE/{table.name}/*/*/*/*.parquet',\n"
+        "    hive_partitioning = true, hive_types_autocast = false, "
+        "union_by_name = true);\n"
+    )
+
+
+def _lines(columns: list[tuple[str, str]], text: str) -> str:
+    whose = [(name, text) for name in PARTITIONS]
+    return ",\n".join(f"  {name} {kind}" for name, kind in (*columns, *whose))
 
 
 def _write() -> None:

@@ -1,3 +1,5 @@
+-- Leave out tables that no gateway has written yet.
+
 -- Every score.
 CREATE OR REPLACE VIEW predictions AS
   SELECT

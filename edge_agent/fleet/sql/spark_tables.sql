@@ -1,5 +1,7 @@
+-- After new days: MSCK REPAIR TABLE ..._objects, as below.
+
 -- Every score.
-CREATE TABLE IF NOT EXISTS predictions (
+CREATE TABLE IF NOT EXISTS predictions_objects (
   `ts` TIMESTAMP,
   `boot` BIGINT,
   `seq` BIGINT,
@@ -23,16 +25,21 @@ CREATE TABLE IF NOT EXISTS predictions (
   `top1_tag` STRING,
   `top1_value` DOUBLE,
   `top1_share` DOUBLE,
-  `site` STRING,
-  `gateway` STRING,
-  `day` STRING
+  site STRING,
+  gateway STRING,
+  day STRING
 )
-USING PARQUET PARTITIONED BY (`site`, `gateway`, `day`)
+USING PARQUET PARTITIONED BY (site, gateway, day)
 LOCATION 'ARCHIVE/predictions';
-MSCK REPAIR TABLE predictions;
+MSCK REPAIR TABLE predictions_objects;
+CREATE OR REPLACE VIEW predictions AS SELECT
+  `ts`, `boot`, `seq`, `pipeline`, `asset`, `part`, `model`, `model_version`, `model_digest`, `score`, `threshold`, `alarm`, `severity`, `quality`, `completeness`, `age_s`, `no_score`, `fallback`, `context`, `label`, `top1_tag`, `top1_value`, `top1_share`,
+  decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
+  decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
+  day FROM predictions_objects;
 
 -- Every transition of an alarm.
-CREATE TABLE IF NOT EXISTS alarms (
+CREATE TABLE IF NOT EXISTS alarms_objects (
   `ts` TIMESTAMP,
   `boot` BIGINT,
   `seq` BIGINT,
@@ -52,16 +59,21 @@ CREATE TABLE IF NOT EXISTS alarms (
   `model_digest` STRING,
   `fallback` STRING,
   `top` STRING,
-  `site` STRING,
-  `gateway` STRING,
-  `day` STRING
+  site STRING,
+  gateway STRING,
+  day STRING
 )
-USING PARQUET PARTITIONED BY (`site`, `gateway`, `day`)
+USING PARQUET PARTITIONED BY (site, gateway, day)
 LOCATION 'ARCHIVE/alarms';
-MSCK REPAIR TABLE alarms;
+MSCK REPAIR TABLE alarms_objects;
+CREATE OR REPLACE VIEW alarms AS SELECT
+  `ts`, `boot`, `seq`, `occurrence`, `pipeline`, `asset`, `part`, `state`, `since`, `score`, `threshold`, `severity`, `reason`, `context`, `model`, `model_version`, `model_digest`, `fallback`, `top`,
+  decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
+  decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
+  day FROM alarms_objects;
 
 -- What became of rows; a corrected label is a later row of the same row_id.
-CREATE TABLE IF NOT EXISTS labels (
+CREATE TABLE IF NOT EXISTS labels_objects (
   `ts` TIMESTAMP,
   `boot` BIGINT,
   `seq` BIGINT,
@@ -80,16 +92,21 @@ CREATE TABLE IF NOT EXISTS labels (
   `value` DOUBLE,
   `label` STRING,
   `delay_s` DOUBLE,
-  `site` STRING,
-  `gateway` STRING,
-  `day` STRING
+  site STRING,
+  gateway STRING,
+  day STRING
 )
-USING PARQUET PARTITIONED BY (`site`, `gateway`, `day`)
+USING PARQUET PARTITIONED BY (site, gateway, day)
 LOCATION 'ARCHIVE/labels';
-MSCK REPAIR TABLE labels;
+MSCK REPAIR TABLE labels_objects;
+CREATE OR REPLACE VIEW labels AS SELECT
+  `ts`, `boot`, `seq`, `told`, `row_id`, `pipeline`, `asset`, `part`, `model`, `model_version`, `context`, `score`, `threshold`, `predicted`, `state`, `value`, `label`, `delay_s`,
+  decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
+  decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
+  day FROM labels_objects;
 
 -- A model's columns over a stretch of time; those of one baseline add up.
-CREATE TABLE IF NOT EXISTS drift (
+CREATE TABLE IF NOT EXISTS drift_objects (
   `ts` TIMESTAMP,
   `boot` BIGINT,
   `seq` BIGINT,
@@ -110,16 +127,21 @@ CREATE TABLE IF NOT EXISTS drift (
   `low` DOUBLE,
   `high` DOUBLE,
   `counts` ARRAY<BIGINT>,
-  `site` STRING,
-  `gateway` STRING,
-  `day` STRING
+  site STRING,
+  gateway STRING,
+  day STRING
 )
-USING PARQUET PARTITIONED BY (`site`, `gateway`, `day`)
+USING PARQUET PARTITIONED BY (site, gateway, day)
 LOCATION 'ARCHIVE/drift';
-MSCK REPAIR TABLE drift;
+MSCK REPAIR TABLE drift_objects;
+CREATE OR REPLACE VIEW drift AS SELECT
+  `ts`, `boot`, `seq`, `since`, `pipeline`, `model`, `model_version`, `model_digest`, `baseline_id`, `context`, `rows`, `gated`, `feature`, `n`, `missing`, `total`, `square`, `low`, `high`, `counts`,
+  decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
+  decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
+  day FROM drift_objects;
 
 -- What a model was trained on, in the bins of its drift rows.
-CREATE TABLE IF NOT EXISTS baselines (
+CREATE TABLE IF NOT EXISTS baselines_objects (
   `ts` TIMESTAMP,
   `boot` BIGINT,
   `seq` BIGINT,
@@ -133,16 +155,21 @@ CREATE TABLE IF NOT EXISTS baselines (
   `n` BIGINT,
   `edges` ARRAY<DOUBLE>,
   `counts` ARRAY<BIGINT>,
-  `site` STRING,
-  `gateway` STRING,
-  `day` STRING
+  site STRING,
+  gateway STRING,
+  day STRING
 )
-USING PARQUET PARTITIONED BY (`site`, `gateway`, `day`)
+USING PARQUET PARTITIONED BY (site, gateway, day)
 LOCATION 'ARCHIVE/baselines';
-MSCK REPAIR TABLE baselines;
+MSCK REPAIR TABLE baselines_objects;
+CREATE OR REPLACE VIEW baselines AS SELECT
+  `ts`, `boot`, `seq`, `pipeline`, `model`, `model_version`, `model_digest`, `baseline_id`, `context`, `feature`, `n`, `edges`, `counts`,
+  decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
+  decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
+  day FROM baselines_objects;
 
 -- What was lost, and why.
-CREATE TABLE IF NOT EXISTS losses (
+CREATE TABLE IF NOT EXISTS losses_objects (
   `ts` TIMESTAMP,
   `boot` BIGINT,
   `seq` BIGINT,
@@ -152,16 +179,21 @@ CREATE TABLE IF NOT EXISTS losses (
   `count` BIGINT,
   `first` TIMESTAMP,
   `last` TIMESTAMP,
-  `site` STRING,
-  `gateway` STRING,
-  `day` STRING
+  site STRING,
+  gateway STRING,
+  day STRING
 )
-USING PARQUET PARTITIONED BY (`site`, `gateway`, `day`)
+USING PARQUET PARTITIONED BY (site, gateway, day)
 LOCATION 'ARCHIVE/losses';
-MSCK REPAIR TABLE losses;
+MSCK REPAIR TABLE losses_objects;
+CREATE OR REPLACE VIEW losses AS SELECT
+  `ts`, `boot`, `seq`, `what`, `subject`, `cause`, `count`, `first`, `last`,
+  decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
+  decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
+  day FROM losses_objects;
 
 -- The chained log; see `evidence`.
-CREATE TABLE IF NOT EXISTS evidence (
+CREATE TABLE IF NOT EXISTS evidence_objects (
   `ts` TIMESTAMP,
   `boot` BIGINT,
   `seq` BIGINT,
@@ -172,16 +204,21 @@ CREATE TABLE IF NOT EXISTS evidence (
   `body` STRING,
   `previous` STRING,
   `hash` STRING,
-  `site` STRING,
-  `gateway` STRING,
-  `day` STRING
+  site STRING,
+  gateway STRING,
+  day STRING
 )
-USING PARQUET PARTITIONED BY (`site`, `gateway`, `day`)
+USING PARQUET PARTITIONED BY (site, gateway, day)
 LOCATION 'ARCHIVE/evidence';
-MSCK REPAIR TABLE evidence;
+MSCK REPAIR TABLE evidence_objects;
+CREATE OR REPLACE VIEW evidence AS SELECT
+  `ts`, `boot`, `seq`, `number`, `kind`, `what`, `subject`, `body`, `previous`, `hash`,
+  decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
+  decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
+  day FROM evidence_objects;
 
 -- How each pipeline stood, from time to time and at every change.
-CREATE TABLE IF NOT EXISTS health (
+CREATE TABLE IF NOT EXISTS health_objects (
   `ts` TIMESTAMP,
   `boot` BIGINT,
   `seq` BIGINT,
@@ -203,10 +240,15 @@ CREATE TABLE IF NOT EXISTS health (
   `kept_s` DOUBLE,
   `backlog_rows` BIGINT,
   `lost_rows` BIGINT,
-  `site` STRING,
-  `gateway` STRING,
-  `day` STRING
+  site STRING,
+  gateway STRING,
+  day STRING
 )
-USING PARQUET PARTITIONED BY (`site`, `gateway`, `day`)
+USING PARQUET PARTITIONED BY (site, gateway, day)
 LOCATION 'ARCHIVE/health';
-MSCK REPAIR TABLE health;
+MSCK REPAIR TABLE health_objects;
+CREATE OR REPLACE VIEW health AS SELECT
+  `ts`, `boot`, `seq`, `pipeline`, `model`, `model_version`, `model_digest`, `state`, `because`, `agent_version`, `area`, `line`, `uptime_s`, `assets`, `rows_scored`, `rows_without_score`, `findings`, `promised_s`, `kept_s`, `backlog_rows`, `lost_rows`,
+  decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
+  decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
+  day FROM health_objects;

@@ -1,3 +1,7 @@
+-- Trino's Hive connector, hive.timestamp-precision = MICROSECONDS.
+-- Schema hive.edge. Not run against a Trino by us. As other Hive readers it may show
+-- letters beyond ASCII in names of sites and gateways as others.
+
 -- Every score.
 CREATE TABLE IF NOT EXISTS hive.edge.predictions (
   "ts" timestamp(6),
@@ -23,9 +27,9 @@ CREATE TABLE IF NOT EXISTS hive.edge.predictions (
   "top1_tag" varchar,
   "top1_value" double,
   "top1_share" double,
-  "site" varchar,
-  "gateway" varchar,
-  "day" varchar
+  site varchar,
+  gateway varchar,
+  day varchar
 )
 WITH (external_location = 'ARCHIVE/predictions', format = 'PARQUET',
   partitioned_by = ARRAY['site', 'gateway', 'day']);
@@ -52,9 +56,9 @@ CREATE TABLE IF NOT EXISTS hive.edge.alarms (
   "model_digest" varchar,
   "fallback" varchar,
   "top" varchar,
-  "site" varchar,
-  "gateway" varchar,
-  "day" varchar
+  site varchar,
+  gateway varchar,
+  day varchar
 )
 WITH (external_location = 'ARCHIVE/alarms', format = 'PARQUET',
   partitioned_by = ARRAY['site', 'gateway', 'day']);
@@ -80,9 +84,9 @@ CREATE TABLE IF NOT EXISTS hive.edge.labels (
   "value" double,
   "label" varchar,
   "delay_s" double,
-  "site" varchar,
-  "gateway" varchar,
-  "day" varchar
+  site varchar,
+  gateway varchar,
+  day varchar
 )
 WITH (external_location = 'ARCHIVE/labels', format = 'PARQUET',
   partitioned_by = ARRAY['site', 'gateway', 'day']);
@@ -110,9 +114,9 @@ CREATE TABLE IF NOT EXISTS hive.edge.drift (
   "low" double,
   "high" double,
   "counts" array(bigint),
-  "site" varchar,
-  "gateway" varchar,
-  "day" varchar
+  site varchar,
+  gateway varchar,
+  day varchar
 )
 WITH (external_location = 'ARCHIVE/drift', format = 'PARQUET',
   partitioned_by = ARRAY['site', 'gateway', 'day']);
@@ -133,9 +137,9 @@ CREATE TABLE IF NOT EXISTS hive.edge.baselines (
   "n" bigint,
   "edges" array(double),
   "counts" array(bigint),
-  "site" varchar,
-  "gateway" varchar,
-  "day" varchar
+  site varchar,
+  gateway varchar,
+  day varchar
 )
 WITH (external_location = 'ARCHIVE/baselines', format = 'PARQUET',
   partitioned_by = ARRAY['site', 'gateway', 'day']);
@@ -152,9 +156,9 @@ CREATE TABLE IF NOT EXISTS hive.edge.losses (
   "count" bigint,
   "first" timestamp(6),
   "last" timestamp(6),
-  "site" varchar,
-  "gateway" varchar,
-  "day" varchar
+  site varchar,
+  gateway varchar,
+  day varchar
 )
 WITH (external_location = 'ARCHIVE/losses', format = 'PARQUET',
   partitioned_by = ARRAY['site', 'gateway', 'day']);
@@ -172,9 +176,9 @@ CREATE TABLE IF NOT EXISTS hive.edge.evidence (
   "body" varchar,
   "previous" varchar,
   "hash" varchar,
-  "site" varchar,
-  "gateway" varchar,
-  "day" varchar
+  site varchar,
+  gateway varchar,
+  day varchar
 )
 WITH (external_location = 'ARCHIVE/evidence', format = 'PARQUET',
   partitioned_by = ARRAY['site', 'gateway', 'day']);
@@ -203,9 +207,9 @@ CREATE TABLE IF NOT EXISTS hive.edge.health (
   "kept_s" double,
   "backlog_rows" bigint,
   "lost_rows" bigint,
-  "site" varchar,
-  "gateway" varchar,
-  "day" varchar
+  site varchar,
+  gateway varchar,
+  day varchar
 )
 WITH (external_location = 'ARCHIVE/health', format = 'PARQUET',
   partitioned_by = ARRAY['site', 'gateway', 'day']);
