@@ -11,7 +11,8 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from edge_agent.fleet import drawing, lines
-from edge_agent.fleet.overview import PSI_LOOK, PSI_MOVED
+from edge_agent.fleet.heatmap import heat_map
+from edge_agent.fleet.overview import PSI_MOVED
 from edge_agent.markup import bullets, counted, long_table, moment, muted
 from edge_agent.stylesheet import STYLE
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from edge_agent.fleet.accuracy import Accuracy, Figure
     from edge_agent.fleet.alarms import Alarms
-    from edge_agent.fleet.drift import Feature
     from edge_agent.fleet.overview import Overview, Version
 
 _MORE = """
@@ -56,7 +56,7 @@ _NONE = {
     "losses": "Nothing was lost.",
     "pipelines": "None is known.",
 }
-_FEATURES, _SITES, _ROWS, _PIPELINES = 25, 16, 40, 2_000
+_ROWS, _PIPELINES = 40, 2_000
 
 
 def rendered(found: Overview, left_out: Mapping[str, str]) -> str:
@@ -64,7 +64,7 @@ def rendered(found: Overview, left_out: Mapping[str, str]) -> str:
     made = {
         "versions": _versions(found.versions),
         "silent": _table(lines.SILENT, lines.silent(found.silent)),
-        "drift": _drift(found.drift),
+        "drift": heat_map(found.drift),
         "accuracy": _accuracy(found.accuracy),
         "alarms": _alarms(found.alarms),
         "losses": _table(lines.LOSSES, lines.losses(found.losses)),
@@ -140,68 +140,6 @@ def _versions(found: Sequence[Version]) -> str:
         head = ("Version", "Gateways", "Pipelines", "State")
         made.append(f"<h3>{escape(model or 'no model')}</h3>{bar}{_drawn(head, rows)}")
     return "".join(made)
-
-
-def _drift(found: Sequence[Feature]) -> str:
-    if not found:
-        return ""
-    whose = {(one.model, one.model_version, one.context, one.feature) for one in found}
-    worst: dict[tuple[str, str, str, str], None] = {}
-    sites: dict[str, None] = {"": None}
-    for one in found:  # those that moved most come first
-        worst[one.model, one.model_version, one.context, one.feature] = None
-        sites[one.site] = None
-    columns = list(sites)[: _SITES + 1]
-    cells = {
-        (one.model, one.model_version, one.context, one.feature, one.site): one
-        for one in reversed(found)
-    }
-    head = "".join(f"<th>{escape(site or lines.ALL)}</th>" for site in columns)
-    body = "".join(
-        f"<tr>{_named(key)}{''.join(_cell(cells.get((*key, s))) for s in columns)}</tr>"
-        for key in list(worst)[:_FEATURES]
-    )
-    left = [
-        f"{len(whose) - _FEATURES:,} more features" if len(whose) > _FEATURES else "",
-        f"{len(sites) - len(columns):,} more sites"
-        if len(sites) > len(columns)
-        else "",
-    ]
-    more = muted(
-        f"{' and '.join(filter(None, left))} in the JSON." if any(left) else ""
-    )
-    legend = muted(
-        "Population stability index of each feature against what its model was trained "
-        "on, by site; those that moved most first. Counts of all gateways are added up "
-        f"exactly. From {PSI_LOOK:g} on it is worth a look, from {PSI_MOVED:g} on it "
-        "has moved. Hatched: it cannot be told, or there are no rows."
-    )
-    return (
-        f'{legend}<div class="scroll"><table class="heat"><thead><tr><th>Feature</th>'
-        f"{head}</tr></thead><tbody>{body}</tbody></table></div>{more}"
-    )
-
-
-def _named(key: tuple[str, str, str, str]) -> str:
-    model, version, context, feature = key
-    where = f", {context}" if context else ""
-    said = f"{model} {version}{where}"
-    return (
-        f'<td title="{escape(f"{feature} of {said}", quote=True)}">{escape(feature)}'
-        f"<br><small class=muted>{escape(said)}</small></td>"
-    )
-
-
-def _cell(one: Feature | None) -> str:
-    if one is None:
-        return f'<td style="{drawing.heat(None)}"></td>'
-    said = f"{one.n:,} rows of {counted(one.gateways, 'gateway')}"
-    why = f"{said}; {one.because}" if one.because else said
-    shown = "" if one.psi is None else f"{one.psi:.2f}"
-    return (
-        f'<td style="{drawing.heat(one.psi)}" title="{escape(why, quote=True)}">'
-        f"{shown}</td>"
-    )
 
 
 def _accuracy(found: Sequence[Accuracy]) -> str:

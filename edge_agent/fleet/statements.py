@@ -39,8 +39,8 @@ _HEAD: Mapping[Engine, str] = {
     "duckdb": "-- Leave out tables that no gateway has written yet.\n",
     "spark": "-- After new days: MSCK REPAIR TABLE ..._objects, as below.\n",
     "trino": "-- Trino's Hive connector, hive.timestamp-precision = MICROSECONDS.\n"
-    "-- Schema hive.edge. Not run against a Trino by us. As other Hive readers it may show\n"
-    "-- letters beyond ASCII in names of sites and gateways as others.\n",
+    "-- Schema hive.edge. Not run against a Trino by us. As other Hive readers it may\n"
+    "-- show letters beyond ASCII in names of sites and gateways as others.\n",
 }
 _MODELS = """\
 -- Which model runs where: the newest word of each pipeline.

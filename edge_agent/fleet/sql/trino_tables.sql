@@ -1,6 +1,6 @@
 -- Trino's Hive connector, hive.timestamp-precision = MICROSECONDS.
--- Schema hive.edge. Not run against a Trino by us. As other Hive readers it may show
--- letters beyond ASCII in names of sites and gateways as others.
+-- Schema hive.edge. Not run against a Trino by us. As other Hive readers it may
+-- show letters beyond ASCII in names of sites and gateways as others.
 
 -- Every score.
 CREATE TABLE IF NOT EXISTS hive.edge.predictions (
