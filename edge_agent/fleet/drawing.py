@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-WIDE, HIGH, _EDGE = 150, 16, 6
+WIDE, HIGH, _EDGE = 110, 16, 6
 _HUES = ("#2b6cb0", "#dd6b20", "#2f855a", "#805ad5", "#b7791f", "#718096")
 _HOT = (197, 48, 48)
 _LEAST, _MOST = 0.02, 2.0

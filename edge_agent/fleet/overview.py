@@ -16,7 +16,10 @@ from edge_agent.fleet.silent import Silent, silent
 from edge_agent.markup import counted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge_agent.fleet.lake import Lake
+    from edge_agent.monitoring.accuracy.requirement import Requirement
 
 #: Credit scoring's habit: from here on a column is worth a look, and has moved.
 PSI_LOOK, PSI_MOVED = 0.1, 0.25
@@ -91,12 +94,15 @@ class Overview:
         return (f"{where}, {quiet}", drifted, f"{rang}, {counted(lost, 'row')} lost")
 
 
-def overview(lake: Lake, now: int) -> Overview:
+def overview(
+    lake: Lake, now: int, requirements: Mapping[str, Requirement] | None = None
+) -> Overview:
     """Ask everything.
 
     Args:
         lake: the archive.
         now: ns since 1970.
+        requirements: of models' accuracy, by model.
 
     Raises:
         ArchiveUnavailable: it cannot be read.
@@ -113,7 +119,7 @@ def overview(lake: Lake, now: int) -> Overview:
         models=places,
         silent=quiet,
         drift=drift(lake),
-        accuracy=accuracy(lake),
+        accuracy=accuracy(lake, requirements),
         alarms=alarms(lake),
         losses=losses(lake),
     )

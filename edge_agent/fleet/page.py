@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from edge_agent.fleet.overview import Overview, Version
 
 _MORE = """
+.tile { flex-basis: 8rem }
 .shares { display: flex; height: 1.1rem; min-width: 8rem; border: 1px solid #bbb }
 .shares span { display: block } .swatch { display: inline-block; width: .8em;
   height: .8em; margin-right: .4em; vertical-align: -1px }
@@ -147,17 +148,18 @@ def _accuracy(found: Sequence[Accuracy]) -> str:
         return ""
     head = (
         *("Site", "Model", "Version", "Labels", "Precision", "", "Recall", ""),
-        *("F1", "MAE", "Required", ""),
+        *("F1", "MAE", "Required", "Remark"),
     )
+    held = len(head) if any(one.required or one.because for one in found) else -2
     order = sorted(
         found, key=lambda a: (a.standing != "breached", a.site != "", a.site)
     )
-    rows = [_accurate(one) for one in order[:_ROWS]]
+    rows = [_accurate(one)[:held] for one in order[:_ROWS]]
     note = muted(
         "Values with their 95 % intervals; the red line is what is required. Rows of "
         "an asset within a shift count as one piece of evidence."
     )
-    return note + _drawn(head, rows) + _rest(found, _ROWS)
+    return note + _drawn(head[:held], rows) + _rest(found, _ROWS)
 
 
 def _accurate(one: Accuracy) -> tuple[str, ...]:

@@ -105,7 +105,7 @@ def test_the_report_is_a_page_and_the_same_as_json(
 
     code, said, _ = run(
         *("report", "--archive", full, "--since", "2026-01-01", "--until", UNTIL),
-        *("--out", out),
+        *("--out", out, "--require", "pump:precision=0.5:2"),
     )
 
     found = json.loads(out.with_suffix(".json").read_text("utf-8"))
@@ -113,6 +113,7 @@ def test_the_report_is_a_page_and_the_same_as_json(
     assert said.splitlines()[0] == str(out)
     assert "4 gateways at 2 sites, 2 gateways silent" in said
     assert len(found["silent"]) == 2
+    assert found["accuracy"][0]["standing"] == "breached"
     assert "süd" in out.read_text("utf-8")
 
 

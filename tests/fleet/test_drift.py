@@ -44,6 +44,8 @@ def test_the_fleet_equals_merging_in_memory_exactly(
     found = drift(opened())
     sums = asking.merged(opened(), made.grid.width)
 
+    assert of(found, "state").because == "the model was trained on one number only"
+    assert of(found, "pressure").because == ""
     for site in ("", *SITES):
         total = made.of(site)
         apart = of_tallies(made.grid, made.trained, total)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 from hypothesis import given
@@ -59,10 +60,11 @@ def read(page: str) -> _Read:
 
 def fleet(name: str) -> Overview:
     """Something of everything, all called alike."""
-    places = (
-        Place(*[name] * 9, 1, 0, 0, 0, "2026-01-01T00:00:00Z", 60.0),
-        Place(*[name] * 4, "2.0", *[name] * 4, 1, 0, 0, 0, "", -1e6),
+    place = Place(
+        *(name, name, name, name, "1.0", name, name, name, name, 1, 0, 0, 0),
+        *("2026-01-01T00:00:00Z", 60.0),
     )
+    places = (place, replace(place, model_version="2.0", age_s=-1e6))
     moved = (name, "1", "", name, 3, 900, 0.01, 0.0, 1.0)
     half = Figure(0.5, 0.4, 0.6)
     return Overview(

@@ -91,9 +91,9 @@ def holds(ask: Ask, opened: Lake) -> None:
             assert psi == pytest.approx(one.psi, rel=1e-12)
     told = {one.site: one for one in accuracy(opened) if one.site}
     for site, _, _, _, tp, fp, fn, tn, numbers, absolute in ask("accuracy"):
-        one = told[site]
-        assert (tp, fp, fn, tn) == (one.tp, one.fp, one.fn, one.tn)
-        assert absolute / numbers == pytest.approx(one.mae.value, rel=1e-12)
+        mine = told[site]
+        assert (tp, fp, fn, tn) == (mine.tp, mine.fp, mine.fn, mine.tn)
+        assert absolute / numbers == pytest.approx(mine.mae.value, rel=1e-12)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -23,6 +23,12 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "are one piece of evidence.",
     )
     add_question(parser, since="90d")
+    add_requirements(parser)
+    parser.set_defaults(run=run)
+
+
+def add_requirements(parser: argparse.ArgumentParser) -> None:
+    """Declare what models promise."""
     parser.add_argument(
         "--require",
         type=requirement,
@@ -32,7 +38,6 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         help="what its passport requires: precision, recall, f1, accuracy at least, or "
         "mae at most; before so many labels (50) nothing is said of it",
     )
-    parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edge_agent.cli.archive import FAILED, add_question, document, with_lake
+from edge_agent.cli.fleet.accuracy import add_requirements
 
 if TYPE_CHECKING:
     import argparse
@@ -23,6 +24,7 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "read, and the same as JSON beside it.",
     )
     add_question(parser, since="30d")
+    add_requirements(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="write the page here")
     parser.set_defaults(run=run)
 
@@ -35,7 +37,7 @@ def run(arguments: argparse.Namespace) -> int:
         from edge_agent.fleet.overview import overview
         from edge_agent.fleet.page import rendered
 
-        found = overview(lake, at)
+        found = overview(lake, at, dict(arguments.require))
         said = document(lake, at, **found.parts())
         if arguments.json:
             print(said)
