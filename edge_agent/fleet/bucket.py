@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from edge_agent.fleet.asked import Asked
 
 _AT_ONCE = 16
+_PATIENCE = timedelta(seconds=60)
 _LARGEST = 2**30
 _GONE = "is no longer in the bucket"
 
@@ -53,7 +55,7 @@ class Place:
     prefix: str = ""
     endpoint: str = ""
     access_key: str = ""
-    secret: str = ""
+    secret: str = field(default="", repr=False)
     region: str = "us-east-1"
     authority: str = ""
 
@@ -80,6 +82,7 @@ class Bucket:
             prefix=place.prefix or None,
             config=_config(place),
             client_options=_client(place),
+            retry_config={"max_retries": 2, "retry_timeout": _PATIENCE},
         )
         try:
             cache.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -198,7 +201,11 @@ def _config(place: Place) -> S3Config:
 
 
 def _client(place: Place) -> ClientConfig:
-    options: ClientConfig = {"allow_http": place.endpoint.startswith("http://")}
+    options: ClientConfig = {
+        "allow_http": place.endpoint.startswith("http://"),
+        "connect_timeout": timedelta(seconds=10),
+        "timeout": timedelta(seconds=120),
+    }
     if place.authority:
         options["root_certificate"] = place.authority
     return options

@@ -6,6 +6,7 @@ cannot read, or whose columns are of other types: the rest is answered.
 
 from __future__ import annotations
 
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -83,17 +84,26 @@ class Lake:
     left_out: dict[str, str] = field(default_factory=dict)
     gateways: set[tuple[str, str]] = field(default_factory=set)
     objects: dict[str, tuple[Named, ...]] = field(default_factory=dict)
+    _spill: tempfile.TemporaryDirectory[str] = field(
+        default_factory=lambda: tempfile.TemporaryDirectory(prefix="edge-agent-fleet-"),
+        init=False,
+        repr=False,
+    )
+    """What does not fit into memory; else it would land in the current folder."""
     _engine: duckdb.DuckDBPyConnection = field(
         default_factory=duckdb.connect, init=False, repr=False
     )
 
     def __post_init__(self) -> None:
-        for setting in (*_SETTINGS, f"SET threads = {self.threads}"):
+        spill = f"SET temp_directory = {_text(self._spill.name)}"
+        own = (f"SET threads = {self.threads}", spill)
+        for setting in (*_SETTINGS, *own):
             self._engine.execute(setting)
 
     def close(self) -> None:
         """Give everything back."""
         self._engine.close()
+        self._spill.cleanup()
         self.archive.close()
 
     def rows(
