@@ -103,7 +103,7 @@ def test_the_shipped_texts_are_those_of_the_tables(engine: Any, part: Any) -> No
     assert shipped(engine, part) == written(engine, part)
 
 
-def test_duckdb_answers_them_alike(whole: Path) -> None:
+def test_duckdb_answers_them_alike(whole: Path, lake: Lake) -> None:
     """The texts read the archive as it lies there."""
     engine = duckdb.connect()
     engine.execute("SET TimeZone = 'UTC'")
@@ -113,7 +113,15 @@ def test_duckdb_answers_them_alike(whole: Path) -> None:
     def ask(part: Any) -> Rows:  # noqa: ANN401
         return engine.execute(shipped("duckdb", part)).fetchall()
 
-    holds(ask, _lake(whole))
+    holds(ask, lake)
+
+
+@pytest.fixture
+def lake(whole: Path) -> Iterator[Lake]:
+    """The archive as our own commands see it."""
+    opened = Lake(Folder(whole), EVER)
+    yield opened
+    opened.close()
 
 
 @pytest.fixture
@@ -150,7 +158,7 @@ def spark(tmp_path: Path) -> Iterator[Any]:
 
 @pytest.mark.timeout(240)  # a JVM's start on a busy machine
 @pytest.mark.filterwarnings("ignore")
-def test_spark_answers_them_alike(whole: Path, spark: Any) -> None:  # noqa: ANN401
+def test_spark_answers_them_alike(whole: Path, lake: Lake, spark: Any) -> None:  # noqa: ANN401
     """Local-mode Spark over the same objects: counts exact, PSI to 1e-12."""
     for one in statements(shipped("spark", "tables", str(whole))):
         spark.sql(one)
@@ -158,8 +166,4 @@ def test_spark_answers_them_alike(whole: Path, spark: Any) -> None:  # noqa: ANN
     def ask(part: Any) -> Rows:  # noqa: ANN401
         return [tuple(row) for row in spark.sql(shipped("spark", part)).collect()]
 
-    holds(ask, _lake(whole))
-
-
-def _lake(whole: Path) -> Lake:
-    return Lake(Folder(whole), EVER)
+    holds(ask, lake)
