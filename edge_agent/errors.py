@@ -70,3 +70,7 @@ class QuestionWrong(EdgeAgentError):
 
 class StoreInUse(EdgeAgentError):
     """Another process holds the store's file: one gateway runs one agent; ask it."""
+
+
+class ArchiveUnavailable(Transient):
+    """The archive of all gateways cannot be read or written now."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.report.markup import (
+from edge_agent.markup import (
     counted,
     facts,
     folded,

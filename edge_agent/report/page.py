@@ -10,9 +10,9 @@ from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING
 
+from edge_agent.markup import bullets, counted, long_table, moment, muted
 from edge_agent.report import card, parts
-from edge_agent.report.markup import bullets, counted, long_table, moment, muted
-from edge_agent.report.stylesheet import STYLE
+from edge_agent.stylesheet import STYLE
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

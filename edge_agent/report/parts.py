@@ -9,10 +9,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
-from edge_agent.monitoring.contrast import Rate
-from edge_agent.report import charts
-from edge_agent.report.document import DRIFTED
-from edge_agent.report.markup import (
+from edge_agent.markup import (
     bullets,
     captioned,
     counted,
@@ -24,6 +21,9 @@ from edge_agent.report.markup import (
     share,
     table,
 )
+from edge_agent.monitoring.contrast import Rate
+from edge_agent.report import charts
+from edge_agent.report.document import DRIFTED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -54,7 +54,7 @@ def test_an_alarm_is_proven_computed_again_and_archived(
             agent.kill()
             agent.start()
             until(agent.connected, "links")
-            until(lambda: (archive / "samples").exists(), "samples")
+            until((archive / "samples").exists, "samples")
             published = len(hall.finish())
         until(lambda: agent.status()["store"]["rows"] == 0, "everything is settled")
         status = agent.status()

@@ -1,4 +1,4 @@
-"""How the report looks, on a screen and on paper."""
+"""How reports look, on a screen and on paper."""
 
 from __future__ import annotations
 

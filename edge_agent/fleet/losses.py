@@ -1,0 +1,57 @@
+"""What was lost in the fleet, and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from edge_agent.fleet.asked import MICROSECOND, date_of
+
+if TYPE_CHECKING:
+    from edge_agent.fleet.lake import Lake
+
+_BY_CAUSE = """
+SELECT site, what, subject, cause, sum("count")::BIGINT, count(DISTINCT gateway),
+  min(epoch_us("first")), max(epoch_us("last"))
+FROM losses
+GROUP BY site, what, subject, cause
+ORDER BY 5 DESC, site, what, subject, cause
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Losses of one kind and cause at a site.
+
+    Attributes:
+        what, subject, cause: see the table ``losses``.
+        count: how many.
+        gateways: that lost some.
+        first, last: time of the first and last one, UTC; empty where not known.
+    """
+
+    site: str
+    what: str
+    subject: str
+    cause: str
+    count: int
+    gateways: int
+    first: str
+    last: str
+
+
+def losses(lake: Lake) -> tuple[Lost, ...]:
+    """All losses told in the time, the largest first.
+
+    Raises:
+        ArchiveUnavailable: the archive cannot be read.
+    """
+    return tuple(_lost(row) for row in lake.rows(("losses",), _BY_CAUSE))
+
+
+def _lost(row: tuple[Any, ...]) -> Lost:
+    site, what, subject, cause = (text or "" for text in row[:4])
+    first, last = (
+        "" if at is None else date_of(at * MICROSECOND) for at in (row[6], row[7])
+    )
+    return Lost(site, what, subject, cause, row[4] or 0, row[5], first, last)
