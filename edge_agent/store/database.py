@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from edge_agent.errors import StoreDamaged
 from edge_agent.store import (
@@ -29,15 +29,16 @@ from edge_agent.store.rows import crc_of, read_row
 from edge_agent.store.schema import is_damage, migrate, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.records import PipelineInfo
     from edge_agent.store.looking import Found, Query
-    from edge_agent.store.outbox import Loss, LossKey, Stored
+    from edge_agent.store.outbox import LossKey
     from edge_agent.store.rows import Transaction
     from edge_agent.store.traces import Trace
 
+T = TypeVar("T")
 _OUTBOX_FULL = "outbox full: store.limit reached while an output was unreachable"
 _URGENT = "class < 3"
 _SCORES = "class >= 3"
@@ -127,9 +128,9 @@ class Database:
             self._keep(Left.by(stored, work.origin))
             self._settle(work.acks)
             self._drop_oldest(self.bytes - self.limit, _OUTBOX_FULL, losses)
+            quarantine.write(self._sql, work.refused, losses)
             ledger.write(self._sql, losses, work.reported)
             checkpoints.write(self._sql, work.checkpoint)
-            quarantine.write(self._sql, work.refused)
         return losses
 
     def owed_to(
@@ -185,9 +186,9 @@ class Database:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def quarantined(self) -> int:
-        """Records that an output refused for good and that are kept aside."""
-        return quarantine.count(self._sql)
+    def inquire(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """What a function reads from the file."""
+        return read(self._sql)
 
     def look(self, query: Query, waiting: Iterable[Trace]) -> Found:
         """Transitions of alarms, those that still wait for the disk included."""

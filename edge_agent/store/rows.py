@@ -31,6 +31,7 @@ class Refused:
     at: int
     rows: int
     body: bytes
+    info: PipelineInfo | None = None
 
 
 @dataclass(slots=True)
