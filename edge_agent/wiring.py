@@ -29,11 +29,12 @@ from edge_agent.monitors.opening import open_monitors
 from edge_agent.recording import Recorder, unused
 from edge_agent.records import EventRecord, FindingRecord, LossRecord
 from edge_agent.registry import lineage
+from edge_agent.sinks import appetite
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
 from edge_agent.sinks.topics import Place
 from edge_agent.statement import Statement
-from edge_agent.status import history
+from edge_agent.status import history, kept_aside
 from edge_agent.status.findings import OpenFindings
 from edge_agent.store.journal import Journal
 from edge_agent.store.traces import Origin
@@ -115,6 +116,7 @@ def build(
             {
                 "lineage": partial(lineage.answer, state_dir, journal),
                 "history": partial(history.answer, state_dir, journal),
+                kept_aside.QUESTION: partial(kept_aside.answer, state_dir, journal),
             },
             house.judges,
         )
@@ -169,6 +171,7 @@ class _House:
             clock=self.clock,
             instruments=self.instruments,
             origin=Origin(config.gateway, self.loaded.digest),
+            appetites={n: appetite.owed(out) for n, out in config.outputs.items()},
         )
 
     def submit(

@@ -24,6 +24,7 @@ COMMANDS = (
     "status",
     "lineage",
     "findings",
+    "quarantine",
     "label",
     "report",
     "model",

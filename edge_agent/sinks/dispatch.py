@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from edge_agent.errors import SinkLost
 from edge_agent.records import ScoreRecord
 from edge_agent.samples import NANOSECONDS
+from edge_agent.sinks.batch import Batch
 from edge_agent.sinks.own import Own
 from edge_agent.sinks.underway import Consignment, Part, Underway
 from edge_agent.store.codec import rows_of
@@ -108,15 +109,17 @@ class Dispatch:
         with contextlib.suppress(SinkLost):
             if self.own.waits and not self._watched():
                 self.own.pump(link, self.underway.messages + len(self._current.open))
+            batch = Batch(link)
             while (one := self.underway.waiting()) is not None:
                 if self._current.waits and not one.urgent:
-                    self._show(link)
-                parts = self._parts(link, one)
+                    self._show(batch)
+                parts = self._parts(batch, one)
                 if parts < 1:
                     break
-                self._send(link, one, parts)
+                self._pack(batch, one, parts)
+            self._send(batch)
             if self._current.waits:
-                self._show(link)
+                self._show(batch)
         self.moved.set()
 
     async def until_idle(self, seconds: float) -> None:
@@ -173,25 +176,24 @@ class Dispatch:
 
     # --- sending -----------------------------------------------------------------
 
-    def _parts(self, link: Link, one: Consignment) -> int:
+    def _parts(self, batch: Batch, one: Consignment) -> int:
         """How many parts of a record to send now; 0: not yet."""
-        room, want = link.room, one.parts - one.next
+        room, want = batch.room, one.parts - one.next
+        open_ = self.underway.messages + len(self.own.open)
+        waiting = want if one.urgent else self.underway.live_rows
         if one.paced:
             now = self._to.clock.now()
-            allowed = self._to.pace.room(self.underway.old_open, now)
-            if not allowed and not self.underway.messages:
+            room = min(room, self._to.pace.room(self.underway.old_open, now))
+            open_, waiting = self.underway.old_open, self.underway.old_rows
+            if not (room or self.underway.messages or batch):
                 self._look_later(self._to.pace.wait(now))  # nobody else wakes us
-            least = max((allowed + self.underway.old_open) // _SHARE, 1)
-            room = min(room, allowed)
-        else:
-            # a broker acknowledges one by one: what is too little is not worth a send
-            open_ = self.underway.messages + len(self.own.open)
-            least = max((room + open_) // _SHARE, 1)
-        parts = min(room, want)
-        if parts < min(want, least):
+        # a broker acknowledges one by one: what is too little is not worth a send
+        if not batch and room < min(waiting, max((room + open_) // _SHARE, 1)):
             return 0
+        parts = min(room, want)
         if not self._suspicion:
             return parts
+        self._send(batch)
         others = bool(self.own.open or self._current.open)
         with_peer = self.underway.open_parts()
         return self._suspicion.trusted(one, parts, with_peer, others=others)
@@ -202,22 +204,33 @@ class Dispatch:
             self.underway.open_parts()
         )
 
-    def _send(self, link: Link, one: Consignment, parts: int) -> None:
-        stop = one.next + parts
-        frames = self._to.profile.frames(one.stored, one.next, stop, old=one.old)
-        expiry = self._to.profile.expiry(one.stored, old=one.old)
-        tickets = link.send(frames, expiry) if frames else []
+    def _pack(self, batch: Batch, one: Consignment, parts: int) -> None:
+        """Parts of a record go with the next send."""
+        first, old = one.next, one.old
+        frames = self._to.profile.frames(one.stored, first, first + parts, old=old)
+        expiry = self._to.profile.expiry(one.stored, old=old)
+        if batch.full or not batch.fits(expiry):
+            self._send(batch)
+        batch.add(one, first, frames, expiry)
+        self.underway.begin(one, parts)
         if one.paced:
-            self._to.pace.sent(len(tickets))
-        self._settle(self.underway.sent(one, parts, tickets))
-        self._to.count("sink_messages_total", len(tickets))
+            self._to.pace.sent(parts)
 
-    def _show(self, link: Link) -> None:
+    def _send(self, batch: Batch) -> None:
+        sent = 0
+        for one, first, tickets in batch.send():
+            sent += len(tickets)
+            self._settle(self.underway.sent(one, first, tickets))
+        if sent:
+            self._to.count("sink_messages_total", sent)
+
+    def _show(self, batch: Batch) -> None:
         """The newest states, where nobody is owed them."""
+        self._send(batch)
         if self._watched():
             return
         now = self._to.clock.now()
-        sent = self._current.pump(link, now)
+        sent = self._current.pump(batch.link, now)
         if sent:
             self._to.pace.live(now)
             self._to.count("sink_messages_total", sent)

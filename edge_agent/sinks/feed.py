@@ -161,21 +161,27 @@ class Feed:
             and stored.id not in settled
         ], last
 
-    async def _offer(self, stored: Stored) -> None:
-        """Take an old record when there is room for it."""
-        dispatch = self._dispatch
-        if dispatch is None or self._leaving:
-            return
-        while dispatch.underway.old_rows >= OLD_ROWS:
-            dispatch.moved.clear()
-            await dispatch.moved.wait()
+    async def _offer(self, found: list[Stored]) -> None:
+        """Take old records when there is room for them."""
+        for stored in found:
+            dispatch = self._dispatch
+            if dispatch is None or self._leaving:
+                return
+            while dispatch.underway.old_rows >= OLD_ROWS:
+                dispatch.pump()
+                dispatch.moved.clear()
+                await dispatch.moved.wait()
+            self._take_old(dispatch, stored)
+        if self._dispatch is not None:
+            self._dispatch.pump()
+        await asyncio.sleep(0)  # what is new goes first
+
+    def _take_old(self, dispatch: Dispatch, stored: Stored) -> None:
         parts = 1 if stored.id in self._ahead else None
         if type(stored.record) not in self._to.kept:
             parts = 0  # from when the output was configured to take it
         old = stored.id <= self._made_before or stored.record.kind >= RecordClass.SCORE
         dispatch.add(stored, old=old, parts=parts)
-        dispatch.pump()
-        await asyncio.sleep(0)  # what is new goes first
 
     def _looked_through(self) -> None:
         """Nothing is owed but what is in hand."""

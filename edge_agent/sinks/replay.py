@@ -27,14 +27,14 @@ class Replay:
 
     Args:
         fetch: records above an id, urgent or not, oldest first, not in hand.
-        offer: takes one; waits as long as there is no room for it.
+        offer: takes some; waits as long as there is no room for them.
         looked: told when a look came to the end and had found nothing.
     """
 
     def __init__(
         self,
         fetch: Callable[[int, bool], Awaitable[tuple[list[Stored], int]]],
-        offer: Callable[[Stored], Awaitable[None]],
+        offer: Callable[[list[Stored]], Awaitable[None]],
         looked: Callable[[], None],
     ) -> None:
         self._fetch = fetch
@@ -65,5 +65,4 @@ class Replay:
             if last <= after:
                 return any_
             after, any_ = last, any_ or bool(found)
-            for stored in found:
-                await self._offer(stored)
+            await self._offer(found)

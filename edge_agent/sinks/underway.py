@@ -93,7 +93,8 @@ class Underway:
         self.live_rows = 0
         """Rows of live scores that wait to be sent."""
         self.old_rows = 0
-        """Rows of old records that wait to be sent."""
+        """Rows of old records that wait to be sent, and messages of alarms and events
+        among them."""
         self.old_open = 0
         """Messages of old scores sent and not settled."""
 
@@ -151,27 +152,29 @@ class Underway:
                 return queue[0]
         return None
 
-    def sent(
-        self, one: Consignment, parts: int, tickets: Sequence[int]
-    ) -> list[Consignment]:
-        """Parts of the waiting record were sent; the record if it is done with.
-
-        Args:
-            one: what `waiting` gave.
-            parts: how many, from ``one.next`` on.
-            tickets: of the messages, fewer than parts when some were not needed.
-        """
-        first = one.next
+    def begin(self, one: Consignment, parts: int) -> None:
+        """The next parts of the waiting record are about to be sent."""
         one.next += parts
-        for part, ticket in enumerate(tickets, first):
-            self._tickets[ticket] = (one, part)
-        one.open += len(tickets)
         if one.paced:
-            self.old_open += len(tickets)
+            self.old_open += parts
         self._count(one, -parts)
         if one.next >= one.parts:
             self._queues[_queue_of(one)].popleft()
-        return self._finished(one)
+
+    def sent(
+        self, one: Consignment, first: int, tickets: Sequence[int]
+    ) -> list[Consignment]:
+        """Parts of a record were sent; the record if it is done with.
+
+        Args:
+            one: the record.
+            first: of the parts.
+            tickets: of the messages, fewer than parts when some were not needed.
+        """
+        for part, ticket in enumerate(tickets, first):
+            self._tickets[ticket] = (one, part)
+        one.open += len(tickets)
+        return [] if tickets else self._finished(one)
 
     def resent(self, one: Consignment, part: int, tickets: Sequence[int]) -> None:
         """A refused part was sent again."""

@@ -18,7 +18,7 @@ import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -28,9 +28,11 @@ from edge_agent.store import history, looking
 from edge_agent.store.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from edge_agent.store.looking import Found, Query
+
+T = TypeVar("T")
 
 # SQLite's locks on a file: https://www.sqlite.org/src/file/src/os.h
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
@@ -72,6 +74,12 @@ def pages(path: Path, query: history.Query) -> Iterator[history.Page]:
             if page.before < 0:
                 return
             query = msgspec.structs.replace(query, before=page.before)
+
+
+def inquire(path: Path, read: Callable[[sqlite3.Connection], T]) -> T:
+    """What a function reads from a store; see `look` for what is raised."""
+    with _reading(path) as (sql, _):
+        return read(sql)
 
 
 @contextlib.contextmanager
