@@ -52,11 +52,14 @@ class Feed:
         self._ahead.clear()
         # set before the last id is asked for: what is numbered later is told to us
         self._dispatch = dispatch
+        self._to.owing.connected()
         self._until = self._made_before = self._to.outbox.reserve(0) - 1
         return self._replay
 
     def end(self) -> None:
         """The link is gone."""
+        if self._dispatch is not None:
+            self._to.owing.cut(self._dispatch.underway.oldest)
         self._dispatch = self._replay = None
         self._arrived.clear()
 
@@ -82,7 +85,7 @@ class Feed:
             self._to.newest.note(stored)
             self._to.profile.note(stored)
             if type(stored.record) in self._to.kept:
-                self._to.owing.arrived(rows_of(stored.record))
+                self._to.owing.arrived(stored, rows_of(stored.record))
         loop = self._loop
         if loop is None or self._dispatch is None:
             return  # they are in the outbox, where the next link finds them

@@ -45,16 +45,30 @@ class Owing:
         self._counted_at: int | None = None
         self._rate = 0.0
         self._rate_at: int | None = None
+        self._cut = True
 
     @property
     def rows(self) -> int:
         """Owed now."""
         return max(self._rows, 0)
 
-    def arrived(self, rows: int) -> None:
-        """Rows of new records; any thread."""
+    def arrived(self, stored: Stored, rows: int) -> None:
+        """Rows of a new record; any thread."""
         with self._lock:
             self._rows += rows
+            if self._cut and self._oldest is None:
+                self._oldest = _place(stored)
+
+    def connected(self) -> None:
+        """What comes is on its way from here on."""
+        self._cut = False
+
+    def cut(self, in_hand: Stored | None) -> None:
+        """The link is gone: what was in hand is owed, and what comes is."""
+        with self._lock:
+            self._cut, self._rate_at = True, None
+            if in_hand is not None:
+                self._oldest = min(_place(in_hand), self._oldest or _place(in_hand))
 
     def settled(self, rows: int) -> None:
         """Rows that the peer has, or will never take."""
@@ -63,7 +77,7 @@ class Owing:
 
     def drained(self, stored: Stored, rows: int, now: int) -> None:
         """Rows of an old record among them, at a time in ns."""
-        self._oldest = stored.id, span_of(stored.record)[0]
+        self._oldest = _place(stored)
         if self._rate_at is None:
             self._rate, self._rate_at = 0.0, now
             return
@@ -102,7 +116,8 @@ class Owing:
         with self._lock:
             # what came meanwhile may be in the file by now or not: it is little
             self._rows = rows + self._rows - before
-        self._oldest = oldest
+        if oldest is not None:
+            self._oldest = oldest
 
     def told(self, now: int, under_way: Stored | None) -> dict[str, Any]:
         """For the status.
@@ -113,7 +128,7 @@ class Owing:
         """
         rows, oldest = self.rows, self._oldest
         if under_way is not None:
-            oldest = under_way.id, span_of(under_way.record)[0]
+            oldest = _place(under_way)
         if not rows:
             oldest = None
         known = oldest is not None
@@ -141,3 +156,8 @@ class Owing:
             return 0.0
         rate = self._rate_now(now)
         return round(rows / rate, 1) if rate >= 1.0 / 60 else None
+
+
+def _place(stored: Stored) -> tuple[int, int]:
+    """Id and agent time of a record."""
+    return stored.id, span_of(stored.record)[0]

@@ -122,12 +122,9 @@ class Underway:
 
     @property
     def oldest(self) -> Stored | None:
-        """Of the old records in hand."""
-        return min(
-            (one.stored for one in self._known.values() if one.old),
-            key=lambda stored: stored.id,
-            default=None,
-        )
+        """Of the records in hand."""
+        known = (one.stored for one in list(self._known.values()))
+        return min(known, key=lambda stored: stored.id, default=None)
 
     def add(self, one: Consignment) -> bool:
         """Queue a record unless it is in hand already."""
