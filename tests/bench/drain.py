@@ -98,7 +98,7 @@ class Reader(threading.Thread):
             if not more:
                 return
             now, data, end = time.monotonic(), data + more, 0
-            for _, start, end in wire.frames(data):  # noqa: B007 - the last one counts
+            for _, start, end in wire.frames(data):
                 self._take(data[start:end], now)
             data = data[end:]
 
@@ -119,7 +119,7 @@ class Reader(threading.Thread):
 class Stage:
     """Broker, link, agent."""
 
-    def __init__(self, case: Case, *, backlog: int, held: bool, src: str = "") -> None:
+    def __init__(self, case: Case, *, backlog: int, held: bool) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="edge-drain-"))
         broker, through = free_port(), free_port()
         config = self.folder / "mosquitto.conf"
@@ -146,8 +146,6 @@ class Stage:
             "backlog": backlog,
             "held": held,
         }
-        if src:
-            del given["output"]["backlog_share"]
         self.agent = Child(
             "-m",
             "tests.bench.drain_agent",

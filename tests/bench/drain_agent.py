@@ -67,11 +67,9 @@ async def _answer(forwarder: Forwarder, journal: Journal, held: list[bool]) -> N
 
 def _hold_back(forwarder: Forwarder, held: list[bool]) -> None:
     """The switch of the comparison: no setting holds a backlog back."""
-    to = getattr(forwarder, "_to", None)
-    if to is None:
-        return  # of an older agent
-    allowed = to.pace.allowed
-    to.pace.allowed = lambda now: 0 if held[0] else allowed(now)
+    pace = forwarder._to.pace
+    allowed = pace.allowed
+    pace.allowed = lambda now: 0 if held[0] else allowed(now)  # type: ignore[method-assign]
 
 
 async def _main(port: int, folder: Path, given: dict[str, Any]) -> None:
@@ -92,7 +90,7 @@ async def _main(port: int, folder: Path, given: dict[str, Any]) -> None:
     for first in range(0, given["backlog"], rows):
         journal.submit([_rows(rows, first, 0.0)], {})
         if first // rows % 500 == 0:
-            while journal.status()["memory_rows"] > 20_000:
+            while journal.status()["memory_rows"] > 20_000:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
     sink = MqttSink(
         "scada", settings, client_id="drain", clock=clock, instruments=instruments

@@ -86,7 +86,7 @@ def _central(port: int, **more: object) -> MqttOutput:
 
 
 async def test_centre_that_is_away_costs_the_plant_nothing(tmp_path: Path) -> None:
-    """The plant's broker goes on; for the centre alarms are kept, in order, no states."""
+    """The plant's broker goes on; the centre's alarms are kept in order, no states."""
     plant = peers.Mosquitto(tmp_path / "plant")
     centre = peers.Mosquitto(tmp_path / "centre", config="max_queued_messages 10000")
     with plant, centre:
@@ -125,7 +125,7 @@ def _watching(port: int):  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 
 async def test_newest_state_wins_at_a_limited_rate(tmp_path: Path) -> None:
-    """Twenty states a second of five hundred made: few go out, the last one is newest."""
+    """Twenty states a second of five hundred made: few go out, the newest last."""
     with peers.Mosquitto(tmp_path / "m") as broker:
         outputs = {"centre": _central(broker.port, takes=["states"], max_rate=20)}
         with _watching(broker.port) as seen:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import random
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
@@ -60,11 +61,11 @@ def _turn(dice: random.Random, at: int) -> list[Any]:
     return records
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 async def test_topics_keep_their_order_and_repeat_a_window_at_most(
     seed: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Cuts, lost acknowledgements, slow peers, at random: order, and few repetitions."""
+    """Cuts, lost acknowledgements, slow peers, at random: order, few repetitions."""
     monkeypatch.setattr(feed, "LIVE_ROWS", 120)
     dice, sink, cuts = random.Random(seed), MemorySink(WINDOW), 0
     submitted = 0
@@ -87,8 +88,6 @@ async def test_topics_keep_their_order_and_repeat_a_window_at_most(
         cuts += 1
         await until(lambda: journal.status()["rows"] == 0, 20)
         await asyncio.sleep(0.05)
-        import json  # noqa: PLC0415
-
         messages = [(t.decode(), json.loads(p)) for t, p, *_ in sink.peer.taken]
     repeats = _repeats(messages)
     rows = {
@@ -105,7 +104,7 @@ async def test_topics_keep_their_order_and_repeat_a_window_at_most(
 async def test_order_holds_behind_a_broker_that_stops_and_a_link_that_dies(
     tmp_path: Path,
 ) -> None:
-    """SIGSTOP, restart, a cut and a half-open link: each topic is in order, all come."""
+    """SIGSTOP, restart, a cut, a half-open link: each topic is in order, all come."""
     autosave = "autosave_interval 1\nautosave_on_changes true\nmax_queued_messages 0"
     with peers.Mosquitto(tmp_path / "m", persistence=True, config=autosave) as broker:
         async with Narrow(broker.port, 0.001).serving() as link:
