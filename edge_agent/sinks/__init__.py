@@ -2,6 +2,6 @@
 
 `sink` is the seam, `flat` turns records into messages (pure), `forwarder` keeps one
 output supplied: `feed` brings records, `dispatch` sends them, `pace` says how many old
-ones go beside live ones, `suspicion` finds what a peer chokes on, `owing` counts what is
-owed. `mqtt` sends. What appears where: ``topics.schema.json``.
+ones go beside live ones, `suspicion` finds what a peer chokes on, `owing` counts the
+debts. `mqtt` sends. What appears where: ``topics.schema.json``.
 """

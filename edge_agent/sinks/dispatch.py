@@ -246,12 +246,13 @@ class Dispatch:
         self._to.outbox.acknowledge(self._to.name, ids)
         for one in done:
             rows = rows_of(one.stored.record)
-            self._to.owing.settled(rows)
+            if type(one.stored.record) in self._to.kept:
+                self._to.owing.settled(rows)
             if one.old:
                 self._to.owing.drained(one.stored, rows, now)
             elif not (one.urgent or one.refusals):
                 seconds = (now - one.since) / NANOSECONDS
-                self._to.pace.acknowledged(seconds, alone=one.alone)
+                self._to.pace.acknowledged(seconds, now, alone=one.alone)
 
     # --- trouble -----------------------------------------------------------------
 
@@ -262,8 +263,7 @@ class Dispatch:
         found = self._suspicion.hung_up([*records, *others])
         if isinstance(found, Part):
             self._keep_aside(records[found], found.part, _HUNG_UP)
-            # the next link goes on behind it; a record of which it was the last part
-            # is found to have nothing left to tell
+            # the next link goes on behind it, if there is anything
             self._to.begun[found.id] = found.part + 1
 
     def _keep_aside(self, stored: Stored, part: int, reason: str) -> None:

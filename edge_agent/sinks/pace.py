@@ -4,8 +4,9 @@ What holds live messages up is how many old ones are under way before them, so t
 what is steered: at most a share of the link's window. By Little's law a share of the
 window is that share of the messages a second the link can acknowledge.
 
-Within the share it feels its way, as TCP does: one more while live messages are
-acknowledged as fast as without any backlog, half as many when they are not. What
+Within the share it feels its way, as TCP does: more while live messages are
+acknowledged as fast as without any backlog, half as many when they are not, and where a
+single one is too many, a rest between them that grows. What
 "without" means is measured on the same link: now and then the backlog waits until a
 few live records have gone alone. Where nothing is live, old records have the link.
 """
@@ -31,6 +32,8 @@ _UNSEEN = 0.001
 _ALONE_EVERY, _ALONE_FOR = 5 * NANOSECONDS, 3 * NANOSECONDS // 2
 #: Times as long as the last comparison took until the next.
 _RARELY = 15
+#: Nanoseconds of the first and the longest rest.
+_REST, _LONGEST_REST = NANOSECONDS // 20, NANOSECONDS
 #: Part of the window left free for live records where none were seen for a while.
 _SPARE = 10
 #: Seconds until room is looked for again where nobody says when.
@@ -55,6 +58,8 @@ class Pace:
         self._with: deque[float] = deque(maxlen=_REMEMBERED)
         self._without: deque[float] = deque(maxlen=_REMEMBERED)
         self._unjudged = 0
+        self._rest = 0
+        self._rests_until = 0
         self._alone_since: int | None = None
         self._alone_at = 0
         self._alone_seen = 0
@@ -65,18 +70,19 @@ class Pace:
         self._under_way, self._doubling = 1.0, True
         self._with.clear()
         self._without.clear()
-        self._unjudged = 0
+        self._unjudged = self._rest = self._rests_until = 0
         self._alone_since, self._alone_at = None, 0
 
     def live(self, now: int) -> None:
         """A live record is on its way, at a time in ns."""
         self._live_at = now
 
-    def acknowledged(self, seconds: float, *, alone: bool) -> None:
+    def acknowledged(self, seconds: float, now: int, *, alone: bool) -> None:
         """A live record is with the peer.
 
         Args:
             seconds: since it was handed over.
+            now: ns.
             alone: nothing old was under way before it.
         """
         if alone:
@@ -87,13 +93,15 @@ class Pace:
         self._unjudged += 1
         if self._unjudged >= _ENOUGH and self._without:
             self._unjudged = 0
-            self._judge()
+            self._judge(now)
 
     def allowed(self, now: int) -> int:
         """Old messages that may be under way at a time in ns."""
         if not self._flows(now):
             return max(self._window - max(self._window // _SPARE, 1), 1)
-        return 0 if self._compares(now) else max(int(self._under_way), 1)
+        if self._compares(now) or now < self._rests_until:
+            return 0
+        return max(int(self._under_way), 1)
 
     def room(self, under_way: int, now: int) -> int:
         """Old messages that may be sent at a time in ns, with some under way."""
@@ -109,6 +117,8 @@ class Pace:
 
     def wait(self, now: int) -> float:
         """Seconds after which there may be room that nothing else tells of."""
+        if now < self._rests_until:
+            return (self._rests_until - now) / NANOSECONDS
         if self._alone_since is not None:
             return max((self._alone_since + _ALONE_FOR - now) / NANOSECONDS, 0.01)
         return _LOOK if self._bucket is None else self._bucket.wait()
@@ -138,15 +148,20 @@ class Pace:
         )
         return False
 
-    def _judge(self) -> None:
+    def _judge(self, now: int) -> None:
         most = max(self._share * self._window, 1.0)
         usual, seen = _high(self._without), _high(list(self._with)[-2 * _ENOUGH :])
         if seen > max(_SLOWER * usual, usual + _UNSEEN):
+            if self._under_way <= 1.0:
+                self._rest = min(max(2 * self._rest, _REST), _LONGEST_REST)
             self._under_way = max(self._under_way / 2, 1.0)
             self._doubling = False
+        elif self._rest:
+            self._rest = self._rest // 2 if self._rest > _REST else 0
         else:
             more = self._under_way if self._doubling else max(most / 16, 1.0)
             self._under_way = min(self._under_way + more, most)
+        self._rests_until = now + self._rest
 
 
 def _high(seconds: deque[float] | list[float]) -> float:

@@ -24,7 +24,7 @@ from tests.bench.measure import Child, Table, eventually
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-BACKLOG = 150_000
+BACKLOG = 100_000
 
 
 @dataclass(frozen=True)

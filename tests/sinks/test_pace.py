@@ -16,12 +16,12 @@ def _alone(pace: Pace, seconds: float, now: int = 0) -> None:
     """Live records go alone until the comparison is over."""
     while not pace.allowed(now):
         pace.live(now)
-        pace.acknowledged(seconds, alone=True)
+        pace.acknowledged(seconds, now, alone=True)
 
 
 def _beside(pace: Pace, seconds: float, times: int) -> None:
     for _ in range(times):
-        pace.acknowledged(seconds, alone=False)
+        pace.acknowledged(seconds, 0, alone=False)
 
 
 def test_nothing_live_leaves_the_link_to_the_backlog() -> None:
@@ -56,8 +56,12 @@ def test_backlog_backs_off_when_live_ones_get_slow() -> None:
     assert pace.allowed(1) == 64
     _beside(pace, 0.03, 10)
     assert pace.allowed(1) <= 32
+    _beside(pace, 0.03, 20)
+    assert pace.allowed(SECOND) == 1
     _beside(pace, 0.03, 200)
-    assert pace.allowed(1) == 1
+    assert pace.allowed(SECOND // 2) == 0
+    assert pace.wait(SECOND // 2) <= 0.5
+    assert pace.allowed(SECOND) == 1
 
 
 def test_live_ones_go_alone_again_now_and_then() -> None:
