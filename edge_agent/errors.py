@@ -33,7 +33,19 @@ class SourceLost(Transient):
 
 
 class SinkLost(Transient):
-    """A sink's link failed; its records wait in the outbox."""
+    """A sink's link failed; its records wait in the outbox.
+
+    Args:
+        message: what happened, where, what to do.
+        retry_after: seconds to wait at least, where the peer said so.
+        hung_up: the peer itself ended a link that worked, maybe for what it was sent.
+    """
+
+    def __init__(
+        self, message: str, *, retry_after: float | None = None, hung_up: bool = False
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.hung_up = hung_up
 
 
 class RegistryUnavailable(Transient):

@@ -19,6 +19,7 @@ from edge_agent.evidence.keeper import Keeper
 from edge_agent.evidence.log import Log
 from edge_agent.evidence.retention import Limits
 from edge_agent.records.appetites import CENTRAL, EVIDENCE, EVIDENCE_LOG
+from edge_agent.sinks import appetite
 from edge_agent.sinks.flat import FlatProfile
 from edge_agent.sinks.forwarder import Forwarder
 from edge_agent.sinks.topics import Place
@@ -83,7 +84,10 @@ class Outlets:
             clock=self.clock,
             instruments=self.instruments,
             origin=Origin(config.gateway, self.loaded.digest),
-            appetites=_appetites(config),
+            appetites={
+                **{n: appetite.owed(out) for n, out in config.outputs.items()},
+                **_appetites(config),
+            },
         )
 
     def open(
@@ -190,9 +194,9 @@ def _appetites(config: AgentConfig) -> Mapping[str, Appetite]:
     """What the inner outputs take; each is an output of the store."""
     found = {EVIDENCE_LOG: EVIDENCE}
     if config.centre is not None:
-        from edge_agent.centre.uploader import appetite
+        from edge_agent.centre import uploader
 
-        found[CENTRAL] = appetite(config.centre)
+        found[CENTRAL] = uploader.appetite(config.centre)
     return found
 
 

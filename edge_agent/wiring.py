@@ -33,7 +33,7 @@ from edge_agent.recording import Recorder, unused
 from edge_agent.records import EventRecord, FindingRecord
 from edge_agent.registry import lineage
 from edge_agent.statement import Statement
-from edge_agent.status import history
+from edge_agent.status import history, kept_aside
 from edge_agent.status.findings import OpenFindings
 from edge_agent.supply import Supply
 from edge_agent.surroundings import here
@@ -130,6 +130,7 @@ def build(
             {
                 "lineage": partial(lineage.answer, state_dir, journal),
                 "history": partial(history.answer, state_dir, journal),
+                kept_aside.QUESTION: partial(kept_aside.answer, state_dir, journal),
             },
             house.judges,
             [Vitals(statement.vitals, inference.note, house.clock).run]

@@ -26,6 +26,7 @@ COMMANDS = (
     "findings",
     "losses",
     "evidence",
+    "quarantine",
     "label",
     "report",
     "model",

@@ -68,13 +68,31 @@ def _check_fields(loc: Loc, source: MqttSource, complain: Complain) -> None:
 
 
 def check_output(loc: Loc, output: MqttOutput, complain: Complain) -> None:
-    """Credentials, certificates and the first level of the topics."""
+    """Credentials, certificates, the first level of the topics, and what is sent."""
     _check_credentials(loc, output, complain)
     _check_tls(loc, output, complain)
-    if not re.fullmatch(r"[^/+#$\s][^/+#\s]*(/[^/+#\s]+)*", output.root):
+    root = output.root.replace("{gateway}", "gateway")
+    if not re.fullmatch(r"[^/+#$\s{}][^/+#\s{}]*(/[^/+#\s{}]+)*", root):
         said = f"{output.root!r} cannot begin a topic"
         hint = "levels of letters and digits between single /, for example edge"
         complain((*loc, "root"), said, hint)
+    _check_takes(loc, output, complain)
+
+
+def _check_takes(loc: Loc, output: MqttOutput, complain: Complain) -> None:
+    """An output takes something, and settings of states have states to act on."""
+    if not output.takes:
+        said = "an output that takes nothing has no use"
+        complain((*loc, "takes"), said, "name what it takes, or remove the output")
+    for place, kind in enumerate(output.takes):
+        if kind in output.takes[:place]:
+            complain((*loc, "takes", place), f"{kind} is named twice", "remove one")
+    if output.max_rate is not None and output.history:
+        said = "max_rate leaves states out, and history: true keeps them all"
+        complain((*loc, "max_rate"), said, "add history: false, or remove max_rate")
+    if not output.history and output.publish == "committed":
+        said = "states that are not kept cannot be committed first"
+        complain((*loc, "publish"), said, "write publish: live, or history: true")
 
 
 def check_registry(loc: Loc, registry: Registry, complain: Complain) -> None:

@@ -236,14 +236,32 @@ class MqttOutput(MqttLink):
     type: Literal["mqtt"]
     profile: Literal["flat"] = "flat"
     root: str = "edge"
-    """First level(s) of every topic."""
+    """First level(s) of every topic; {gateway} stands for this gateway's name, which a
+    broker of many gateways needs."""
+    takes: tuple[Literal["alarms", "states", "events", "findings"], ...] = (
+        "alarms",
+        "states",
+        "events",
+        "findings",
+    )
+    """What is sent there; nothing else is kept for it."""
+    history: Flag = True
+    """Whether states that could not be sent follow later. false: an asset's newest
+    state goes out and older ones are superseded; none is kept for this output."""
+    max_rate: Annotated[Number, Field(gt=0)] | None = None
+    """States a second at most over all assets, newest first; needs history: false."""
     inflight: Annotated[Whole, Field(ge=1, le=1000)] = 20
-    """Unacknowledged messages at most; the broker's own limit wins."""
+    """Unacknowledged messages at most; the broker's own limit wins. A link takes at
+    most this many messages in the time one takes to be acknowledged."""
     publish: Literal["live", "committed"] = "live"
     """live sends scores at once and stores what was not acknowledged; committed sends
     nothing before it is on disk. Alarms are always committed first."""
-    backlog_rate: Annotated[Number, Field(gt=0)] = 200.0
-    """Stored messages per second while live ones flow."""
+    backlog_rate: Annotated[Number, Field(gt=0)] | None = None
+    """Stored messages a second at most while live ones flow; unset: as many as the
+    share allows."""
+    backlog_share: Annotated[Number, Field(gt=0, le=1)] = 0.5
+    """Part of what the link can acknowledge that stored messages may use while live
+    ones flow; less as soon as live ones take longer than without them."""
 
 
 class AgentConfig(Frozen):

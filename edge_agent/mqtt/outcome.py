@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_agent.mqtt.grants import Grants, granted
-from edge_agent.mqtt.reasons import LinkLost, sentence
+from edge_agent.mqtt.reasons import OWN_MATTERS, LinkLost, sentence
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,10 +77,12 @@ class Outcome:
         if flags.is_disconnect_packet_from_server:
             happened = f"{self._bridge.where} ended the connection"
             why = sentence(happened, str(reason), reason.value)
-            self._bridge.end(LinkLost(why, code=reason.value))
+            hung_up = reason.value not in OWN_MATTERS
+            self._bridge.end(LinkLost(why, code=reason.value, hung_up=hung_up))
             return
         trouble = self._bridge.wire.trouble() if self._bridge.wire else ""
-        self._bridge.end(LinkLost(self._lost(str(reason), trouble)))
+        hung_up = self._greeted and str(reason) != "Keep alive timeout"
+        self._bridge.end(LinkLost(self._lost(str(reason), trouble), hung_up=hung_up))
 
     def _lost(self, reason: str, trouble: str) -> str:
         if reason == "Keep alive timeout":

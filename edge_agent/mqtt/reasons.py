@@ -11,11 +11,13 @@ class LinkLost(Transient):
     Args:
         message: broker, what happened, what to do.
         code: the broker's MQTT 5 reason code, 0 where it gave none.
+        hung_up: the broker ended a connection that worked, maybe for what it was sent.
     """
 
-    def __init__(self, message: str, *, code: int = 0) -> None:
+    def __init__(self, message: str, *, code: int = 0, hung_up: bool = False) -> None:
         super().__init__(message, retry_after=_PATIENCE.get(code))
         self.code = code
+        self.hung_up = hung_up
 
 
 _PATIENCE = {
@@ -28,6 +30,12 @@ _PATIENCE = {
     0x9F: 10.0,
 }
 """Seconds to wait at least after a reason code; others are tried again sooner."""
+
+OWN_MATTERS = frozenset(
+    {0x87, 0x89, 0x8B, 0x8D, 0x8E, 0x96, 0x97, 0x98, 0x9C, 0x9D, 0x9F, 0xA0}
+)
+"""Reasons to end a connection that lie with the broker or the link, and not with what
+it was sent."""
 
 _ADVICE = {
     0x84: "it does not speak this MQTT version: set version: '3.1.1' (or '5')",

@@ -1,5 +1,7 @@
 """Northbound: records to whoever wants them, acknowledged one by one.
 
-`sink` is the seam, `flat` turns records into messages (pure), `forwarder` decides
-what is sent when, `mqtt` sends. What appears where: ``topics.schema.json``.
+`sink` is the seam, `flat` turns records into messages (pure), `forwarder` keeps one
+output supplied: `feed` brings records, `dispatch` sends them, `pace` says how many old
+ones go beside live ones, `suspicion` finds what a peer chokes on, `owing` counts the
+debts. `mqtt` sends. What appears where: ``topics.schema.json``.
 """

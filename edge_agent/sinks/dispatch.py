@@ -1,28 +1,28 @@
 """Sends through one link: what goes next, what became of it.
 
-Made anew for every link, so nothing of a lost one is left. Runs on the event loop.
+Made anew for every link, so nothing of a lost one is left but what it returns when it
+is detached. Runs on the event loop.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import deque
-from typing import TYPE_CHECKING, NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
 
 from edge_agent.errors import SinkLost
 from edge_agent.records import ScoreRecord
-from edge_agent.sinks.underway import Underway
+from edge_agent.samples import NANOSECONDS
+from edge_agent.sinks.batch import Batch
+from edge_agent.sinks.own import Own
+from edge_agent.sinks.underway import Consignment, Part, Underway
+from edge_agent.store.codec import rows_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from concurrent.futures import Future
-    from typing import Any
+    from collections.abc import Sequence
 
-    from edge_agent.instruments import Instruments
-    from edge_agent.sinks.flat import FlatProfile
-    from edge_agent.sinks.sink import Frame, Link
-    from edge_agent.sinks.underway import Consignment
+    from edge_agent.sinks.output import Output
+    from edge_agent.sinks.sink import Link
     from edge_agent.store.outbox import Stored
 
 #: Seconds before a refused message is sent again, times the number of refusals.
@@ -30,71 +30,27 @@ AGAIN_AFTER = 1.0
 #: A send waits for this part of the window to be free, unless it needs less.
 _SHARE = 4
 _NOT_AUTHORIZED, _QUOTA = 0x87, 0x97
-
-
-class Outbox(Protocol):
-    """What an output needs of the journal."""
-
-    def listen(
-        self, sink: str, callback: Callable[[list[Stored]], None], *, live: bool = True
-    ) -> None:
-        """Tell of new records, from any thread."""
-        ...
-
-    def backlog(
-        self, sink: str, after_id: int, limit: int, *, urgent: bool = False
-    ) -> Future[list[Stored]]:
-        """Records still owed."""
-        ...
-
-    def acknowledge(self, sink: str, ids: Iterable[int]) -> None:
-        """The output has them."""
-        ...
-
-    def quarantine(
-        self, sink: str, stored: Stored, reason: str, rows: Sequence[int] = ()
-    ) -> None:
-        """The output will never take these rows."""
-        ...
-
-    def reserve(self, rows: int) -> int:
-        """Id of the first of some ids for messages that are not stored."""
-        ...
-
-    def status(self) -> dict[str, Any]:
-        """Depth, among others under ``rows``."""
-        ...
+_HUNG_UP = "the peer ends the connection whenever it gets this"
 
 
 class Dispatch:
     """Everything that goes through one link.
 
     Args:
-        name: of the output.
-        outbox: told what the peer has, and what it will never take.
-        profile: turns records into messages.
-        instruments: counters.
+        output: what it goes to.
     """
 
-    def __init__(
-        self,
-        name: str,
-        outbox: Outbox,
-        profile: FlatProfile,
-        instruments: Instruments,
-    ) -> None:
+    def __init__(self, output: Output) -> None:
         self.underway = Underway()
+        self.own = Own(output.suspicion)
         self.moved = asyncio.Event()
         """Set whenever something was sent or settled."""
         self.just_settled: set[int] | None = None
         """Collects ids done while somebody reads the outbox."""
-        self._name = name
-        self._outbox = outbox
-        self._profile = profile
-        self._instruments = instruments
+        self._to = output
+        self._suspicion, self._current = output.suspicion, output.current
         self._link: Link | None = None
-        self._own: deque[tuple[Frame, int | None]] = deque()
-        self._own_open: set[int] = set()
+        self._later: asyncio.TimerHandle | None = None
         self._taken_any = False
         self._hopeless = asyncio.Event()
         self._why = ""
@@ -102,29 +58,47 @@ class Dispatch:
     @property
     def idle(self) -> bool:
         """Nothing of ours, no alarm and no live score is unsent or unsettled."""
-        return not (
-            self._own or self._own_open or self.underway.fresh or self.underway.messages
-        )
+        sent = self.underway.fresh or self.underway.messages
+        return self.own.idle and self._current.idle and not sent
 
     def attach(self, link: Link) -> None:
         """From here on there is a link."""
         self._link = link
+        self._to.pace.begin(link.room)
 
-    def detach(self) -> None:
-        """The link is gone: nothing is sent any more."""
+    def detach(self, *, hung_up: bool) -> None:
+        """The link is gone: nothing is sent any more.
+
+        Args:
+            hung_up: the peer itself ended it.
+        """
         self._link = None
+        if self._later is not None:
+            self._later.cancel()
+        self._to.begun.update(self.underway.begun())
+        if hung_up and self._taken_any:
+            self._suspect()
+        self.own.open.clear()
+        self._current.open.clear()
 
-    def add(self, stored: Stored, *, old: bool) -> bool:
-        """Queue a record unless it is in hand; `pump` sends it."""
-        parts = self._profile.parts(stored)
-        if not parts:  # the peer is told nothing of it: it owes us nothing either
-            self._settle([stored.id])
+    def add(self, stored: Stored, *, old: bool, parts: int | None = None) -> bool:
+        """Queue a record unless it is in hand; `pump` sends it.
+
+        Args:
+            stored: the record.
+            old: it could not be sent when it was made.
+            parts: fewer than it has, where the last ones are not needed.
+        """
+        parts = self._to.profile.parts(stored) if parts is None else parts
+        first = self._to.begun.pop(stored.id, 0) if self._to.begun else 0
+        now = self._to.clock.now()
+        one = Consignment(stored, old, parts, first, now)
+        if first >= parts:  # nothing to tell: the peer owes us nothing either
+            self._settle([one])
             return False
-        return self.underway.add(stored, parts, old=old)
-
-    def say(self, frames: Iterable[Frame], expiry: int | None = None) -> None:
-        """Queue messages of our own, which no record stands behind."""
-        self._own.extend((frame, expiry) for frame in frames)
+        if not (old or one.urgent):
+            self._to.pace.live(now)
+        return self.underway.add(one)
 
     def pump(self) -> None:
         """Send as much as there is room for: ours, alarms, live, old."""
@@ -133,15 +107,19 @@ class Dispatch:
             return
         # when the link is gone, its own task says so and why
         with contextlib.suppress(SinkLost):
-            while self._own and link.room > 0:
-                frame, expiry = self._own[0]
-                self._own_open.update(link.send([frame], expiry))
-                self._own.popleft()
+            if self.own.waits and not self._watched():
+                self.own.pump(link, self.underway.messages + len(self._current.open))
+            batch = Batch(link)
             while (one := self.underway.waiting()) is not None:
-                parts = min(link.room, one.parts - one.next)
-                if parts < min(one.parts - one.next, self._least(link)):
+                if self._current.waits and not one.urgent:
+                    self._show(batch)
+                parts = self._parts(batch, one)
+                if parts < 1:
                     break
-                self._send(link, one, parts)
+                self._pack(batch, one, parts)
+            self._send(batch)
+            if self._current.waits:
+                self._show(batch)
         self.moved.set()
 
     async def until_idle(self, seconds: float) -> None:
@@ -159,80 +137,164 @@ class Dispatch:
             SinkLost: why.
         """
         await self._hopeless.wait()
-        raise SinkLost(f"output {self._name}: every message is refused: {self._why}")
+        raise SinkLost(f"output {self._to.name}: every message is refused: {self._why}")
 
     def taken(self, tickets: Sequence[int]) -> None:
         """The peer has these messages."""
         self._taken_any = True
-        if self._own_open:
-            self._own_open.difference_update(tickets)
+        if self.own.open:
+            self.own.settle(tickets)
+        if self._current.open:
+            self._current.settle(tickets)
+        if self._suspicion:
+            for part in self.underway.parts_of(tickets):
+                self._suspicion.clear(part)
         self._settle(self.underway.taken(tickets))
         self.pump()
 
     def refused(self, ticket: int, code: int, reason: str) -> None:
         """The peer will not take a message: try again, then keep it aside."""
-        self._instruments.count("sink_refused_total", sink=self._name)
+        self._to.count("sink_refused_total")
         if code == _QUOTA or (code == _NOT_AUTHORIZED and not self._taken_any):
             # a matter of the link, not of this message: it stays owed
             self._why = reason
             self._hopeless.set()
             return
-        self._own_open.discard(ticket)
+        self.own.settle([ticket])
+        self._current.settle([ticket])
         refusal = self.underway.refused(ticket)
         if refusal is None:
             return
         one, part = refusal.consignment, refusal.part
+        self._suspicion.clear(Part(one.stored.id, part))
         if refusal.last:
-            rows = [part] if isinstance(one.stored.record, ScoreRecord) else []
-            self._outbox.quarantine(self._name, one.stored, reason, rows)
+            self._keep_aside(one.stored, part, reason)
             self._settle(self.underway.given_up(one))
             self.pump()
         else:
-            self._later(AGAIN_AFTER * one.refusals[part], one, part)
+            self._call(AGAIN_AFTER * one.refusals[part], one, part)
 
-    def _least(self, link: Link) -> int:
-        """Messages that are worth a send: a broker acknowledges them one by one."""
-        window = link.room + self.underway.messages + len(self._own_open)
-        return max(window // _SHARE, 1)
+    # --- sending -----------------------------------------------------------------
 
-    def _send(self, link: Link, one: Consignment, parts: int) -> None:
-        stop = one.next + parts
-        frames = self._profile.frames(one.stored, one.next, stop, old=one.old)
-        expiry = self._profile.expiry(one.stored, old=one.old)
-        tickets = link.send(frames, expiry) if frames else []
-        self._settle(self.underway.sent(one, parts, tickets))
-        self._instruments.count("sink_messages_total", len(tickets), sink=self._name)
+    def _parts(self, batch: Batch, one: Consignment) -> int:
+        """How many parts of a record to send now; 0: not yet."""
+        room, want = batch.room, one.parts - one.next
+        open_ = self.underway.messages + len(self.own.open)
+        waiting = want if one.urgent else self.underway.live_rows
+        if one.paced:
+            now = self._to.clock.now()
+            room = min(room, self._to.pace.room(self.underway.old_open, now))
+            open_, waiting = self.underway.old_open, self.underway.old_rows
+            if not (room or self.underway.messages or batch):
+                self._look_later(self._to.pace.wait(now))  # nobody else wakes us
+        # a broker acknowledges one by one: what is too little is not worth a send
+        if not batch and room < min(waiting, max((room + open_) // _SHARE, 1)):
+            return 0
+        parts = min(room, want)
+        if not self._suspicion:
+            return parts
+        self._send(batch)
+        others = bool(self.own.open or self._current.open)
+        with_peer = self.underway.open_parts()
+        return self._suspicion.trusted(one, parts, with_peer, others=others)
 
-    def _settle(self, done: list[int]) -> None:
+    def _watched(self) -> bool:
+        """A suspect is with the peer: nothing else goes until it is settled."""
+        return bool(self._suspicion) and self._suspicion.watch(
+            self.underway.open_parts()
+        )
+
+    def _pack(self, batch: Batch, one: Consignment, parts: int) -> None:
+        """Parts of a record go with the next send."""
+        first, old = one.next, one.old
+        frames = self._to.profile.frames(one.stored, first, first + parts, old=old)
+        expiry = self._to.profile.expiry(one.stored, old=old)
+        if batch.full or not batch.fits(expiry):
+            self._send(batch)
+        batch.add(one, first, frames, expiry)
+        self.underway.begin(one, parts)
+        if one.paced:
+            self._to.pace.sent(parts)
+
+    def _send(self, batch: Batch) -> None:
+        sent = 0
+        for one, first, tickets in batch.send():
+            sent += len(tickets)
+            self._settle(self.underway.sent(one, first, tickets))
+        if sent:
+            self._to.count("sink_messages_total", sent)
+
+    def _show(self, batch: Batch) -> None:
+        """The newest states, where nobody is owed them."""
+        self._send(batch)
+        if self._watched():
+            return
+        now = self._to.clock.now()
+        sent = self._current.pump(batch.link, now)
+        if sent:
+            self._to.pace.live(now)
+            self._to.count("sink_messages_total", sent)
+        if (wait := self._current.wait()) is not None:
+            self._look_later(wait)
+
+    def _settle(self, done: Sequence[Consignment]) -> None:
         if not done:
             return
+        now, ids = self._to.clock.now(), [one.stored.id for one in done]
         if self.just_settled is not None:
-            self.just_settled.update(done)
-        self._outbox.acknowledge(self._name, done)
+            self.just_settled.update(ids)
+        self._to.outbox.acknowledge(self._to.name, ids)
+        for one in done:
+            rows = rows_of(one.stored.record)
+            if type(one.stored.record) in self._to.kept:
+                self._to.owing.settled(rows)
+            if one.old:
+                self._to.owing.drained(one.stored, rows, now)
+            elif not (one.urgent or one.refusals):
+                seconds = (now - one.since) / NANOSECONDS
+                self._to.pace.acknowledged(seconds, now, alone=one.alone)
 
-    def _later(self, seconds: float, one: Consignment, part: int) -> None:
+    # --- trouble -----------------------------------------------------------------
+
+    def _suspect(self) -> None:
+        """One of what was under way made the peer hang up."""
+        records = self.underway.open_parts()
+        others = [*self.own.open.values(), *self._current.open.values()]
+        found = self._suspicion.hung_up([*records, *others])
+        if isinstance(found, Part):
+            self._keep_aside(records[found], found.part, _HUNG_UP)
+            # the next link goes on behind it, if there is anything
+            self._to.begun[found.id] = found.part + 1
+
+    def _keep_aside(self, stored: Stored, part: int, reason: str) -> None:
+        rows = [part] if isinstance(stored.record, ScoreRecord) else []
+        self._to.outbox.quarantine(self._to.name, stored, reason, rows)
+
+    def _look_later(self, seconds: float) -> None:
+        if self._later is None:
+            loop = asyncio.get_running_loop()
+            self._later = loop.call_later(seconds, self._look_now)
+
+    def _look_now(self) -> None:
+        self._later = None
+        self.pump()
+
+    def _call(self, seconds: float, one: Consignment, part: int) -> None:
         asyncio.get_running_loop().call_later(seconds, self._again, one, part)
 
     def _again(self, one: Consignment, part: int) -> None:
+        """Send a refused message once more; as history if a newer state was sent."""
         link = self._link
         if link is None:
             return  # on the next link it is sent anyway
-        if link.room <= 0:
-            self._later(AGAIN_AFTER, one, part)
+        if link.room <= 0 or self._watched():
+            self._call(AGAIN_AFTER, one, part)
             return
-        frames = self._profile.frames(one.stored, part, part + 1, old=one.old)
-        expiry = self._profile.expiry(one.stored, old=one.old)
+        old = one.old or not self._to.newest.is_newest(one.stored, part)
+        frames = self._to.profile.frames(one.stored, part, part + 1, old=old)
+        expiry = self._to.profile.expiry(one.stored, old=old)
         with contextlib.suppress(SinkLost):
             tickets = link.send(frames, expiry) if frames else []
             self.underway.resent(one, part, tickets)
             if not tickets:  # overtaken by a newer alarm in the meantime
                 self._settle(self.underway.given_up(one))
-
-
-def first_lost(group: BaseExceptionGroup[SinkLost]) -> SinkLost:
-    """The innermost first error: the supervisor knows no groups."""
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, SinkLost)  # noqa: S101 - split() saw to it
-    return error

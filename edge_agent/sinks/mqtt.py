@@ -135,7 +135,7 @@ class MqttLink:
 
 
 def _sink_lost(lost: LinkLost) -> SinkLost:
-    return SinkLost(str(lost), retry_after=lost.retry_after)
+    return SinkLost(str(lost), retry_after=lost.retry_after, hung_up=lost.hung_up)
 
 
 @lru_cache(maxsize=64)

@@ -39,6 +39,15 @@ class Newest:
             for row, asset in enumerate(record.asset.tolist())
         )
 
+    def is_newest(self, stored: Stored, row: int) -> bool:
+        """Whether no newer row of its asset was noted; of other records always."""
+        record = stored.record
+        if not isinstance(record, ScoreRecord):
+            return True
+        key = record.info.pipeline, int(record.asset[row])
+        newest = self._known.get(key)
+        return newest is None or (newest[0].id, newest[1]) <= (stored.id, row)
+
     def rows(self) -> Iterator[tuple[Stored, Sequence[int]]]:
         """Records with the rows that are still the newest of their asset."""
         found: dict[int, tuple[Stored, list[int]]] = {}

@@ -11,8 +11,6 @@ import asyncio
 import contextlib
 from typing import TYPE_CHECKING
 
-from edge_agent.samples import NANOSECONDS
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -24,47 +22,24 @@ CHUNK = 50
 RESCAN = 30.0
 
 
-#: Nanoseconds after the last live score during which old ones keep to their pace.
-LIVE_FOR = 5 * NANOSECONDS
-
-
-class Pace:
-    """How long to wait between old records: not at all where nothing is live.
-
-    Args:
-        rate: old messages a second beside live ones.
-    """
-
-    def __init__(self, rate: float) -> None:
-        self._rate = rate
-        self._live_at: int | None = None
-
-    def live(self, now: int) -> None:
-        """A live score is going out."""
-        self._live_at = now
-
-    def pause(self, messages: int, now: int) -> float:
-        """Seconds to wait after some old messages."""
-        if self._live_at is None or now - self._live_at >= LIVE_FOR:
-            return 0.0
-        return messages / self._rate
-
-
 class Replay:
     """Finds what is owed.
 
     Args:
         fetch: records above an id, urgent or not, oldest first, not in hand.
-        offer: takes one; waits as long as there is no room or no pace for it.
+        offer: takes some; waits as long as there is no room for them.
+        looked: told when a look came to the end and had found nothing.
     """
 
     def __init__(
         self,
         fetch: Callable[[int, bool], Awaitable[tuple[list[Stored], int]]],
-        offer: Callable[[Stored], Awaitable[None]],
+        offer: Callable[[list[Stored]], Awaitable[None]],
+        looked: Callable[[], None],
     ) -> None:
         self._fetch = fetch
         self._offer = offer
+        self._looked = looked
         self._look = asyncio.Event()
 
     def look_again(self) -> None:
@@ -75,18 +50,19 @@ class Replay:
         """Look, wait, look again."""
         while True:
             self._look.clear()
-            for urgent in (True, False):
-                await self._through(urgent)
+            found = [await self._through(urgent) for urgent in (True, False)]
+            if not any(found) and not self._look.is_set():
+                self._looked()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(RESCAN):
                     await self._look.wait()
 
-    async def _through(self, urgent: bool) -> None:
-        after = -1
+    async def _through(self, urgent: bool) -> bool:
+        """Whether anything was found."""
+        after, any_ = -1, False
         while True:
             found, last = await self._fetch(after, urgent)
             if last <= after:
-                return
-            after = last
-            for stored in found:
-                await self._offer(stored)
+                return any_
+            after, any_ = last, any_ or bool(found)
+            await self._offer(found)

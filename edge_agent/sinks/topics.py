@@ -40,8 +40,14 @@ class Place:
 
     @staticmethod
     def of(root: str, levels: Iterable[str | None], gateway: str) -> Place:
-        """From the configured root (may hold several levels) and ISA-95 levels."""
-        parts = [part for part in root.split("/") if part]
+        """From the configured root and ISA-95 levels.
+
+        Args:
+            root: may hold several levels, and {gateway} for the gateway's name.
+            levels: from the enterprise down; those not configured are left out.
+            gateway: its name.
+        """
+        parts = [x.replace("{gateway}", gateway) for x in root.split("/") if x]
         parts += [level for level in levels if level]
         return Place("/".join(map(clean, parts)), gateway)
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from edge_agent.records import RecordClass
+from edge_agent.store.codec import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 
 #: Times a message is sent before it is given up for good.
 TRIES = 3
+_URGENT, _LIVE, _OLD = range(3)
+
+
+class Part(NamedTuple):
+    """A message of a record."""
+
+    id: int
+    part: int
 
 
 @dataclass(slots=True)
@@ -30,6 +39,8 @@ class Consignment:
         old: was not sent when it was made.
         parts: messages at most: rows of a score record, else see `FlatProfile`.
         next: first part that was not sent yet.
+        since: agent time it was handed over.
+        alone: no old message was under way then.
         open: messages sent and not settled.
         refusals: how often a part was refused.
     """
@@ -38,6 +49,8 @@ class Consignment:
     old: bool
     parts: int
     next: int = 0
+    since: int = 0
+    alone: bool = False
     open: int = 0
     refusals: dict[int, int] = field(default_factory=dict)
 
@@ -45,6 +58,16 @@ class Consignment:
     def done(self) -> bool:
         """Everything sent and settled."""
         return self.open == 0 and self.next >= self.parts
+
+    @property
+    def paced(self) -> bool:
+        """An old score: it goes when there is room beside the live ones."""
+        return self.old and not self.urgent
+
+    @property
+    def urgent(self) -> bool:
+        """No score."""
+        return self.stored.record.kind < RecordClass.SCORE
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +93,10 @@ class Underway:
         self.live_rows = 0
         """Rows of live scores that wait to be sent."""
         self.old_rows = 0
-        """Rows of old records that wait to be sent."""
+        """Rows of old records that wait to be sent, and messages of alarms and events
+        among them."""
+        self.old_open = 0
+        """Messages of old scores sent and not settled."""
 
     def __contains__(self, id_: int) -> bool:
         return id_ in self._known
@@ -87,16 +113,33 @@ class Underway:
     @property
     def fresh(self) -> bool:
         """Alarms or live scores wait to be sent."""
-        return bool(self._queues[0] or self._queues[1])
+        return bool(self._queues[_URGENT] or self._queues[_LIVE])
 
-    def add(self, stored: Stored, parts: int, *, old: bool) -> bool:
+    @property
+    def rows(self) -> int:
+        """Of all records in hand."""
+        return sum(rows_of(one.stored.record) for one in self._known.values())
+
+    @property
+    def oldest(self) -> Stored | None:
+        """Of the records in hand."""
+        known = (one.stored for one in list(self._known.values()))
+        return min(known, key=lambda stored: stored.id, default=None)
+
+    def add(self, one: Consignment) -> bool:
         """Queue a record unless it is in hand already."""
-        if stored.id in self._known:
+        if one.stored.id in self._known:
             return False
-        one = Consignment(stored, old, parts)
-        self._known[stored.id] = one
-        self._queues[_queue_of(one)].append(one)
-        self._count(one, one.parts)
+        one.alone = not self.old_open
+        self._known[one.stored.id] = one
+        queue = self._queues[_queue_of(one)]
+        queue.append(one)
+        # two threads of the journal tell of alarms, and one may overtake the other
+        place = len(queue) - 1
+        while place > 0 and _may_follow(queue[place - 1], one):
+            queue[place], queue[place - 1] = queue[place - 1], one
+            place -= 1
+        self._count(one, one.parts - one.next)
         return True
 
     def waiting(self) -> Consignment | None:
@@ -106,31 +149,43 @@ class Underway:
                 return queue[0]
         return None
 
-    def sent(self, one: Consignment, parts: int, tickets: Sequence[int]) -> list[int]:
-        """Parts of the waiting record were sent; ids of records done with it.
-
-        Args:
-            one: what `waiting` gave.
-            parts: how many, from ``one.next`` on.
-            tickets: of the messages, fewer than parts when some were not needed.
-        """
-        first = one.next
+    def begin(self, one: Consignment, parts: int) -> None:
+        """The next parts of the waiting record are about to be sent."""
         one.next += parts
-        one.open += len(tickets)
-        for part, ticket in enumerate(tickets, first):
-            self._tickets[ticket] = (one, part)
+        if one.paced:
+            self.old_open += parts
         self._count(one, -parts)
         if one.next >= one.parts:
             self._queues[_queue_of(one)].popleft()
-        return self._finished(one)
+
+    def sent(
+        self, one: Consignment, first: int, tickets: Sequence[int]
+    ) -> list[Consignment]:
+        """Parts of a record were sent; the record if it is done with.
+
+        Args:
+            one: the record.
+            first: of the parts.
+            tickets: of the messages, fewer than parts when some were not needed.
+        """
+        for part, ticket in enumerate(tickets, first):
+            self._tickets[ticket] = (one, part)
+        one.open += len(tickets)
+        return [] if tickets else self._finished(one)
 
     def resent(self, one: Consignment, part: int, tickets: Sequence[int]) -> None:
         """A refused part was sent again."""
         for ticket in tickets:
             self._tickets[ticket] = (one, part)
+            self.old_open += one.paced
 
-    def taken(self, tickets: Iterable[int]) -> list[int]:
-        """Settle messages; returns ids of records that are done with it."""
+    def parts_of(self, tickets: Iterable[int]) -> list[Part]:
+        """Which messages these are, of those not settled."""
+        found = (self._tickets.get(ticket) for ticket in tickets)
+        return [Part(one[0].stored.id, one[1]) for one in found if one is not None]
+
+    def taken(self, tickets: Iterable[int]) -> list[Consignment]:
+        """Settle messages; returns records that are done with it."""
         known, mine, done = self._known, self._tickets, []
         for ticket in tickets:
             found = mine.pop(ticket, None)
@@ -138,8 +193,10 @@ class Underway:
                 continue
             one = found[0]
             one.open -= 1
+            if one.old:
+                self.old_open -= one.paced
             if one.open == 0 and one.next >= one.parts:
-                done.append(one.stored.id)
+                done.append(one)
                 del known[one.stored.id]
         return done
 
@@ -149,11 +206,12 @@ class Underway:
         if found is None:
             return None
         one, part = found
+        self.old_open -= one.paced
         one.refusals[part] = one.refusals.get(part, 0) + 1
         return Refusal(one, part, one.refusals[part] >= TRIES)
 
-    def given_up(self, one: Consignment) -> list[int]:
-        """A message will not be sent again; ids of records done with it."""
+    def given_up(self, one: Consignment) -> list[Consignment]:
+        """A message will not be sent again; the record if it is done with."""
         one.open -= 1
         return self._finished(one)
 
@@ -163,7 +221,7 @@ class Underway:
         Returns:
             Highest id forgotten, -1 if none: up to it the outbox must be asked.
         """
-        highest, queue = -1, self._queues[1]
+        highest, queue = -1, self._queues[_LIVE]
         begun = [queue.popleft()] if queue and queue[0].next else []
         while queue and self.live_rows > rows:
             one = queue.popleft()
@@ -173,20 +231,42 @@ class Underway:
         queue.extendleft(begun)
         return highest
 
-    def _finished(self, one: Consignment) -> list[int]:
+    def open_parts(self) -> dict[Part, Stored]:
+        """Messages sent and not settled, the first sent first."""
+        return {
+            Part(one.stored.id, part): one.stored
+            for one, part in self._tickets.values()
+        }
+
+    def begun(self) -> dict[int, int]:
+        """First part that is not settled, of records of which some are."""
+        first = {id_: one.next for id_, one in self._known.items() if one.next}
+        for one, part in self._tickets.values():
+            first[one.stored.id] = min(first[one.stored.id], part)
+        for id_, one in self._known.items():
+            again = [part for part, times in one.refusals.items() if times < TRIES]
+            if again:
+                first[id_] = min(first[id_], *again)
+        return {id_: part for id_, part in first.items() if part}
+
+    def _finished(self, one: Consignment) -> list[Consignment]:
         if not one.done:
             return []
         del self._known[one.stored.id]
-        return [one.stored.id]
+        return [one]
 
     def _count(self, one: Consignment, rows: int) -> None:
         if one.old:
             self.old_rows += rows
-        elif _queue_of(one) == 1:
+        elif not one.urgent:
             self.live_rows += rows
 
 
 def _queue_of(one: Consignment) -> int:
-    if one.stored.record.kind < RecordClass.SCORE:
-        return 0
-    return 2 if one.old else 1
+    if one.urgent:
+        return _URGENT
+    return _OLD if one.old else _LIVE
+
+
+def _may_follow(waiting: Consignment, one: Consignment) -> bool:
+    return waiting.stored.id > one.stored.id and not waiting.next

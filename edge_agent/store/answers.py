@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.store import history, looking
 from edge_agent.store.archive import Left
 from edge_agent.store.traces import left_by
-from edge_agent.store.work import Look, Recall
+from edge_agent.store.work import Inquiry, Look, Recall
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,7 +44,20 @@ def give(
         return _give_traces(read, database, tray, origin)
     if isinstance(read, Recall):
         return _give_kept(read, database, tray, origin)
+    if isinstance(read, Inquiry):
+        return _give_read(read, database)
     return _give_owed(read, database, tray, unread)
+
+
+def _give_read(asked: Inquiry[Any], database: Database | None) -> sqlite3.Error | None:
+    found, error = asked.otherwise, None
+    try:
+        if database is not None:
+            found = database.inquire(asked.read)
+    except sqlite3.Error as why:
+        error = why
+    asked.answer.set_result(found)
+    return error
 
 
 def _give_traces(

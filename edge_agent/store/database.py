@@ -8,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from edge_agent.errors import StoreDamaged
 from edge_agent.store import (
@@ -28,7 +28,7 @@ from edge_agent.store.rows import crc_of, read_row
 from edge_agent.store.schema import is_damage, migrate, prepare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.records import PipelineInfo
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from edge_agent.store.rows import Transaction
     from edge_agent.store.traces import Trace
 
+T = TypeVar("T")
 _OUTBOX_FULL = "outbox full: store.limit reached while an output was unreachable"
 _URGENT = "class < 3"
 _SCORES = "class >= 3"
@@ -125,10 +126,10 @@ class Database:
             self._keep(Left.by((e.stored for e in work.entries), work.origin))
             self._settle(work.acks)
             self._drop_oldest(self.bytes - self.limit, _OUTBOX_FULL, losses)
+            quarantine.write(self._sql, work.refused, losses)
             ledger.write(self._sql, losses, work.reported)
             ledger.write(self._sql, work.told, {})
             checkpoints.write(self._sql, work.checkpoint)
-            quarantine.write(self._sql, work.refused)
         return losses
 
     def owed_to(
@@ -184,9 +185,9 @@ class Database:
         ).fetchone()
         return None if row is None else int(row[0])
 
-    def quarantined(self) -> int:
-        """Records that an output refused for good and that are kept aside."""
-        return quarantine.count(self._sql)
+    def inquire(self, read: Callable[[sqlite3.Connection], T]) -> T:
+        """What a function reads from the file."""
+        return read(self._sql)
 
     def look(self, query: Query, waiting: Iterable[Trace]) -> Found:
         """Transitions of alarms, those that still wait for the disk included."""

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import Future
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.records import EventRecord, RecordClass
+from edge_agent.records import RecordClass
 from edge_agent.records.appetites import SCADA
 from edge_agent.samples import NANOSECONDS
+from edge_agent.store import owing, quarantine
 from edge_agent.store.audience import Audience
 from edge_agent.store.disk import written_by
 from edge_agent.store.looking import Query
-from edge_agent.store.rows import Refused
+from edge_agent.store.owing import Owed
 from edge_agent.store.traces import NOWHERE
 from edge_agent.store.tray import Tray
-from edge_agent.store.work import Look, Opened, Read, Recall, Recovered
+from edge_agent.store.work import Inquiry, Look, Opened, Read, Recall, Recovered, T
 from edge_agent.store.writer import Writer
 
 if TYPE_CHECKING:
@@ -80,6 +82,7 @@ class Journal:
         taken = [(appetites or {}).get(name, SCADA) for name in sinks]
         self._tray = Tray(settings.flush, memory, taken, clock)
         self._audience = Audience()
+        self._notices = quarantine.Notices()
         self._writer = Writer(
             path,
             settings.limit,
@@ -110,13 +113,9 @@ class Journal:
         self._threads[1].start()
         self._tray.put(opened.events, {})
         self._instruments.losses.pass_on(self._tray.lose, self._clock.now)
-        return Recovered(
-            opened.boot,
-            dict(opened.checkpoint),
-            list(opened.events),
-            tuple(opened.findings),
-            opened.last_seen,
-        )
+        known, events = dict(opened.checkpoint), list(opened.events)
+        findings = tuple(opened.findings)
+        return Recovered(opened.boot, known, events, findings, opened.last_seen)
 
     def submit(
         self, records: Sequence[Record], checkpoint: Mapping[str, bytes]
@@ -151,8 +150,7 @@ class Journal:
     ) -> None:
         """Keep aside what an output will never take, and say so.
 
-        The record stays owed until it is acknowledged: the other rows of it may
-        still be under way.
+        The record stays owed until it is acknowledged: other rows may be under way.
 
         Args:
             sink: the output.
@@ -160,15 +158,21 @@ class Journal:
             reason: what the output said.
             rows: the refused rows of a score record; empty for all.
         """
-        now = self._clock.now()
-        refused = Refused.of(stored, rows, sink, reason, now)
-        count = refused.rows
-        self._tray.refuse(refused)
-        self._instruments.count("store_quarantined_total", count, sink=sink)
-        details = {"boot": stored.boot, "seq": stored.seq, "rows": count}
-        message = f"{count} rows refused for good and put in quarantine: {reason}"
-        event = EventRecord(now, "record refused", sink, message, details)
-        self._tray.put([event], {})
+        at = self._clock.now()
+        self._tray.refuse(refused := quarantine.refused(stored, sink, reason, rows, at))
+        self._instruments.count("store_quarantined_total", refused.rows, sink=sink)
+        if (event := self._notices.of(refused, stored)) is not None:
+            self._tray.put([event], {})
+
+    def owed(self, sink: str, after_id: int, limit: int) -> Future[Owed]:
+        """Debts to an output among some records of the file; see `owing.owed`."""
+        read = partial(owing.owed, output=sink, after=after_id, limit=limit)
+        return self.inquire(Inquiry(read, Owed()))
+
+    def inquire(self, asked: Inquiry[T]) -> Future[T]:
+        """What a function reads from the file; see `look`."""
+        self._tray.ask(asked)
+        return asked.answer
 
     def listen(self, sink: str, callback: Listener, *, live: bool = True) -> None:
         """Tell an output of records from now on.

@@ -18,7 +18,7 @@ import shutil
 import sqlite3
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -30,9 +30,11 @@ from edge_agent.store.rows import read_row
 from edge_agent.store.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from edge_agent.store.looking import Found, Query
+
+T = TypeVar("T")
 
 # SQLite's locks on a file: https://www.sqlite.org/src/file/src/os.h
 _SHARED_FIRST, _SHARED_SIZE = 0x40000002, 510
@@ -92,6 +94,12 @@ def evidence(path: Path, begin: str) -> Iterator[bytes]:
                 continue
             if record.occurrence.startswith(begin):
                 yield record.body
+
+
+def inquire(path: Path, read: Callable[[sqlite3.Connection], T]) -> T:
+    """What a function reads from a store; see `look` for what is raised."""
+    with _reading(path) as (sql, _):
+        return read(sql)
 
 
 @contextlib.contextmanager

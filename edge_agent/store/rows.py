@@ -7,7 +7,6 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from edge_agent.records import ScoreRecord
 from edge_agent.store import codec
 from edge_agent.store.outbox import Loss, Stored
 from edge_agent.store.traces import NOWHERE
@@ -34,18 +33,7 @@ class Refused:
     body: bytes
     first: int = 0
     last: int = 0
-
-    @staticmethod
-    def of(
-        stored: Stored, rows: Sequence[int], output: str, reason: str, at: int
-    ) -> Refused:
-        """Rows of a record, all of them where none are named."""
-        record = stored.record
-        if isinstance(record, ScoreRecord) and rows:
-            record = codec.take(record, rows)
-        body, span = codec.encode(record), codec.span_of(record)
-        count = codec.rows_of(record)
-        return Refused(stored.id, output, reason, at, count, body, *span)
+    info: PipelineInfo | None = None
 
 
 @dataclass(slots=True)

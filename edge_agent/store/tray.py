@@ -277,7 +277,9 @@ class Tray:
             dues.append(waiting.acks_since + self._flush)
         if self._checkpoint:
             dues.append(self._checkpoint_since + CHECKPOINT_PATIENCE * self._flush)
-        if self._refused or waiting.losses:
+        if self._refused:  # a burst of them is not worth a commit each
+            dues.append(self._refused[0].at + self._flush)
+        if waiting.losses:
             dues.append(0)
         dues += self.told.dues()
         return min(dues, default=None)

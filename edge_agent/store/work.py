@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from concurrent.futures import Future
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable
+
     from edge_agent.records import EventRecord
     from edge_agent.store import looking
     from edge_agent.store.history import Page, Query
     from edge_agent.store.looking import Found
     from edge_agent.store.outbox import Entry, Loss, LossKey, Stored
     from edge_agent.store.rows import Refused
+
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +82,18 @@ class Recall:
     answer: Future[Page] = field(default_factory=Future)
 
 
+@dataclass(frozen=True, slots=True)
+class Inquiry(Generic[T]):
+    """Someone wants what a function reads from the file, and only from there."""
+
+    read: Callable[[sqlite3.Connection], T]
+    otherwise: T
+    """The answer while the disk fails."""
+    answer: Future[T] = field(default_factory=Future)
+
+
 #: What the writer answers between two commits.
-Ask = Read | Look | Recall
+Ask = Read | Look | Recall | Inquiry[Any]
 
 
 @dataclass(slots=True)

@@ -14,7 +14,7 @@ import structlog
 from edge_agent.errors import StoreInUse
 from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
-from edge_agent.store import answers, losses, recovery
+from edge_agent.store import answers, losses, quarantine, recovery
 from edge_agent.store.archive import Fill
 from edge_agent.store.disk import Disk
 from edge_agent.store.losses import Losses
@@ -168,7 +168,7 @@ class Writer:
         self._database.sweep(answers.DAMAGED_ROW)
         losses.begin(self._database, self._boot, self._clock, self._origin)
         self._losses.known = self._database.ledger()
-        self._quarantined = self._database.quarantined()
+        self._quarantined = self._database.inquire(quarantine.count)
         return [self._event("output removed", ", ".join(gone), _GONE)] if gone else []
 
     def _reopen(self) -> None:
@@ -229,7 +229,7 @@ class Writer:
                 _FORGOTTEN, count - before.forgotten[what], what=what
             )
         if work.refused:
-            self._quarantined = self._database.quarantined()
+            self._quarantined = self._database.inquire(quarantine.count)
         if due:
             self._losses.reported(now)
         self._count(entries, lost)

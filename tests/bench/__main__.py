@@ -30,6 +30,7 @@ BENCHMARKS = (
     "monitoring",
     "many",
     "store",
+    "drain",
 )
 _PACKAGES = ("asyncua", "paho-mqtt", "onnxruntime", "numpy", "msgspec")
 

@@ -23,6 +23,8 @@ class MemoryPeer:
     retained: dict[bytes, bytes] = field(default_factory=dict)
     answering: bool = True
     """Acknowledge at once; else when `answer` is called."""
+    telling: bool = True
+    """What is taken is acknowledged; else the acknowledgement is lost on its way."""
     refuse: Callable[[Frame], int] = lambda _: 0
     """Reason code for a message; 0 takes it."""
 
@@ -58,6 +60,7 @@ class MemoryLink:
         self._will = will
         self._callbacks = callbacks
         self._open: dict[int, Frame] = {}
+        self._unacknowledged: dict[int, Frame] = {}
         self._next = 0
         self._over = asyncio.Event()
         self._why = ""
@@ -65,7 +68,7 @@ class MemoryLink:
     @property
     def room(self) -> int:
         """Messages that may be sent now."""
-        return self._window - len(self._open)
+        return self._window - len(self._open) - len(self._unacknowledged)
 
     def send(self, frames: Sequence[Frame], expiry: int | None) -> list[int]:
         """Send messages; tickets."""
@@ -91,7 +94,10 @@ class MemoryLink:
                 self._callbacks.refused(ticket, code, f"code {code}")
             else:
                 self.peer.take(frame)
-                self._callbacks.taken([ticket])
+                if self.peer.telling:
+                    self._callbacks.taken([ticket])
+                else:
+                    self._unacknowledged[ticket] = frame
 
     def cut(self, why: str = "cut") -> None:
         """Lose the link: the peer announces the will."""

@@ -3,8 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from edge_agent.records import AlarmState, FindingState
-from edge_agent.sinks import dispatch, forwarder, replay
-from edge_agent.sinks.replay import LIVE_FOR, Pace
+from edge_agent.sinks import dispatch, feed, pace
 from tests.sinks.doubles import MemorySink
 from tests.sinks.made import PREFIX, forwarding, until
 from tests.store import made
@@ -171,8 +170,8 @@ async def test_overflow_of_live_goes_to_history_and_none_is_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A peer slower than the plant: newest stay live, the others follow, all arrive."""
-    monkeypatch.setattr(forwarder, "LIVE_ROWS", 60)
-    monkeypatch.setattr(replay, "LIVE_FOR", 0)
+    monkeypatch.setattr(feed, "LIVE_ROWS", 60)
+    monkeypatch.setattr(pace, "LIVE_FOR", 0)
     sink = MemorySink(window=5)
     async with forwarding(tmp_path, sink) as (journal, _):
         await until(lambda: sink.peer.kept("status"))
@@ -188,16 +187,6 @@ async def test_overflow_of_live_goes_to_history_and_none_is_lost(
     assert sorted(_keys(live + old)) == [(1, seq) for seq in range(300)]
     assert _keys(live)[-1] == (1, 299)
     assert old
-
-
-def test_old_records_keep_their_pace_while_live_ones_flow() -> None:
-    """The backlog does not crowd out what happens now, and waits for nobody else."""
-    pace = Pace(200.0)
-
-    assert pace.pause(100, 0) == 0.0
-    pace.live(10)
-    assert pace.pause(100, 20) == 0.5
-    assert pace.pause(100, 10 + LIVE_FOR) == 0.0
 
 
 async def test_refused_row_is_kept_aside_and_the_others_arrive(

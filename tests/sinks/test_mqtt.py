@@ -54,9 +54,11 @@ class Consumer:
 
 
 @contextmanager
-def consumer(port: int, *, name: str = "historian") -> Iterator[Consumer]:
+def consumer(
+    port: int, *, name: str = "historian", topic: str = "edge/#"
+) -> Iterator[Consumer]:
     """A subscriber of everything; reconnects by itself, keeps its session."""
-    command = [str(peers.require("mosquitto_sub")), "-p", str(port), "-t", "edge/#"]
+    command = [str(peers.require("mosquitto_sub")), "-p", str(port), "-t", topic]
     command += ["-q", "1", "-F", "%t %r %p", "-V", "5"]
     command += ["-i", name, "-c", "-x", "600"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
