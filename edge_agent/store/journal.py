@@ -151,12 +151,7 @@ class Journal:
         """Keep aside what an output will never take, and say so.
 
         The record stays owed until it is acknowledged: other rows may be under way.
-
-        Args:
-            sink: the output.
-            stored: the record.
-            reason: what the output said.
-            rows: the refused rows of a score record; empty for all.
+        See `quarantine.refused`.
         """
         at = self._clock.now()
         self._tray.refuse(refused := quarantine.refused(stored, sink, reason, rows, at))

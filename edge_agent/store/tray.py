@@ -67,9 +67,8 @@ class Tray:
         self._wake_at: int | None = None
         self._stopping = False
         self.submitted = 0
-        """Bytes of all records so far, whether they were written or not."""
-        self.broken: BaseException | None = None
-        """What ended the writer, should it ever end by itself."""
+        """Bytes of all records so far, written or not."""
+        self.broken: BaseException | None = None  # what ended the writer, should it end
 
     def begin(self, boot: int, seq: int, checkpoint: Mapping[str, bytes]) -> None:
         """Number what follows from here; the checkpoint is what the disk has."""

@@ -206,15 +206,16 @@ async def test_refused_row_is_kept_aside_and_the_others_arrive(
     async with forwarding(tmp_path, sink) as (journal, _):
         await until(lambda: sink.peer.kept("status"))
         journal.submit([made.scores(3, at=NOW)], {})
-        await until(lambda: len(sink.peer.read("events")) == 1)
+        await until(lambda: len(sink.peer.read("events")) == 2)
         await _empty(journal)
-        (event,) = sink.peer.read("events")
+        events = sink.peer.read("events")
         states = _keys(sink.peer.read("state"))
 
     assert len(tried) >= 3
     assert len(set(tried[:3])) == 1
     assert states[:2] == [(1, 0), (1, 2)]
-    assert event["event"] == "record refused"
+    # told at once, and counted in the ledger
+    assert {one["event"] for one in events} == {"record refused", "loss"}
 
 
 async def test_broker_that_refuses_everything_is_a_lost_link(tmp_path: Path) -> None:
