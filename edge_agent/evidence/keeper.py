@@ -164,7 +164,6 @@ class Keeper:
                 break
             await self._work(lambda: self._take(found))  # noqa: B023 - awaited here
             after = found[-1].id
-        self._book.caught_up()
 
     async def _work(self, what: Callable[[], object]) -> None:
         """One piece of work with the disk, in a thread, and its failure in words."""

@@ -147,11 +147,6 @@ class Log:
                 self._add([ending for _, ending in fresh])
             return len(fresh)
 
-    def caught_up(self) -> None:
-        """Nothing is owed from before the start: no record can come twice any more."""
-        with self._lock:
-            self._seen = set()
-
     def tend(self) -> None:
         """Anchor what has waited long enough, and let go what is too old.
 

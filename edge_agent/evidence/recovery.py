@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
     from edge_agent.evidence.signing import Head
 
 
+#: Newest records that are known at the start: those the log has and the journal still
+#: owes, as their acknowledgement was not written. 4 MB.
+REMEMBERED = 65_536
+
+
 @dataclass(slots=True)
 class Found:
     """What was there.
@@ -33,7 +39,7 @@ class Found:
         fresh: problems the log does not yet name itself.
         cut: bytes behind the head that were cut off.
         segment: number of the newest file, 0 for none.
-        seen: of records in the log, a hash of what it says of each.
+        seen: of the newest records in the log, a hash of what it says of each.
     """
 
     report: Report
@@ -51,11 +57,11 @@ def recovered(folder: Path, keys: Keys) -> Found:
     """
     known, _ = heads.load(folder)
     cut = _cut(folder, known[-1]) if known else _unborn(folder)
-    seen: set[int] = set()
+    seen: deque[int] = deque(maxlen=REMEMBERED)
 
     def note(said: Parsed, line: bytes) -> None:
         if said.boot:
-            seen.add(hash(ending_of(line)))
+            seen.append(hash(ending_of(line)))
 
     check = Check(
         _trusted(folder, keys), known, newborn=bool(keys.why), behind=0, seen=note
@@ -66,7 +72,7 @@ def recovered(folder: Path, keys: Keys) -> Found:
     told = [str(problem) for problem in report.problems[:20]]
     fresh = [text for text in told if text not in report.stated]
     segment = max((one.index for one in each), default=0)
-    return Found(report, fresh, cut, segment, seen)
+    return Found(report, fresh, cut, segment, set(seen))
 
 
 def _trusted(folder: Path, keys: Keys) -> dict[str, PublicKey]:

@@ -170,7 +170,6 @@ def test_a_record_of_before_a_crash_is_not_taken_twice(book: Book) -> None:
     assert log.append(group) == 0
     other = replace_seq(book, group[0].seq)
     assert log.append([other]) == 1
-    log.caught_up()
     assert booked.records_in(book.folder)[-1] == (other.boot, other.seq)
 
 
