@@ -11,12 +11,15 @@ if TYPE_CHECKING:
     from edge_agent.fleet.lake import Lake
 
 _SECOND = 1_000_000_000
+# a window over all rows would hold them in memory: gigabytes for a fleet's month
 _NEWEST = """
-SELECT site, gateway, pipeline, model, model_version, model_digest, state, because,
-  agent_version, assets, findings, backlog_rows, lost_rows, epoch_us(ts)
-FROM health
-QUALIFY row_number() OVER (
-  PARTITION BY site, gateway, pipeline ORDER BY ts DESC, boot DESC, seq DESC) = 1
+SELECT site, gateway, pipeline, unnest(newest) FROM (
+  SELECT site, gateway, pipeline, arg_max({
+    model: model, model_version: model_version, model_digest: model_digest,
+    state: state, because: because, agent_version: agent_version, assets: assets,
+    findings: findings, backlog_rows: backlog_rows, lost_rows: lost_rows,
+    told: epoch_us(ts)}, (ts, boot, seq)) AS newest
+  FROM health GROUP BY site, gateway, pipeline)
 ORDER BY site, gateway, pipeline
 """
 
