@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 #: Rows that are worth a commit before the flush interval is over.
 ROWS_A_COMMIT = 500
-#: A checkpoint alone (no records) may wait this many flush intervals: alarms and
-#: events bring theirs along, and flash wears by the commit.
+#: A checkpoint alone, or with scores, may wait this many flush intervals: whatever is
+#: above scores brings its own along, and flash wears by the commit.
 CHECKPOINT_PATIENCE = 10
 #: Nanoseconds an alarm waits for the disk before it is sent uncommitted.
 OVERDUE = NANOSECONDS // 2
@@ -277,6 +277,13 @@ class Tray:
             dues.append(0)
         return min(dues, default=None)
 
+    def _ripe(self, entries: Iterable[Entry]) -> bool:
+        """Whether the state goes along: it must where it remembers a record."""
+        if self._stopping or any(e.kind < RecordClass.SCORE for e in entries):
+            return True
+        lag = CHECKPOINT_PATIENCE * self._flush
+        return self._checkpoint_since + lag <= self._clock.now()
+
     def _wake_if_due(self, now: int) -> None:
         """Wake the writer only when it would sleep too long."""
         due = self._due()
@@ -286,7 +293,9 @@ class Tray:
 
     def _begin(self) -> Work:
         entries, acks = self._waiting.begin()
-        checkpoint, self._checkpoint = self._checkpoint, {}
+        checkpoint: dict[str, bytes] = {}
+        if self._ripe(entries):
+            checkpoint, self._checkpoint = self._checkpoint, {}
         refused, self._refused = self._refused, []
         losses, self._waiting.losses = self._waiting.losses, {}
         return Work([], entries, acks, checkpoint, refused, losses, self._stopping)

@@ -30,6 +30,7 @@ BENCHMARKS = (
     "monitoring",
     "many",
     "store",
+    "flash",
 )
 _PACKAGES = ("asyncua", "paho-mqtt", "onnxruntime", "numpy", "msgspec")
 
