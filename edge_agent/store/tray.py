@@ -13,6 +13,7 @@ from edge_agent.records import RecordClass, Unseen
 from edge_agent.records.appetites import takers
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec
+from edge_agent.store.flow import Flow
 from edge_agent.store.outbox import SEQ_BITS, UNSEEN, Entry, Stored, Waiting
 from edge_agent.store.plain import plain
 from edge_agent.store.work import Work
@@ -65,8 +66,7 @@ class Tray:
         self._wake_at: int | None = None
         self._stopping = False
         self._next, self._next_unseen = 0, 0
-        self.submitted = 0
-        """Bytes of all records so far, whether they were written or not."""
+        self.flow = Flow()
         self.broken: BaseException | None = None
         """What ended the writer, should it ever end by itself."""
 
@@ -257,7 +257,7 @@ class Tray:
         entry = self._entry(record, now, offset)
         if entry.rows and (entry.owed or entry.traced):
             self._waiting.add(entry)
-            self.submitted += entry.size if entry.owed else 0
+            self.flow.count(entry)
             if entry.kind <= RecordClass.AUDIT:
                 self._urgent.notify()
         return entry.stored
