@@ -279,10 +279,9 @@ class Tray:
 
     def _ripe(self, entries: Iterable[Entry]) -> bool:
         """Whether the state goes along: it must where it remembers a record."""
-        if self._stopping or any(e.kind < RecordClass.SCORE for e in entries):
-            return True
-        lag = CHECKPOINT_PATIENCE * self._flush
-        return self._checkpoint_since + lag <= self._clock.now()
+        due = self._checkpoint_since + CHECKPOINT_PATIENCE * self._flush
+        told = any(entry.kind < RecordClass.SCORE for entry in entries)
+        return self._stopping or told or due <= self._clock.now()
 
     def _wake_if_due(self, now: int) -> None:
         """Wake the writer only when it would sleep too long."""
