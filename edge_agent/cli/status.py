@@ -51,8 +51,18 @@ def _page(status: dict[str, Any]) -> list[str]:
         lines += _pipeline(name, of)
     lines += [f"  {line}" for line in _found(status.get("tags", {}))]
     lines += ["registry:", _entry("models", status["registry"])]
-    store = status["store"]
-    lines += ["store:", *(f"  {key}: {value}" for key, value in store.items())]
+    return [*lines, "store:", *_store(status["store"])]
+
+
+def _store(of: dict[str, Any]) -> list[str]:
+    """What is promised in a sentence, then every figure that is known."""
+    lines = [f"  {of['promise']}"] if "promise" in of else []
+    for key, value in of.items():
+        if isinstance(value, dict):
+            each = ", ".join(f"{name} {part}" for name, part in value.items())
+            lines.append(f"  {key}: {each}")
+        elif key != "promise" and value is not None:
+            lines.append(f"  {key}: {value}")
     return lines
 
 

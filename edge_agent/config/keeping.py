@@ -18,10 +18,12 @@ class Store(Frozen):
 
     flush: Interval = 1.0
     """Scores wait this long to be written together; alarms never wait."""
-    limit: Size = 2**30
-    """At most this much on disk; then the oldest of the least important goes."""
+    limit: Size | None = None
+    """At most this much waits on disk, then the oldest goes of the least important
+    that has more than its share. Without it: what survive needs, 1GiB or more, as far
+    as the disk spares it."""
     survive: Interval = 3 * _DAY
-    """How long a broker may be away without loss."""
+    """How long a broker may be away without loss; status says whether it holds."""
 
 
 class Evidence(Frozen):

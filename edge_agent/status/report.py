@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.status.monitoring import advice, breaches
+from edge_agent.store.promise import Promise
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -92,6 +93,8 @@ def _troubles(document: Mapping[str, Any]) -> list[str]:
         found.append("the model registry has been silent for long")
     if document["store"].get("state") == "failing":
         found.append("the store's disk is failing, records are kept in memory")
+    elif document["store"].get("promise_state") == Promise.BROKEN:
+        found.append(f"the store: {document['store']['promise']}")
     return found
 
 

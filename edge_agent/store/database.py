@@ -17,14 +17,16 @@ from edge_agent.store import (
     codec,
     findings,
     history,
+    holdings,
     ledger,
     looking,
     outputs,
+    pages,
     quarantine,
 )
 from edge_agent.store.archive import Left
 from edge_agent.store.outbox import SEQ_BITS, Loss, Stored
-from edge_agent.store.rows import crc_of, read_row
+from edge_agent.store.rows import read_row, row_of
 from edge_agent.store.schema import is_damage, migrate, prepare
 
 if TYPE_CHECKING:
@@ -33,8 +35,8 @@ if TYPE_CHECKING:
 
     from edge_agent.records import PipelineInfo
     from edge_agent.store.looking import Found, Query
-    from edge_agent.store.outbox import LossKey
-    from edge_agent.store.rows import Transaction
+    from edge_agent.store.outbox import Loss, LossKey, Stored
+    from edge_agent.store.rows import Row, Transaction
     from edge_agent.store.traces import Trace
 
 T = TypeVar("T")
@@ -67,7 +69,7 @@ class Database:
             prepare(self._sql, path, limit)
             migrate(self._sql)
             self._known = self._infos()
-            self.rows, self.bytes = self._sums()
+            self.held = holdings.measured(self._sql)
             self.fill = archive.measured(self._sql)
             # a flipped bit that SQLite does not see must show here, not later
             self.last_boot(), self.checkpoint(), self.ledger()
@@ -104,7 +106,7 @@ class Database:
             return []
         with self._transaction():
             known = outputs.change(self._sql, known, names)
-            self.rows, self.bytes = self._sums()
+            self.held = holdings.measured(self._sql)
         self._bits = [1 << known[name] for name in names]
         return gone
 
@@ -119,18 +121,29 @@ class Database:
     def commit(self, work: Transaction) -> dict[LossKey, Loss]:
         """Write everything or nothing; returns all losses it put in the ledger."""
         losses = dict(work.losses)
+        pages.check_log(self._sql, self.path)
+        rows: Sequence[Row] = self._rows(
+            (entry.stored, entry.owed) for entry in work.entries
+        )
+        new = {row.id for row in rows}
+        acks = {id_: self._disk(having) for id_, having in work.acks.items()}
         with self._transaction():
-            self._drop_oldest(work.make_room, "disk full", losses)
-            for entry in work.entries:
-                self._insert(entry.stored, self._disk(entry.owed))
+            self._settle({id_: acks[id_] for id_ in acks.keys() - new})
+            rows = self._make_room(rows, work.make_room, "disk full", losses)
+            excess = self._excess(rows)
+            self._insert(self._make_room(rows, excess, _OUTBOX_FULL, losses))
+            self._settle({id_: acks[id_] for id_ in acks.keys() & new})
             self._keep(Left.by((e.stored for e in work.entries), work.origin))
-            self._settle(work.acks)
-            self._drop_oldest(self.bytes - self.limit, _OUTBOX_FULL, losses)
             quarantine.write(self._sql, work.refused, losses)
             ledger.write(self._sql, losses, work.reported)
             ledger.write(self._sql, work.told, {})
             checkpoints.write(self._sql, work.checkpoint)
         return losses
+
+    def set_limit(self, limit: int) -> None:
+        """Hold at most this much from the next commit on."""
+        self.limit = limit
+        pages.bound(self._sql, limit)
 
     def owed_to(
         self, bit: int, after: int, limit: int, *, urgent: bool
@@ -163,9 +176,9 @@ class Database:
         losses: dict[LossKey, Loss] = {}
         with self._transaction():
             for id_ in ids:
-                rows, size = ledger.drop(self._sql, id_, cause, losses)
-                self.rows -= rows
-                self.bytes -= size
+                gone = ledger.drop(self._sql, id_, cause, losses)
+                if gone is not None:
+                    self.held.take(gone)
             ledger.write(self._sql, losses, {})
         return losses
 
@@ -189,6 +202,10 @@ class Database:
         """What a function reads from the file."""
         return read(self._sql)
 
+    def reusable(self) -> int:
+        """Bytes of the file's pages that hold nothing."""
+        return pages.reusable(self._sql)
+
     def look(self, query: Query, waiting: Iterable[Trace]) -> Found:
         """Transitions of alarms, those that still wait for the disk included."""
         return looking.look(self._sql, query, waiting)
@@ -210,8 +227,7 @@ class Database:
     def adopt(self, salvaged: Sequence[tuple[Stored, int]]) -> None:
         """Take over records of a damaged file, each with the mask of its debtors."""
         with self._transaction():
-            for stored, owed in salvaged:
-                self._insert(stored, self._disk(owed))
+            self._insert(self._rows(salvaged))
 
     def _infos(self) -> dict[bytes, PipelineInfo]:
         known = {}
@@ -220,24 +236,18 @@ class Database:
                 known[digest] = codec.unpack_info(body)
         return known
 
-    def _sums(self) -> tuple[int, int]:
-        rows, size = self._sql.execute(
-            "SELECT coalesce(sum(rows), 0), coalesce(sum(length(body)), 0) FROM outbox"
-        ).fetchone()
-        return int(rows), int(size)
-
     # --- inside a transaction ------------------------------------------------
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[None]:
         """All or nothing, on disk and in what this object remembers."""
-        before = self.rows, self.bytes, self.fill, dict(self._known)
+        before = self.held.copy(), self.fill, dict(self._known)
         self._sql.execute("BEGIN IMMEDIATE")
         try:
             yield
             self._sql.execute("COMMIT")
         except BaseException:
-            self.rows, self.bytes, self.fill, self._known = before
+            self.held, self.fill, self._known = before
             if self._sql.in_transaction:
                 self._sql.execute("ROLLBACK")
             raise
@@ -246,23 +256,25 @@ class Database:
         """A mask of configured outputs as bits of the file."""
         return sum(bit for i, bit in enumerate(self._bits) if mask >> i & 1)
 
-    def _insert(self, stored: Stored, owed: int) -> None:
-        if not owed:
-            return  # every output has it: only its trace is missing
-        record = stored.record
-        info = codec.info_of(record)
-        if info is not None:
-            self._write_info(info)
-        body, rows = codec.encode(record), codec.rows_of(record)
-        head = (stored.id, int(record.kind), rows, *codec.span_of(record))
-        crc = crc_of((*head, stored.offset), body)
-        # REPLACE: a commit that failed may still have reached the disk
-        self._sql.execute(
-            "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*head, stored.offset, owed, crc, body),
-        )
-        self.rows += rows
-        self.bytes += len(body)
+    def _rows(self, records: Iterable[tuple[Stored, int]]) -> list[Row]:
+        """What is to be written; what every output has leaves but its trace."""
+        masks = ((stored, self._disk(owed)) for stored, owed in records)
+        return [row_of(stored, mask) for stored, mask in masks if mask]
+
+    def _insert(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if row.info is not None:
+                self._write_info(row.info)
+            holdings.insert(self._sql, self.held, row)
+
+    def _excess(self, rows: Iterable[Row]) -> int:
+        """Bytes that are too many once some rows are written.
+
+        By their own size, or by the pages of the file: many that are half full.
+        """
+        coming = holdings.size_of(rows)
+        over = pages.used(self._sql) - pages.most(self.limit)
+        return coming + max(self.held.bytes - self.limit, over)
 
     def _keep(self, left: Left) -> None:
         self.fill = archive.write(self._sql, left, self.fill, self.limit)
@@ -275,26 +287,14 @@ class Database:
             self._sql.execute("INSERT OR REPLACE INTO info VALUES (?, ?, ?)", row)
 
     def _settle(self, acks: Mapping[int, int]) -> None:
-        for id_, having in acks.items():
-            mask = self._disk(having)
-            gone = self._sql.execute(
-                "DELETE FROM outbox WHERE id = ? AND owed & ~? = 0"
-                " RETURNING rows, length(body)",
-                (id_, mask),
-            ).fetchone()
-            if gone is None:
-                row = (mask, id_)
-                self._sql.execute(
-                    "UPDATE outbox SET owed = owed & ~? WHERE id = ?", row
-                )
-            else:
-                self.rows -= gone[0]
-                self.bytes -= gone[1]
+        holdings.settle(self._sql, self.held, acks)
 
-    def _drop_oldest(
-        self, excess: int, cause: str, losses: dict[LossKey, Loss]
-    ) -> None:
-        if excess > 0:
-            rows, size = ledger.drop_oldest(self._sql, excess, cause, losses)
-            self.rows -= rows
-            self.bytes -= size
+    def _make_room(
+        self,
+        coming: Sequence[Row],
+        excess: int,
+        cause: str,
+        losses: dict[LossKey, Loss],
+    ) -> Sequence[Row]:
+        sql, held = self._sql, self.held
+        return holdings.make_room(sql, held, coming, excess, cause, losses)

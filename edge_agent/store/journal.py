@@ -52,7 +52,7 @@ class Journal:
     Args:
         path: the store's file; its folder is made.
         sinks: names of the outputs.
-        settings: flush interval and limit.
+        settings: flush interval, what is promised, and a limit if there is one.
         clock: agent time.
         instruments: counters of commits, drops, failures.
         origin: what is kept of this run shares.
@@ -75,17 +75,14 @@ class Journal:
         self._bits = {name: 1 << position for position, name in enumerate(sinks)}
         self._clock = clock
         self._instruments = instruments
-        self._limit = settings.limit
-        self._survive = settings.survive
-        self._started = clock.now()
-        memory = min(settings.limit, MEMORY_LIMIT)
+        memory = min(settings.limit or MEMORY_LIMIT, MEMORY_LIMIT)
         taken = [(appetites or {}).get(name, SCADA) for name in sinks]
         self._tray = Tray(settings.flush, memory, taken, clock)
         self._audience = Audience()
         self._notices = quarantine.Notices()
         self._writer = Writer(
             path,
-            settings.limit,
+            settings,
             list(sinks),
             self._tray,
             self._hand_out,
@@ -252,9 +249,7 @@ class Journal:
             "failing_for_s": 0.0 if since is None else (now - since) / NANOSECONDS,
             "rows": rows + disk.get("disk_rows", 0),
             "bytes": size + disk.get("disk_bytes", 0),
-            "limit_bytes": self._limit,
-            "holds_for_s": self._holds_for(now),
-            "survive_s": self._survive,
+            **self._writer.pledge.told(now),
             "memory_rows": rows,
             "oldest_age_s": max(now - first, 0) / NANOSECONDS,
             "commits": self._instruments.counter("store_commits_total"),
@@ -264,11 +259,6 @@ class Journal:
             if self._threads
             else 0,
         }
-
-    def _holds_for(self, now: int) -> float | None:
-        """Seconds of outage the limit is good for at the rate so far."""
-        made, seconds = self._tray.submitted, (now - self._started) / NANOSECONDS
-        return self._limit * seconds / made if made else None
 
     # --- the two threads -----------------------------------------------------
 

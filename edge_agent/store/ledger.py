@@ -5,6 +5,7 @@ Functions on the store's connection, within a transaction of the caller's.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from edge_agent.records import RecordClass
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
 
     from edge_agent.store.outbox import LossKey
 
+#: Bytes a record takes in the file beside its body: columns, cell, part of a page.
+ROW = 64
 _KINDS = {int(kind): kind.name.lower() for kind in RecordClass}
+_URGENT = "outbox INDEXED BY outbox_urgent WHERE class < 3"
+_REST = "outbox NOT INDEXED WHERE class >= 3"
 
 
 def read(sql: sqlite3.Connection) -> dict[LossKey, Loss]:
@@ -46,10 +51,23 @@ def write(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Records of one class that were dropped."""
+
+    kind: int
+    records: int = 0
+    rows: int = 0
+    bytes: int = 0
+    """With `ROW` for each record."""
+    next: int = 0
+    """Id below which the class has none left."""
+
+
 def drop(
     sql: sqlite3.Connection, id_: int, cause: str, losses: dict[LossKey, Loss]
-) -> tuple[int, int]:
-    """Drop a record and count it; returns its rows and bytes."""
+) -> Gone | None:
+    """Drop a record and count it; None if there is none."""
     gone = sql.execute(
         "DELETE FROM outbox WHERE id = ?"
         " RETURNING class, CAST(rows AS INTEGER), CAST(at_first AS INTEGER),"
@@ -57,28 +75,56 @@ def drop(
         (id_,),
     ).fetchone()
     if gone is None:
-        return 0, 0
+        return None
     kind, rows, first, last, size = gone
     key = ("rows", _KINDS.get(kind, "unknown"), cause)
     add_loss(losses, key, Loss(rows, first, last))
-    return rows, size
+    return Gone(kind if kind in _KINDS else -1, 1, rows, size + ROW)
 
 
 def drop_oldest(
-    sql: sqlite3.Connection, excess: int, cause: str, losses: dict[LossKey, Loss]
-) -> tuple[int, int]:
-    """Drop the oldest of the lowest class until some bytes are free."""
-    rows = size = 0
-    for kind in sorted(RecordClass, reverse=True):
-        while size < excess:
-            found = sql.execute(
-                "SELECT id FROM outbox WHERE class = ? ORDER BY id LIMIT 1", (kind,)
-            ).fetchone()
-            if found is None:
-                break
-            gone = drop(sql, found[0], cause, losses)
-            rows, size = rows + gone[0], size + gone[1]
-    return rows, size
+    sql: sqlite3.Connection,
+    kind: RecordClass,
+    wanted: int,
+    first: int,
+    cause: str,
+    losses: dict[LossKey, Loss],
+) -> Gone:
+    """Drop the oldest of a class until some bytes are free, in one statement.
+
+    Args:
+        sql: the store, within a transaction.
+        kind: the class.
+        wanted: bytes to make free; the last record may give more.
+        first: no record of the class has an id below.
+        cause: for the ledger.
+        losses: what is dropped is added.
+    """
+    # the rows before those of scores have an index of their own
+    table = _URGENT if kind < RecordClass.SCORE else _REST
+    found = sql.execute(
+        "SELECT id, CAST(rows AS INTEGER), CAST(at_first AS INTEGER),"  # noqa: S608 - constants
+        f" CAST(at_last AS INTEGER), length(body) FROM {table}"
+        " AND class = ? AND id >= ? ORDER BY id",
+        (int(kind), first),
+    )
+    records = rows = size = last = 0
+    times: list[int] = []
+    for id_, count, begin, end, body in found:
+        records, rows, size, last = records + 1, rows + count, size + body + ROW, id_
+        times += (begin, end) if not times else ()
+        times[:] = min(times[0], begin), max(times[1], end)
+        if size >= wanted:
+            break
+    found.close()
+    if not times:
+        return Gone(kind, next=first)
+    sql.execute(
+        f"DELETE FROM {table} AND class = ? AND id BETWEEN ? AND ?",  # noqa: S608 - constants
+        (int(kind), first, last),
+    )
+    add_loss(losses, ("rows", _KINDS[kind], cause), Loss(rows, times[0], times[1]))
+    return Gone(kind, records, rows, size, last + 1)
 
 
 def cancel(sql: sqlite3.Connection, bit: int, name: str) -> None:

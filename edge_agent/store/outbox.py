@@ -18,7 +18,7 @@ from edge_agent.records import (
     RecordClass,
     SnapshotRecord,
 )
-from edge_agent.store import codec
+from edge_agent.store import codec, shares
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -112,24 +112,32 @@ class Waiting:
     """Entries not yet committed, oldest first, and acknowledgements to write."""
 
     limit: int
-    """Bytes held at most; beyond, the oldest of the lowest class goes."""
+    """Bytes held at most; beyond, the oldest goes of the lowest class that has more
+    than its share."""
     entries: dict[int, Entry] = field(default_factory=dict)
     acks: dict[int, int] = field(default_factory=dict)
     acks_since: int = 0
     losses: dict[LossKey, Loss] = field(default_factory=dict)
     rows: int = 0
-    size: int = 0
+    held: list[int] = field(default_factory=lambda: [*shares.NONE])
+    """Bytes by class."""
+    fixed: list[int] = field(default_factory=lambda: [*shares.NONE])
+    """Of them, what a transaction is just writing and cannot be dropped."""
     urgent: int = 0
     """Entries that are worth a commit at once."""
     elided: int = 0
     """Rows acknowledged before they were ever written."""
 
+    @property
+    def size(self) -> int:
+        """Bytes of all classes."""
+        return sum(self.held)
+
     def add(self, entry: Entry) -> None:
         """Queue a record; may drop older ones to stay within the limit."""
         self.entries[entry.stored.id] = entry
         self._count(entry, 1)
-        if self.size > self.limit:
-            self._shrink()
+        self._shrink()
 
     def acknowledge(self, bit: int, ids: Iterable[int], now: int) -> None:
         """Note that an output has these records; done ones leave at once."""
@@ -151,25 +159,27 @@ class Waiting:
         entries = list(self.entries.values())
         for entry in entries:
             entry.writing = True
+        self.fixed = [*self.held]
         acks, self.acks = self.acks, {}
         return entries, acks
 
     def commit(self, entries: Sequence[Entry]) -> None:
         """The transaction held: its entries wait no longer."""
+        self.fixed = [*shares.NONE]
         for entry in entries:
             entry.writing = False
             self._remove(entry)
 
     def abandon(self, entries: Sequence[Entry], acks: dict[int, int], now: int) -> None:
         """The transaction failed: everything waits for the next one."""
+        self.fixed = [*shares.NONE]
         for entry in entries:
             entry.writing = False
         if acks and not self.acks:
             self.acks_since = now
         for id_, mask in acks.items():
             self.acks[id_] = self.acks.get(id_, 0) | mask
-        if self.size > self.limit:
-            self._shrink()
+        self._shrink()
 
     def owed_to(
         self, bit: int, after: int, *, urgent: bool, live: bool
@@ -223,7 +233,7 @@ class Waiting:
 
     def _count(self, entry: Entry, sign: int) -> None:
         self.rows += sign * entry.rows
-        self.size += sign * entry.size
+        self.held[entry.kind] += sign * entry.size
         self.urgent += sign * (entry.kind <= RecordClass.AUDIT)
 
     def _remove(self, entry: Entry) -> None:
@@ -231,13 +241,22 @@ class Waiting:
             self._count(entry, -1)
 
     def _shrink(self) -> None:
-        """Drop to nine tenths, lowest class first, so that it is seldom needed."""
-        free = [e for e in self.entries.values() if not e.writing]
-        for entry in sorted(free, key=lambda e: -e.kind):
-            if self.size <= self.limit * 9 // 10:
-                break
-            self._remove(entry)
-            _lose(entry, "memory full while disk is failing", self.losses)
+        """Drop to nine tenths of the room, so that it is seldom needed.
+
+        A disk that hangs may hold up a whole limit's worth that cannot be dropped: a
+        quarter more is allowed then, or alarms that come meanwhile had no room.
+        """
+        size, fixed = self.size, sum(self.fixed)
+        room = max(self.limit - fixed, self.limit // 4)
+        if size - fixed <= room:
+            return
+        free = [h - f for h, f in zip(self.held, self.fixed, strict=True)]
+        wanted = shares.to_drop(free, size - fixed - room * 9 // 10)
+        for entry in [*self.entries.values()]:
+            if wanted[entry.kind] > 0 and not entry.writing:
+                wanted[entry.kind] -= entry.size
+                self._remove(entry)
+                _lose(entry, "memory full while disk is failing", self.losses)
 
 
 def _lose(entry: Entry, cause: str, losses: dict[LossKey, Loss]) -> None:

@@ -22,7 +22,7 @@ import structlog
 from edge_agent.durable import write_whole
 from edge_agent.errors import StoreDamaged
 from edge_agent.samples import NANOSECONDS
-from edge_agent.store import codec, findings, rings
+from edge_agent.store import checkpoints, codec, findings, rings
 from edge_agent.store.archive import TABLES, Left
 from edge_agent.store.database import Database
 from edge_agent.store.outbox import SEQ_BITS, Loss
@@ -254,8 +254,9 @@ def _read_small(sql: sqlite3.Connection, salvage: Salvage) -> None:
         if isinstance(body, bytes) and zlib.crc32(body) == crc:
             salvage.infos[digest] = codec.unpack_info(body)
     for name, crc, body in _rows(sql, "SELECT name, crc, body FROM checkpoint"):
-        if isinstance(body, bytes) and zlib.crc32(body) == crc:
-            salvage.checkpoint[name] = body
+        if isinstance(body, bytes):
+            part = checkpoints.intact(crc, body)
+            salvage.checkpoint |= {} if part is None else {name: part}
     rows = _rows(sql, f"SELECT {findings.TABLE.columns} FROM finding")  # noqa: S608 - constants
     still, _ = findings.open_now(None, rings.intact(findings.TABLE, rows))
     salvage.findings = [findings.stored_of(one) for one in still]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 import zlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from edge_agent.store import codec
+from edge_agent.store import codec, squeeze
 from edge_agent.store.outbox import Loss, Stored
 from edge_agent.store.traces import NOWHERE
 
@@ -36,6 +36,23 @@ class Refused:
     info: PipelineInfo | None = None
 
 
+class Row(NamedTuple):
+    """A row of the outbox before it is written."""
+
+    id: int
+    kind: int
+    rows: int
+    first: int
+    last: int
+    offset: int
+    owed: int
+    """Bits of the file."""
+    crc: int
+    body: bytes
+    info: PipelineInfo | None
+    """What must be stored beside it; no column."""
+
+
 @dataclass(slots=True)
 class Transaction:
     """What one commit writes, all or nothing."""
@@ -55,6 +72,20 @@ class Transaction:
     """What the traces of its alarms share."""
 
 
+def row_of(stored: Stored, owed: int) -> Row:
+    """A record as it is written.
+
+    Args:
+        stored: the record, whose values are `plain`.
+        owed: bits of the file.
+    """
+    record = stored.record
+    body = squeeze.squeezed(codec.encode(record))
+    head = (stored.id, int(record.kind), codec.rows_of(record), *codec.span_of(record))
+    crc = crc_of((*head, stored.offset), body)
+    return Row(*head, stored.offset, owed, crc, body, codec.info_of(record))
+
+
 def read_row(
     row: tuple[int, int, int, int, int, int, int, bytes],
     infos: Mapping[bytes, PipelineInfo],
@@ -64,7 +95,7 @@ def read_row(
     try:
         if crc_of(tuple(head), body) != crc:
             return None
-        record = codec.decode(body, infos.__getitem__)
+        record = codec.decode(squeeze.whole(body), infos.__getitem__)
     except (ValueError, KeyError, TypeError, struct.error):
         return None
     return Stored(row[0], record, row[5])

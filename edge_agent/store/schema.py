@@ -6,7 +6,7 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import StoreDamaged
-from edge_agent.store import archive
+from edge_agent.store import pages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -136,21 +136,22 @@ def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> None:
     # index lives in our memory instead of a shared file
     sql.execute("PRAGMA locking_mode = EXCLUSIVE")
     _check_owner(sql, path)
+    sql.execute(f"PRAGMA page_size = {pages.PAGE}")  # of a new file, else it stays
     (mode,) = sql.execute("PRAGMA journal_mode = WAL").fetchone()
     if mode != "wal":
         raise sqlite3.OperationalError(f"journal_mode is {mode}, wal was refused")
     sql.execute("PRAGMA synchronous = FULL")
-    sql.execute("PRAGMA wal_autocheckpoint = 1000")
-    sql.execute(f"PRAGMA journal_size_limit = {8 << 20}")
     sql.execute("PRAGMA temp_store = MEMORY")
     sql.execute("PRAGMA trusted_schema = OFF")
-    (page_size,) = sql.execute("PRAGMA page_size").fetchone()
-    # a backstop for the limit on bodies: indices, pages half full, quarantine
-    most = limit * 5 // 4 + 2 * archive.share(limit)
-    sql.execute(f"PRAGMA max_page_count = {most // page_size + 8192}")
-    verdict = sql.execute("PRAGMA quick_check(1)").fetchone()[0]
+    pages.prepare(sql, limit)
+    (verdict,) = sql.execute("PRAGMA integrity_check(1)").fetchone()
+    if verdict == "ok":
+        return
+    (verdict,) = sql.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":
         raise StoreDamaged(f"{path}: {verdict}")
+    # only an index is wrong: rows would not be found that are there
+    sql.execute("REINDEX")
 
 
 def migrate(sql: sqlite3.Connection) -> None:

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 
 from edge_agent.records import RecordClass
 from edge_agent.samples import NANOSECONDS
+from edge_agent.store.flow import Flow
 from edge_agent.store.losses import Told
 from edge_agent.store.numbering import Numbering
 from edge_agent.store.outbox import Loss, Waiting
+from edge_agent.store.upcoming import Upcoming
 from edge_agent.store.work import Work
 
 if TYPE_CHECKING:
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
 
 #: Rows that are worth a commit before the flush interval is over.
 ROWS_A_COMMIT = 500
-#: A checkpoint alone (no records) may wait this many flush intervals: alarms and
-#: events bring theirs along, and flash wears by the commit.
+#: A checkpoint alone, or with scores, may wait this many flush intervals: whatever is
+#: above scores brings its own along, and flash wears by the commit.
 CHECKPOINT_PATIENCE = 10
 #: Nanoseconds an alarm waits for the disk before it is sent uncommitted.
 OVERDUE = NANOSECONDS // 2
@@ -57,24 +59,21 @@ class Tray:
         self._changed = threading.Condition(self._lock)
         self._urgent = threading.Condition(self._lock)
         self._waiting = Waiting(limit)
-        self._checkpoint: dict[str, bytes] = {}
-        self._checkpoint_since = 0
-        self._written: dict[str, bytes] = {}
+        self._state = Upcoming()
         self._refused: list[Refused] = []
         self.told = Told(self._flush)
         """Losses from elsewhere."""
         self._reads: list[Ask] = []
         self._wake_at: int | None = None
         self._stopping = False
-        self.submitted = 0
-        """Bytes of all records so far, written or not."""
+        self.flow = Flow()
         self.broken: BaseException | None = None  # what ended the writer, should it end
 
     def begin(self, boot: int, seq: int, checkpoint: Mapping[str, bytes]) -> None:
         """Number what follows from here; the checkpoint is what the disk has."""
         with self._lock:
             self.numbering.begin(boot, seq)
-            self._written = dict(checkpoint)
+            self._state.begin(checkpoint)
 
     def put(
         self, records: Iterable[Record], checkpoint: Mapping[str, bytes]
@@ -83,7 +82,7 @@ class Tray:
         now, offset = self._clock.now(), self._offset()
         with self._lock:
             self._alive()
-            self._merge(checkpoint, now)
+            self._state.merge(checkpoint, now)
             numbered = [self._add(record, now, offset) for record in records]
             self._wake_if_due(now)
         return numbered
@@ -186,7 +185,7 @@ class Tray:
         """The transaction held; returns entries nobody was told about yet."""
         with self._lock:
             self._waiting.commit(work.entries)
-            self._written.update(work.checkpoint)
+            self._state.committed(work.checkpoint)
             fresh = [entry for entry in work.entries if not entry.handed]
             for entry in fresh:
                 entry.handed = True
@@ -200,8 +199,7 @@ class Tray:
             self._refused[:0] = work.refused
             for key, loss in work.losses.items():
                 self._waiting.lose(key, loss)
-            for name, body in work.checkpoint.items():
-                self._checkpoint.setdefault(name, body)
+            self._state.failed(work.checkpoint)
             for key, loss in work.told.items():
                 self.told.add(key, loss, now)
 
@@ -248,19 +246,11 @@ class Tray:
         if self.broken is not None:
             raise RuntimeError("the journal's thread has died") from self.broken
 
-    def _merge(self, checkpoint: Mapping[str, bytes], now: int) -> None:
-        for name, body in checkpoint.items():
-            if self._checkpoint.get(name, self._written.get(name)) == body:
-                continue
-            if not self._checkpoint:
-                self._checkpoint_since = now
-            self._checkpoint[name] = body
-
     def _add(self, record: Record, now: int, offset: int) -> Stored:
         entry = self.numbering.entry(record, now, offset)
         if entry.rows and (entry.owed or entry.traced):
             self._waiting.add(entry)
-            self.submitted += entry.size if entry.owed else 0
+            self.flow.count(entry)
             if entry.kind <= RecordClass.AUDIT:
                 self._urgent.notify()
         return entry.stored
@@ -274,14 +264,21 @@ class Tray:
             dues.append(oldest if at_once else oldest + self._flush)
         if waiting.acks:
             dues.append(waiting.acks_since + self._flush)
-        if self._checkpoint:
-            dues.append(self._checkpoint_since + CHECKPOINT_PATIENCE * self._flush)
+        saved = self._state.due(CHECKPOINT_PATIENCE * self._flush)
+        dues += [saved] if saved is not None else []
         if self._refused:  # a burst of them is not worth a commit each
             dues.append(self._refused[0].at + self._flush)
         if waiting.losses:
             dues.append(0)
         dues += self.told.dues()
         return min(dues, default=None)
+
+    def _ripe(self, entries: Iterable[Entry]) -> bool:
+        """Whether the state goes along: it must where it remembers a record."""
+        due = self._state.due(CHECKPOINT_PATIENCE * self._flush)
+        told = any(entry.kind < RecordClass.SCORE for entry in entries)
+        overdue = due is not None and due <= self._clock.now()
+        return self._stopping or told or overdue
 
     def _wake_if_due(self, now: int) -> None:
         """Wake the writer only when it would sleep too long."""
@@ -292,7 +289,7 @@ class Tray:
 
     def _begin(self) -> Work:
         entries, acks = self._waiting.begin()
-        checkpoint, self._checkpoint = self._checkpoint, {}
+        checkpoint = self._state.take() if self._ripe(entries) else {}
         refused, self._refused = self._refused, []
         losses, self._waiting.losses = self._waiting.losses, {}
         told = self.told.take()

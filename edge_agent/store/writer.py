@@ -14,10 +14,10 @@ import structlog
 from edge_agent.errors import StoreInUse
 from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
-from edge_agent.store import answers, losses, quarantine, recovery
-from edge_agent.store.archive import Fill
+from edge_agent.store import answers, condition, losses, quarantine, recovery
 from edge_agent.store.disk import Disk
 from edge_agent.store.losses import Losses
+from edge_agent.store.pledge import Pledge
 from edge_agent.store.rows import Transaction
 from edge_agent.store.schema import is_taken
 from edge_agent.store.work import Opened
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.clock import Clock
+    from edge_agent.config.keeping import Store
     from edge_agent.instruments import Instruments
     from edge_agent.store.database import Database
     from edge_agent.store.outbox import Entry, Loss, LossKey
@@ -40,7 +41,6 @@ log = structlog.get_logger()
 #: Attempts to open a file that cannot be read before it is put aside.
 PATIENCE = 4
 _EPOCH_2020 = 1_577_836_800  # a start without a disk numbers rows from its second
-_FORGOTTEN = "store_forgotten_total"
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
 _CHECKPOINT = "this part of the saved state was unreadable and begins anew"
 
@@ -50,7 +50,7 @@ class Writer:
 
     Args:
         path: the file.
-        limit: bytes of bodies kept at most.
+        settings: what is promised, and how much may be kept.
         outputs: names of the configured outputs.
         tray: where work comes from.
         hand_out: tells those who wait for commits; called in this thread.
@@ -62,7 +62,7 @@ class Writer:
     def __init__(
         self,
         path: Path,
-        limit: int,
+        settings: Store,
         outputs: Sequence[str],
         tray: Tray,
         hand_out: Callable[[list[Entry]], None],
@@ -71,7 +71,6 @@ class Writer:
         origin: Origin,
     ) -> None:
         self._path = path
-        self._limit = limit
         self._outputs = outputs
         self._tray = tray
         self._hand_out = hand_out
@@ -83,6 +82,7 @@ class Writer:
         self._boot = 0
         self._losses = Losses()
         self._disk = Disk(path, clock, self._tell)
+        self.pledge = Pledge(path, settings, tray.flow, clock, self._tell)
         self._quarantined = 0
         self.status: dict[str, Any] = {}
 
@@ -94,6 +94,7 @@ class Writer:
         """
         opened = Opened(recovery.read_boot(self._path) + 1)
         opened.last_seen = losses.last_seen(self._path)
+        self.pledge.begin()
         try:
             self._read(opened)
             opened.events += self._move_in()
@@ -111,9 +112,14 @@ class Writer:
         self._show()
         return opened
 
+    @property
+    def _usable(self) -> Database | None:
+        return None if self._disk.doubtful else self._database
+
     def run(self) -> None:
         """Work until the tray says that this was the last."""
         self._carry_over()
+        self.pledge.opened(self._usable)
         while True:
             work = self._tray.next(self._disk.not_before)
             for read in work.reads:
@@ -121,6 +127,7 @@ class Writer:
             if work.reads:
                 continue
             held = self._commit(work)
+            self.pledge.look(self._usable, last=work.last)
             self._show()
             rows = self._tray.depth()[0]
             if work.last and rows and not held:
@@ -135,7 +142,7 @@ class Writer:
         """Open the file and take from it what the start needs."""
         database, salvage = recovery.open_store(
             self._path,
-            self._limit,
+            self.pledge.limit,
             self._wall(),
             patient=self._disk.failures < PATIENCE,
         )
@@ -225,9 +232,8 @@ class Writer:
             Transaction(entries, work.acks, work.checkpoint, work.refused, *asked)
         )
         for what, count in self._database.fill.forgotten.items():
-            self._instruments.count(
-                _FORGOTTEN, count - before.forgotten[what], what=what
-            )
+            gone = count - before.forgotten[what]
+            self._instruments.count(condition.FORGOTTEN, gone, what=what)
         if work.refused:
             self._quarantined = self._database.inquire(quarantine.count)
         if due:
@@ -259,9 +265,6 @@ class Writer:
         if error is not None:
             self._disk_failed(error)
 
-    def _forgotten(self, **labels: str) -> int:
-        return self._instruments.counter(_FORGOTTEN, **labels)
-
     def _unread(self, lost: dict[LossKey, Loss]) -> None:
         self._count([], lost)
 
@@ -280,18 +283,10 @@ class Writer:
 
     def _show(self) -> None:
         """Refresh what the journal's status tells about the disk."""
-        database = None if self._disk.doubtful else self._database
         self.status = {
             "boot": self._boot,
             "failing": self._disk.failure,
             "failing_since": self._disk.failing_since,
-            "disk_rows": database.rows if database else 0,
-            "disk_bytes": database.bytes if database else 0,
-            "oldest": database.oldest() if database else None,
             "quarantined": self._quarantined,
-            **(database.fill if database else Fill()).told(),
-            "alarms_forgotten": self._forgotten(what="alarms"),
-            "findings_forgotten": self._forgotten(what="findings"),
-            "drift_forgotten": self._forgotten(what="drift"),
-            "losses_forgotten": self._forgotten(what="losses"),
+            **condition.told(self._usable, self._instruments),
         }

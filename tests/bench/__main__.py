@@ -31,6 +31,7 @@ BENCHMARKS = (
     "many",
     "store",
     "drain",
+    "flash",
 )
 _PACKAGES = ("asyncua", "paho-mqtt", "onnxruntime", "numpy", "msgspec")
 

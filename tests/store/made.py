@@ -72,6 +72,22 @@ def scores(rows: int = 3, at: int = 0, info: PipelineInfo = PUMPS) -> ScoreRecor
     )
 
 
+def noisy(rows: int = 3, at: int = 0) -> ScoreRecord:
+    """A score record that cannot be made smaller: no two values are the same."""
+    dice = np.random.default_rng(at)
+    return replace(
+        scores(rows, at),
+        score=dice.random(rows),
+        threshold=dice.random(rows),
+        completeness=dice.random(rows),
+        age=dice.random(rows),
+        top_value=dice.random((rows, 3)),
+        top_low=dice.random((rows, 3)),
+        top_high=dice.random((rows, 3)),
+        top_share=dice.random((rows, 3)),
+    )
+
+
 def alarm(
     at: int = 0, asset: int = 0, state: AlarmState = AlarmState.ACTIVE
 ) -> AlarmRecord:

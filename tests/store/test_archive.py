@@ -23,6 +23,7 @@ from edge_agent.store import (
     findings,
     history,
     offline,
+    pages,
     rings,
     snapshots,
 )
@@ -538,7 +539,7 @@ def test_everything_kept_is_salvaged_from_a_damaged_file(tmp_path: Path) -> None
         ).fetchone()
         sql.commit()
     content = bytearray(path.read_bytes())
-    content[(root - 1) * 4096 : root * 4096] = b"\xff" * 4096
+    content[(root - 1) * pages.PAGE : root * pages.PAGE] = b"\xff" * pages.PAGE
     path.write_bytes(content)
 
     again = made.journal(path, origin=ORIGIN)

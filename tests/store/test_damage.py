@@ -13,7 +13,7 @@ from edge_agent.records import (
     LossRecord,
     ScoreRecord,
 )
-from edge_agent.store import findings, offline
+from edge_agent.store import findings, offline, pages
 from edge_agent.store.history import Of, Query
 from edge_agent.store.schema import APPLICATION_ID, MIGRATIONS
 from tests.store import made
@@ -116,8 +116,8 @@ def test_damaged_middle_is_salvaged_from_both_ends(tmp_path: Path) -> None:
     """One broken page costs what was on it, not everything behind it."""
     path = tmp_path / "outbox.db"
     content = bytearray(_filled(path))
-    middle = len(content) // 2 // 4096 * 4096
-    content[middle : middle + 4096] = b"\xff" * 4096
+    middle = len(content) // 2 // pages.PAGE * pages.PAGE
+    content[middle : middle + pages.PAGE] = b"\xff" * pages.PAGE
     path.write_bytes(content)
 
     found, _, _ = _after(path)

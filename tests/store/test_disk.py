@@ -65,7 +65,7 @@ def test_full_disk_stops_nothing_and_loses_nothing_it_had(small_disk: Path) -> N
     journal.start()
     journal.listen("scada", heard.extend)
     for at in range(TURNS):
-        journal.submit([made.scores(20, at=at)], {"core": str(at).encode()})
+        journal.submit([made.noisy(20, at=at)], {"core": str(at).encode()})
         if at % 50 == 0:
             made.everything(journal)
     _until(lambda: _status(journal) == "failing")

@@ -228,7 +228,7 @@ def test_full_outbox_drops_scores_before_alarms_and_counts(tmp_path: Path) -> No
     journal.start()
     journal.submit([made.alarm(1)], {})
     for at in range(30):
-        journal.submit([made.scores(10, at=at), made.event(at=at)], {})
+        journal.submit([made.noisy(10, at=at), made.event(at=at)], {})
         made.everything(journal)
     journal.stop(10)
     again = made.journal(tmp_path / "outbox.db", limit="1MB")

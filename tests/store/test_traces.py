@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from edge_agent.errors import StoreDamaged
 from edge_agent.records import AlarmState, Fallback, RecordClass
-from edge_agent.store import bodies, disk, offline, traces
+from edge_agent.store import bodies, disk, offline, pages, traces
 from edge_agent.store.archive import Fill
 from edge_agent.store.database import Database
 from edge_agent.store.looking import Query
@@ -332,7 +332,7 @@ def test_traces_are_salvaged_from_a_damaged_file(tmp_path: Path) -> None:
         ).fetchone()
         sql.commit()
     content = bytearray(path.read_bytes())
-    content[(root - 1) * 4096 : root * 4096] = b"\xff" * 4096
+    content[(root - 1) * pages.PAGE : root * pages.PAGE] = b"\xff" * pages.PAGE
     path.write_bytes(content)
 
     again = made.journal(path, origin=ORIGIN)
@@ -443,7 +443,7 @@ def test_a_copy_that_finds_no_room_is_not_begun(
     made.settle(journal)
     shutil.copytree(tmp_path, dead)
     assert journal.stop(10)
-    usage = shutil.disk_usage(tmp_path)._replace(free=100_000)
+    usage = shutil.disk_usage(tmp_path)._replace(free=10_000)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 
     with pytest.raises(OSError, match="start the agent and ask again"):
