@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_PIECE = 1 << 20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -79,6 +80,29 @@ def write_below(root: Path, parts: Sequence[str], body: bytes) -> None:
         _write_in(folder, parts[-1], body, 0o644)
     finally:
         os.close(folder)
+
+
+def write_again(path: Path) -> None:
+    """Write a file over itself and sync it; nothing is done where there is none.
+
+    A sync that failed is told once: what it should have written stays in the system's
+    cache, counted as written, and the next sync says that all is well. What is read
+    there and written again is written for certain.
+
+    Raises:
+        OSError: the disk refused; the file's content is as before.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        at = 0
+        while piece := os.pread(descriptor, _PIECE, at):
+            at += os.pwrite(descriptor, piece, at)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def sync_folder(path: Path) -> None:

@@ -8,6 +8,7 @@ read, with a matching CRC, is carried over.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 import struct
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from edge_agent.durable import write_whole
+from edge_agent.durable import write_again, write_whole
 from edge_agent.errors import StoreDamaged
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import codec, findings, rings
@@ -93,6 +94,7 @@ def open_store(
         OSError: the folder cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
+    mend_log(path)
     try:
         return Database(path, limit), None
     except StoreDamaged as error:
@@ -158,6 +160,23 @@ def carry_over(
         losses[key] = Loss(unreadable, at, at)
     database.commit(Transaction(losses=losses))
     return count
+
+
+def mend_log(path: Path) -> None:
+    """Make the log beside a store last, whatever became of syncs before.
+
+    SQLite reads it from the system's cache and builds on it: behind a part that a
+    failed sync has left there, nothing would outlast a power cut.
+
+    Raises:
+        OSError: the disk does not let us.
+    """
+    try:
+        write_again(path.with_name(path.name + "-wal"))
+    except OSError as error:
+        # where nothing can be written, it can still be read
+        if error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
+            raise
 
 
 def read_boot(path: Path) -> int:

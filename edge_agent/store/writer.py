@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from edge_agent.durable import sync_folder
 from edge_agent.errors import StoreInUse
 from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
@@ -106,6 +107,8 @@ class Writer:
             seconds = self._wall() // NANOSECONDS - _EPOCH_2020
             opened.seq = max(seconds, 0) << 14
             self._disk_failed(error)
+            # what was left undone is done again before anything is written
+            self._disk.doubtful = True
         self._boot = opened.boot
         self._show()
         return opened
@@ -166,11 +169,14 @@ class Writer:
         self._database.sweep(answers.DAMAGED_ROW)
         self._losses.known = self._database.ledger()
         self._quarantined = self._database.quarantined()
+        # SQLite does not look whether that worked for the log it has just made
+        sync_folder(self._path.parent)
         return [self._event("output removed", ", ".join(gone), _GONE)] if gone else []
 
     def _reopen(self) -> None:
         """Begin again with the file after an error."""
         if self._database is not None:
+            recovery.mend_log(self._path)  # first: to close it writes it to the file
             self._database.close()
             self._database = None
         opened = Opened(self._boot)
