@@ -170,7 +170,12 @@ class Forwarder:
         """Tell that we are here, and what a broker that forgot no longer knows."""
         dispatch.say([self._said("online", "")])
         now = self._clock.now()
+        # what has arrived by now goes out in its order: told first, a newest row would
+        # overtake those before it
+        arrived = [s.id for batch in list(self._arrived) for s in batch]
         for stored, rows in self._newest.rows():
+            if arrived and stored.id >= arrived[0]:
+                continue
             expiry = self._profile.expiry(stored, old=False) or 0
             if now - newest_at(stored) > expiry * NANOSECONDS:
                 continue  # long gone by our own rule
