@@ -120,12 +120,14 @@ class Database:
         """Write everything or nothing; returns all losses it put in the ledger."""
         losses = dict(work.losses)
         with self._transaction():
+            # first: what an output has is not dropped and counted as lost
+            self._settle(work.acks)
             self._drop_oldest(work.make_room, "disk full", losses)
             for entry in work.entries:
-                self._insert(entry.stored, self._disk(entry.owed))
+                having = work.acks.get(entry.stored.id, 0)
+                self._insert(entry.stored, self._disk(entry.owed & ~having))
             stored = (entry.stored for entry in work.entries)
             self._keep(Left.by(stored, work.origin))
-            self._settle(work.acks)
             self._drop_oldest(self.bytes - self.limit, _OUTBOX_FULL, losses)
             ledger.write(self._sql, losses, work.reported)
             checkpoints.write(self._sql, work.checkpoint)

@@ -139,11 +139,7 @@ class Waiting:
                     self.acks_since = now
                 self.acks[id_] = self.acks.get(id_, 0) | bit
                 continue
-            entry.owed &= ~bit
-            # an alarm waits on: what it leaves behind is still to be written
-            if not entry.owed and not entry.traced:
-                self.elided += entry.rows
-                self._remove(entry)
+            self._taken(entry, bit)
 
     def begin(self) -> tuple[list[Entry], dict[int, int]]:
         """What the next transaction writes; entries stay until `commit`."""
@@ -166,7 +162,12 @@ class Waiting:
         if acks and not self.acks:
             self.acks_since = now
         for id_, mask in acks.items():
+            # kept as well: a commit that failed may still have reached the disk
             self.acks[id_] = self.acks.get(id_, 0) | mask
+        for id_, mask in self.acks.items():
+            entry = self.entries.get(id_)
+            if entry is not None:
+                self._taken(entry, mask)
         if self.size > self.limit:
             self._shrink()
 
@@ -212,6 +213,14 @@ class Waiting:
         """Agent time the first waiting entry was submitted."""
         first = next(iter(self.entries.values()), None)
         return None if first is None else first.since
+
+    def _taken(self, entry: Entry, mask: int) -> None:
+        """Outputs have an entry that is not being written."""
+        entry.owed &= ~mask
+        # an alarm waits on: what it leaves behind is still to be written
+        if not entry.owed and not entry.traced:
+            self.elided += entry.rows
+            self._remove(entry)
 
     def _count(self, entry: Entry, sign: int) -> None:
         self.rows += sign * entry.rows
