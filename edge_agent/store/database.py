@@ -1,7 +1,6 @@
 """The SQLite file: its schema, its settings and every statement.
 
-Used by one thread only. Methods raise `sqlite3.Error` as it is; `journal` decides
-what an error means.
+Used by one thread only. Methods raise `sqlite3.Error`; `journal` decides what it means.
 """
 
 from __future__ import annotations
@@ -9,7 +8,7 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from edge_agent.errors import StoreDamaged
 from edge_agent.store import (
@@ -22,6 +21,7 @@ from edge_agent.store import (
     looking,
     outputs,
     quarantine,
+    soundness,
 )
 from edge_agent.store.archive import Left
 from edge_agent.store.outbox import SEQ_BITS, Loss, Stored
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from edge_agent.records import PipelineInfo
     from edge_agent.store.looking import Found, Query
-    from edge_agent.store.outbox import Loss, LossKey, Stored
-    from edge_agent.store.rows import Transaction
+    from edge_agent.store.outbox import LossKey
+    from edge_agent.store.rows import Row, Transaction
     from edge_agent.store.traces import Trace
 
 _OUTBOX_FULL = "outbox full: store.limit reached while an output was unreachable"
@@ -64,7 +64,7 @@ class Database:
         # a flipped bit can make text of anything: reading it must not fail
         self._sql.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
-            prepare(self._sql, path, limit)
+            self.engine, self.whole = prepare(self._sql, path, limit)
             migrate(self._sql)
             self._known = self._infos()
             self.rows, self.bytes = self._sums()
@@ -83,8 +83,8 @@ class Database:
 
     def last_boot(self) -> int:
         """Highest number an opening had so far."""
-        (number,) = self._sql.execute("SELECT number FROM boot").fetchone()
-        (newest,) = self._sql.execute("SELECT max(id) FROM outbox").fetchone()
+        asked = "SELECT number, (SELECT max(id) FROM outbox) FROM boot"
+        number, newest = self._sql.execute(asked).fetchone()
         return max(int(number), int(newest or 0) >> SEQ_BITS)
 
     def note_boot(self, number: int) -> None:
@@ -101,7 +101,7 @@ class Database:
         gone = [name for name in known if name not in names]
         self._bits = [1 << known[name] if name in known else 0 for name in names]
         if not gone and all(self._bits):
-            return []
+            return gone
         with self._transaction():
             known = outputs.change(self._sql, known, names)
             self.rows, self.bytes = self._sums()
@@ -126,8 +126,7 @@ class Database:
             for entry in work.entries:
                 having = work.acks.get(entry.stored.id, 0)
                 self._insert(entry.stored, self._disk(entry.owed & ~having))
-            stored = (entry.stored for entry in work.entries)
-            self._keep(Left.by(stored, work.origin))
+            self._keep(Left.by((e.stored for e in work.entries), work.origin))
             self._drop_oldest(self.bytes - self.limit, _OUTBOX_FULL, losses)
             ledger.write(self._sql, losses, work.reported)
             checkpoints.write(self._sql, work.checkpoint)
@@ -165,26 +164,24 @@ class Database:
         losses: dict[LossKey, Loss] = {}
         with self._transaction():
             for id_ in ids:
-                rows, size = ledger.drop(self._sql, id_, cause, losses)
-                self.rows -= rows
-                self.bytes -= size
+                gone = ledger.drop(self._sql, id_, cause, losses)
+                self.rows, self.bytes = self.rows - gone[0], self.bytes - gone[1]
             ledger.write(self._sql, losses, {})
         return losses
 
     def sweep(self, cause: str) -> None:
         """Drop and count rows that damage has hidden from every reader."""
-        found = self._sql.execute(
-            "SELECT id FROM outbox WHERE class NOT IN (0, 1, 2, 3, 4)"
-            " OR typeof(owed) != 'integer' OR typeof(rows) != 'integer' OR owed = 0"
-        ).fetchall()
-        if found:
-            self.discard([int(id_) for (id_,) in found], cause)
+        if found := soundness.hidden(self._sql):
+            self.discard(found, cause)
+
+    def look_at(self, after: int) -> tuple[list[int], int | None]:
+        """Check some records; see `soundness.piece`."""
+        return soundness.piece(self._sql, after)
 
     def oldest(self) -> int | None:
         """Agent time of the oldest record on disk."""
-        row = self._sql.execute(
-            "SELECT at_first FROM outbox ORDER BY id LIMIT 1"
-        ).fetchone()
+        asked = "SELECT at_first FROM outbox ORDER BY id LIMIT 1"
+        row = self._sql.execute(asked).fetchone()
         return None if row is None else int(row[0])
 
     def quarantined(self) -> int:
@@ -208,11 +205,16 @@ class Database:
         with self._transaction():
             self._keep(salvaged)
 
-    def adopt(self, salvaged: Sequence[tuple[Stored, int]]) -> None:
-        """Take over records of a damaged file, each with the mask of its debtors."""
+    def adopt(
+        self, salvaged: Sequence[tuple[Row, int]], infos: Iterable[PipelineInfo] = ()
+    ) -> None:
+        """Take over sound rows of a damaged file, each with the mask of its debtors."""
         with self._transaction():
-            for stored, owed in salvaged:
-                self._insert(stored, self._disk(owed))
+            for info in infos:
+                self._write_info(info)
+            for (*head, crc, body), owed in salvaged:
+                if mask := self._disk(owed):
+                    self._put((*head, mask, crc, body))
 
     def _infos(self) -> dict[bytes, PipelineInfo]:
         known = {}
@@ -257,13 +259,14 @@ class Database:
         body, rows = codec.encode(record), codec.rows_of(record)
         head = (stored.id, int(record.kind), rows, *codec.span_of(record))
         crc = crc_of((*head, stored.offset), body)
+        self._put((*head, stored.offset, owed, crc, body))
+
+    def _put(self, row: tuple[Any, ...]) -> None:
         # REPLACE: a commit that failed may still have reached the disk
-        self._sql.execute(
-            "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (*head, stored.offset, owed, crc, body),
-        )
-        self.rows += rows
-        self.bytes += len(body)
+        into = "INSERT OR REPLACE INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        self._sql.execute(into, row)
+        self.rows += row[2]
+        self.bytes += len(row[8])
 
     def _keep(self, left: Left) -> None:
         self.fill = archive.write(self._sql, left, self.fill, self.limit)
@@ -284,18 +287,14 @@ class Database:
                 (id_, mask),
             ).fetchone()
             if gone is None:
-                row = (mask, id_)
-                self._sql.execute(
-                    "UPDATE outbox SET owed = owed & ~? WHERE id = ?", row
-                )
+                less = "UPDATE outbox SET owed = owed & ~? WHERE id = ?"
+                self._sql.execute(less, (mask, id_))
             else:
-                self.rows -= gone[0]
-                self.bytes -= gone[1]
+                self.rows, self.bytes = self.rows - gone[0], self.bytes - gone[1]
 
     def _drop_oldest(
         self, excess: int, cause: str, losses: dict[LossKey, Loss]
     ) -> None:
         if excess > 0:
-            rows, size = ledger.drop_oldest(self._sql, excess, cause, losses)
-            self.rows -= rows
-            self.bytes -= size
+            gone = ledger.drop_oldest(self._sql, excess, cause, losses)
+            self.rows, self.bytes = self.rows - gone[0], self.bytes - gone[1]

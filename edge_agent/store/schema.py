@@ -6,10 +6,12 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import StoreDamaged
-from edge_agent.store import archive
+from edge_agent.store import archive, engine, soundness
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from edge_agent.store.engine import Engine
 
 APPLICATION_ID = 0x45444745  # "EDGE"
 
@@ -107,6 +109,12 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, (StoreDamaged, ValueError, TypeError, OverflowError))
 
 
+def is_corrupt(error: BaseException) -> bool:
+    """Whether SQLite itself found the file damaged: no waiting mends that."""
+    corrupt = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return isinstance(error, sqlite3.Error) and code_of(error) in corrupt
+
+
 def is_taken(error: BaseException) -> bool:
     """Whether another process has the file."""
     taken = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -118,8 +126,11 @@ def code_of(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> None:
+def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> tuple[Engine, bool]:
     """Settings of the connection and a check of the file.
+
+    Returns:
+        How the file is kept, and whether all of it was checked.
 
     Raises:
         StoreDamaged: the file is not intact, not ours or from a newer version.
@@ -128,21 +139,19 @@ def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> None:
     # index lives in our memory instead of a shared file
     sql.execute("PRAGMA locking_mode = EXCLUSIVE")
     _check_owner(sql, path)
-    (mode,) = sql.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise sqlite3.OperationalError(f"journal_mode is {mode}, wal was refused")
+    used = engine.choose(sql, path)
     sql.execute("PRAGMA synchronous = FULL")
     sql.execute("PRAGMA wal_autocheckpoint = 1000")
     sql.execute(f"PRAGMA journal_size_limit = {8 << 20}")
     sql.execute("PRAGMA temp_store = MEMORY")
     sql.execute("PRAGMA trusted_schema = OFF")
+    # Debian's SQLite writes zeros over all that is deleted: flash wears by that
+    sql.execute("PRAGMA secure_delete = OFF")
     (page_size,) = sql.execute("PRAGMA page_size").fetchone()
     # a backstop for the limit on bodies: indices, pages half full, quarantine
     most = limit * 5 // 4 + 2 * archive.share(limit)
     sql.execute(f"PRAGMA max_page_count = {most // page_size + 8192}")
-    verdict = sql.execute("PRAGMA quick_check(1)").fetchone()[0]
-    if verdict != "ok":
-        raise StoreDamaged(f"{path}: {verdict}")
+    return used, soundness.check(sql, path)
 
 
 def migrate(sql: sqlite3.Connection) -> None:

@@ -156,13 +156,15 @@ class Tray:
         for read in reads:
             read.answer.set_exception(error)
 
-    def next(self, not_before: int) -> Work:
+    def next(self, not_before: int, pause: float | None = None) -> Work | None:
         """Wait for something to do.
 
         Args:
             not_before: agent time of the next attempt after a failed one; reads are
                 answered all the same.
+            pause: seconds to wait at most; then there is nothing to do.
         """
+        until = None if pause is None else self._clock.now() + int(pause * NANOSECONDS)
         with self._lock:
             while True:
                 if self._reads:
@@ -173,9 +175,12 @@ class Tray:
                 now, due = self._clock.now(), self._due()
                 if due is not None and max(due, not_before) <= now:
                     return self._begin()
+                if until is not None and now >= until:
+                    return None
                 self._wake_at = None if due is None else max(due, not_before)
-                wait = None if due is None else (self._wake_at or now) - now
-                self._changed.wait(None if wait is None else wait / NANOSECONDS)
+                ends = [end for end in (self._wake_at, until) if end is not None]
+                wait = (min(ends) - now) / NANOSECONDS if ends else None
+                self._changed.wait(wait)
                 self._wake_at = None
 
     def committed(self, work: Work) -> list[Entry]:
