@@ -9,6 +9,9 @@ from pathlib import Path
 CAMPAIGNS = {
     "kills": 500,
     "powercuts": 200,
+    "damages": 200,
+    "troubles": 20,
+    "outage": 2_600_000,
 }
 """Name and how often by default."""
 

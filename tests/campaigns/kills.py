@@ -60,12 +60,14 @@ class Life:
             before.
         doubled: messages heard again until the next kill.
         committed: rows and alarms in the store of the dead agent.
+        early: it was to be killed without waiting for a score.
     """
 
     manner: str
     again: float | None = None
     doubled: int = 0
     committed: int = 0
+    early: bool = False
 
 
 @dataclass
@@ -233,11 +235,22 @@ def _live_and_die(
             one.payload.get("boot", 0) > newest and one.leaf == "state" for one in heard
         ):
             life.again = time.monotonic() - began
+    life.early = early
     if not early and life.again is None:
-        raise RuntimeError(f"no score within 60 s:\n{agent.log()[-3000:]}")
+        print(f"no score within 60 s:\n{_condition(agent)}", file=sys.stderr)
     if not early:
         time.sleep(after)
     agent.kill()
+
+
+def _condition(agent: _Victim) -> str:
+    """What an agent that does not score says of itself."""
+    try:
+        status = agent.status()
+    except (OSError, TimeoutError) as why:
+        return f"{why!r}\n{agent.log()[-2000:]}"
+    kept = {name: status.get(name) for name in ("pipelines", "sources", "store")}
+    return json.dumps(kept, indent=1, default=str)
 
 
 def _drain(plant: Plant, agent: _Victim, hall: Hall) -> None:
@@ -318,6 +331,7 @@ def _plant_of(told: dict[str, Any]) -> Plant:
 def _findings(plants: list[Plant], seed: int) -> Findings:
     lives = [life for plant in plants for life in plant.lives]
     again = [life.again for life in lives if life.again is not None]
+    never = [one for one in lives if one.again is None and not one.early]
     found = Findings("kills", seed)
     total = {
         name: sum(getattr(plant, name) for plant in plants)
@@ -326,7 +340,8 @@ def _findings(plants: list[Plant], seed: int) -> Findings:
     doubled = [life.doubled for life in lives]
     found.figures = {
         "kills": len(lives),
-        "of them before the first score": len(lives) - len(again),
+        "of them before the first score": len(lives) - len(again) - len(never),
+        "never scored within 60 s": len(never),
         "rows published": sum(p.published for p in plants),
         "rows and alarms committed and owed at a kill": sum(
             p.committed for p in plants
@@ -352,5 +367,6 @@ def _findings(plants: list[Plant], seed: int) -> Findings:
     found.promise(not total["different"], "a repetition says the same")
     found.promise(not total["damaged"], "no kill damages the store")
     found.promise(max(doubled, default=0) <= INFLIGHT, "repetitions within the window")
+    found.promise(not never, "scores again at all")
     found.promise(max(again, default=0) < 5, "scores again within 5 s")
     return found
