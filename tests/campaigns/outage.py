@@ -40,6 +40,8 @@ ROWS = 10
 """Scored every second."""
 _ALARM, _DRIFT = 600, 3600
 _NOW = 1_790_000_000 * NANOSECONDS
+_BYTES = 160
+"""A row of scores takes in the store, about."""
 _WARM = 0.2
 """Part of the outage after which memory is held against what it was."""
 
@@ -74,13 +76,18 @@ def run(count: int, seed: int, kept: Path) -> Findings:
         found.figures["bytes a row on disk"] = round(size / max(whole["rows"], 1), 1)
         found.figures["file after it, MiB"] = round(size / 2**20, 1)
         found.promise(not whole["lost"], "72 h fit into the default limit")
-        _drain(path, found)
+        _drain(path, found, 30.0 if count > 100_000 else 3.0)
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place:
-        path, limit = Path(place) / "store.db", 16 * 2**20
-        _outage(path, max(count // 8, 50_000), seed, "16MiB", found, "16 MiB")
-        largest = found.figures["16 MiB: largest file, MiB"]
+        path = Path(place) / "store.db"
+        # an eighth of what these rows need
+        bound = max(count // 2 * _BYTES // 8 // 2**20, 1)
+        tight = f"{bound}MiB"
+        _outage(path, count // 2, seed, tight, found, tight)
+        largest = found.figures[f"{tight}: largest file, MiB"]
         # beside the bodies: indices, pages half full, rings, and the log
-        found.promise(largest < (limit * 5 // 4) / 2**20 + 32 + 8, "bound of 16 MiB")
+        found.promise(largest < bound * 5 / 4 + 40, f"bound of {tight}")
+        lost = found.figures[f"{tight}: score rows kept + lost"][1]
+        found.promise(lost, "the campaign makes something be lost")
     with tempfile.TemporaryDirectory() as place:
         _flash(Path(place) / "store.db", min(count, 12_000), seed, found)
     return found
@@ -212,7 +219,7 @@ def _size(path: Path) -> float:
     return sum(f.stat().st_size for f in path.parent.glob(f"{path.name}*")) / 2**20
 
 
-def _drain(path: Path, found: Findings, seconds: float = 30.0) -> None:
+def _drain(path: Path, found: Findings, seconds: float) -> None:
     """How fast a broker that is back gets it, for some seconds."""
     with (
         tempfile.TemporaryDirectory() as folder,

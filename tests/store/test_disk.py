@@ -144,7 +144,7 @@ def test_memory_is_bounded_and_drops_are_counted(tmp_path: Path) -> None:
 def test_what_an_output_has_is_not_counted_as_lost(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Acknowledged while the disk is full: neither memory nor disk counts it as lost."""
+    """Acknowledged while the disk is full: no memory or disk counts it as lost."""
     journal = made.journal(tmp_path / "outbox.db", limit="100kB")
     journal.start()
     first = [journal.submit([made.scores(20, at=at)], {})[0] for at in range(10)]
