@@ -99,12 +99,10 @@ class Chores:
         log.warning("store salvaged", records=records, put_aside=str(salvage.aside))
 
     def _looked_through(self, database: Database) -> Iterator[dict[LossKey, Loss]]:
-        after: int | None = -1
         self.told = "checking all records of a large store"
-        while True:
-            bad, after = database.look_at(after)
-            if after is None:
-                break
+        bad, after = database.look_at(-1)
+        while after is not None:
             yield database.discard(bad, DAMAGED_ROW) if bad else {}
+            bad, after = database.look_at(after)
         database.whole = True
         log.info("store checked", path=str(database.path))

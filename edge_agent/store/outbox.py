@@ -165,9 +165,8 @@ class Waiting:
             # kept as well: a commit that failed may still have reached the disk
             self.acks[id_] = self.acks.get(id_, 0) | mask
         for id_, mask in self.acks.items():
-            entry = self.entries.get(id_)
-            if entry is not None:
-                self._taken(entry, mask)
+            if id_ in self.entries:
+                self._taken(self.entries[id_], mask)
         if self.size > self.limit:
             self._shrink()
 

@@ -272,8 +272,8 @@ class Writer:
     def _tell(self, event: EventRecord) -> None:
         self._tray.put([event], {})
 
-    def _event(self, *told: str) -> EventRecord:
-        return EventRecord(self._clock.now(), *told)
+    def _event(self, name: str, subject: str, message: str) -> EventRecord:
+        return EventRecord(self._clock.now(), name, subject, message)
 
     def _wall(self) -> int:
         return self._clock.now() + self._clock.wall_offset()

@@ -11,8 +11,10 @@ kept in a file as they come, and one that was interrupted goes on behind them.
 from __future__ import annotations
 
 import json
+import os
 import random
 import shutil
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -33,6 +35,7 @@ from tests.end_to_end.listening import Heard, Historian
 from tests.end_to_end.pumps import Hall
 from tests.end_to_end.running import Agent
 from tests.end_to_end.waiting import until
+from tests.store.lives import victims
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,8 +46,13 @@ Id = tuple[int, int]
 PLANT = 50
 #: Messages the agent may have unacknowledged, as configured.
 INFLIGHT = 20
+#: Old messages that may have been acknowledged within the last flush (200 ms at 2,000 a
+#: second), which the disk does not know of at a kill.
+UNWRITTEN = 400
 #: Rows a second of each of the two pumps.
 RATE = 40.0
+#: One start in so many is the whole command, imports and all.
+_WHOLE = 5
 _SLOW, _QUICK = "scada", "panel"
 _QUEUES = "max_queued_messages 0"
 _WEIGHTS = {"quick": 3, "far": 3, "slow": 5, "narrow": 3, "deaf": 2, "gone": 2}
@@ -61,6 +69,7 @@ class Life:
         doubled: messages heard again until the next kill.
         committed: rows and alarms in the store of the dead agent.
         early: it was to be killed without waiting for a score.
+        forked: its start did without imports.
     """
 
     manner: str
@@ -68,6 +77,7 @@ class Life:
     doubled: int = 0
     committed: int = 0
     early: bool = False
+    forked: bool = False
 
 
 @dataclass
@@ -108,19 +118,52 @@ class _Ear(Historian):
 
 
 class _Victim(Agent):
-    """The agent, without a recording, and not waited for."""
+    """The agent, without a recording, and not waited for.
 
-    def spawn(self) -> None:
-        """Start it."""
-        words = ("run", "--config", str(self.path))
-        with (self.folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-m", "edge_agent", *words], stdout=log, stderr=log
-            )
+    Args:
+        folder: for configuration, state and log.
+        config: the configuration without its folders.
+        forks: `agents`.
+    """
 
-    def ended(self) -> bool:
-        """Whether it ended by itself."""
-        return self._process is not None and self._process.poll() is not None
+    def __init__(
+        self, folder: Path, config: dict[str, Any], forks: subprocess.Popen[bytes]
+    ) -> None:
+        super().__init__(folder, config)
+        self._forks = forks
+        self._pid = 0
+
+    def spawn(self, *, forked: bool) -> None:
+        """Start it: as a command, or forked from one that has imported all."""
+        log = self.folder / "log"
+        if not forked:
+            words = ("run", "--config", str(self.path))
+            with log.open("ab") as out:
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", "edge_agent", *words], stdout=out, stderr=out
+                )
+            return
+        assert self._forks.stdin is not None
+        assert self._forks.stdout is not None
+        self._forks.stdin.write(f"{self.path} {log}\n".encode())
+        self._forks.stdin.flush()
+        self._pid = int(self._forks.stdout.readline())
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        if not self._pid:
+            super().kill()
+            return
+        assert self._forks.stdout is not None
+        os.kill(self._pid, signal.SIGKILL)
+        assert self._forks.stdout.readline() == b"dead\n"
+        self._pid = 0
+
+    def end(self) -> None:
+        """Leave none behind."""
+        if self._pid:
+            self.kill()
+        self.__exit__()
 
 
 class _Account:
@@ -181,8 +224,10 @@ def live(kills: int, seed: int, progress: Progress, before: int = 0) -> Plant:
             for name in (_QUICK, _SLOW)
         }
         link = stack.enter_context(SlowLink(brokers[_SLOW].port))
-        agent = _Victim(folder / "agent", _configuration(folder, brokers, link))
-        stack.enter_context(_ending(agent))
+        forks = stack.enter_context(victims("tests.campaigns.agents"))
+        config = _configuration(folder, brokers, link)
+        agent = _Victim(folder / "agent", config, forks)
+        stack.callback(agent.end)
         ears = {
             name: stack.enter_context(_Ear(folder / f"{name}-ear", broker))
             for name, broker in brokers.items()
@@ -192,6 +237,7 @@ def live(kills: int, seed: int, progress: Progress, before: int = 0) -> Plant:
         hall = stack.enter_context(Hall(brokers[_QUICK], RATE))
         for number in range(kills):
             life = Life(dice.choices(list(_WEIGHTS), list(_WEIGHTS.values()))[0])
+            life.forked = number % _WHOLE != 0
             link.behave(MANNERS[life.manner])
             _live_and_die(agent, life, dice, ears[_QUICK], accounts[_QUICK])
             life.doubled = accounts[_SLOW].take(ears[_SLOW].fresh())
@@ -223,12 +269,10 @@ def _live_and_die(
     early = dice.random() < 0.2
     after = dice.uniform(0.0, 2.0) if early else dice.uniform(0.0, 0.8)
     began = time.monotonic()
-    agent.spawn()
+    agent.spawn(forked=life.forked)
     give_up = began + (after if early else 60)
     while time.monotonic() < give_up and life.again is None:
         time.sleep(0.01)
-        if agent.ended():
-            raise RuntimeError(f"the agent ended:\n{agent.log()[-3000:]}")
         heard = ear.fresh()
         account.take(heard)
         if any(
@@ -314,12 +358,6 @@ def _configuration(
     return config
 
 
-def _ending(agent: _Victim) -> ExitStack:
-    stack = ExitStack()
-    stack.callback(agent.__exit__)
-    return stack
-
-
 def _lines(kept: Path) -> list[str]:
     return kept.read_text("utf-8").splitlines() if kept.exists() else []
 
@@ -331,6 +369,7 @@ def _plant_of(told: dict[str, Any]) -> Plant:
 def _findings(plants: list[Plant], seed: int) -> Findings:
     lives = [life for plant in plants for life in plant.lives]
     again = [life.again for life in lives if life.again is not None]
+    whole = [one.again for one in lives if one.again is not None and not one.forked]
     never = [one for one in lives if one.again is None and not one.early]
     found = Findings("kills", seed)
     total = {
@@ -355,18 +394,22 @@ def _findings(plants: list[Plant], seed: int) -> Findings:
         "stores found damaged": total["damaged"],
         "messages heard again, a kill": quantiles(doubled)
         | {"mean": round(sum(doubled) / max(len(doubled), 1), 2)},
-        "in-flight window": INFLIGHT,
-        "kills with more repetitions than the window": sum(
+        "in-flight window / and acknowledged, not yet written": [INFLIGHT, UNWRITTEN],
+        "kills with more repetitions than in flight": sum(
             d > INFLIGHT for d in doubled
         ),
-        "start to first new score, s": quantiles(again),
+        "start of the command to first new score, s": quantiles(whole),
+        "... forked, without imports, s": quantiles(
+            [one.again for one in lives if one.again is not None and one.forked]
+        ),
         "last drain, s": quantiles([p.drained for p in plants]),
     }
     found.promise(not total["lost"] and not total["lost_quick"], "committed rows lost")
     found.promise(not total["disordered"], "order on a topic")
     found.promise(not total["different"], "a repetition says the same")
     found.promise(not total["damaged"], "no kill damages the store")
-    found.promise(max(doubled, default=0) <= INFLIGHT, "repetitions within the window")
+    window = INFLIGHT + UNWRITTEN
+    found.promise(max(doubled, default=0) <= window, "repetitions within the window")
     found.promise(not never, "scores again at all")
-    found.promise(max(again, default=0) < 5, "scores again within 5 s")
+    found.promise(max(whole, default=0) < 5, "scores again within 5 s")
     return found

@@ -14,6 +14,7 @@ import threading
 import time
 from collections import Counter
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,8 +65,7 @@ def run(count: int, seed: int, kept: Path) -> Findings:
             if name == "disk full":
                 bad = (bad[0], mounted.order("count")["held"] + 200_000)
             _Run(folder / "store.db", seed + number, tallies[name]).through(
-                lambda order=bad: mounted.order(*order),
-                lambda order=good: mounted.order(*order),
+                partial(mounted.order, *bad), partial(mounted.order, *good)
             )
             progress.step(number + 1, name)
     for name, tally in tallies.items():

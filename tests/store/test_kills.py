@@ -69,7 +69,8 @@ def _check_drift(path: Path, turn: int) -> None:
     turns = list(range(5, turn + 1, 5))
     assert sum(row.rows for row in rows) == len(turns)
     assert sum(row.blocks for row in rows) == len(turns)
-    assert max((row.blocks for row in rows), default=1) > 1
+    # where the machine let them live at all
+    assert turn < 250 or max(row.blocks for row in rows) > 1
     flow = drifts.merged(rows[::-1]).block
     assert flow.total[0] == sum(t % 3 - 1.0 for t in turns)
 
