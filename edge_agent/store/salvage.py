@@ -38,6 +38,7 @@ _CHUNK = 500
 _WEIGHT = 1 << 18
 _NOTE_EVERY = 50
 _OUTPUT_BITS = 62
+_MOST_LOST = 1 << 32  # more is a flipped bit
 _COLUMNS = "id, class, rows, at_first, at_last, wall_offset, crc, body, owed"
 
 
@@ -214,7 +215,8 @@ def _read_small(sql: sqlite3.Connection, salvage: Salvage) -> None:
         if isinstance(body, bytes) and zlib.crc32(body) == crc:
             salvage.checkpoint[name] = body
     with contextlib.suppress(sqlite3.Error, ValueError, TypeError):
-        salvage.losses = ledger.read(sql)
+        found = ledger.read(sql)
+        salvage.losses = {k: x for k, x in found.items() if 0 < x.count < _MOST_LOST}
     rows = _rows(sql, f"SELECT {findings.TABLE.columns} FROM finding")  # noqa: S608 - constants
     still, _ = findings.open_now(None, rings.intact(findings.TABLE, rows))
     salvage.findings = [findings.stored_of(one) for one in still]

@@ -112,6 +112,8 @@ class Writer:
             self._disk.doubtful = True  # what was left undone is done before a commit
         self._boot = opened.boot
         self._show()
+        if self._database is not None and not self._database.engine.exclusive:
+            log.warning("store not exclusive", engine=self.status["engine"])
         return opened
 
     def run(self) -> None:

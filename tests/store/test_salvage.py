@@ -215,6 +215,25 @@ def test_damage_found_beside_work_is_put_aside_then(
     assert {0, _TURNS - 1} <= alarms
 
 
+def test_the_ledger_of_a_damaged_store_is_carried_over(tmp_path: Path) -> None:
+    """What it had counted and not yet told is told by the new one."""
+    path = tmp_path / "outbox.db"
+    _filled(path)
+    with closing(sqlite3.connect(path)) as sql:
+        sql.execute("INSERT INTO ledger VALUES ('rows', 'score', 'disk full', 7, 1, 9)")
+        sql.commit()
+    _broken(path)
+    journal = made.journal(path)
+    journal.start()
+    _idle(journal)
+    journal.submit([made.event()], {})
+    made.settle(journal)
+    found = [r for r in made.everything(journal) if isinstance(r, LossRecord)]
+    journal.stop(10)
+
+    assert ("disk full", 7) in {(r.cause, r.count) for r in found}
+
+
 def test_a_file_that_was_emptied_is_no_fresh_start(tmp_path: Path) -> None:
     """A repaired file system leaves files of no bytes; that is told as damage."""
     path = tmp_path / "outbox.db"
