@@ -82,27 +82,23 @@ def write_below(root: Path, parts: Sequence[str], body: bytes) -> None:
         os.close(folder)
 
 
-def write_again(path: Path) -> None:
-    """Write a file over itself and sync it; nothing is done where there is none.
+def write_again(descriptor: int) -> None:
+    """Write an open file over itself and sync it.
 
     A sync that failed is told once: what it should have written stays in the system's
     cache, counted as written, and the next sync says that all is well. What is read
     there and written again is written for certain.
 
+    Args:
+        descriptor: for reading and writing; nobody else may write to the file.
+
     Raises:
         OSError: the disk refused; the file's content is as before.
     """
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return
-    try:
-        at = 0
-        while piece := os.pread(descriptor, _PIECE, at):
-            at += os.pwrite(descriptor, piece, at)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    at = 0
+    while piece := os.pread(descriptor, _PIECE, at):
+        at += os.pwrite(descriptor, piece, at)
+    os.fsync(descriptor)
 
 
 def sync_folder(path: Path) -> None:

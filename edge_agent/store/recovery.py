@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 import sqlite3
 from datetime import UTC, datetime
@@ -26,6 +27,10 @@ from edge_agent.store.schema import code_of
 if TYPE_CHECKING:
     from pathlib import Path
 
+# SQLite's lock bytes, pending to shared: https://www.sqlite.org/src/file/src/os.h
+_LOCKED = (512, 0x40000000)
+_BEGUN = 1 << 20
+_NOT_WRITABLE = {errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOLCK}
 _SIDE = ("", "-wal", "-shm", "-journal")
 
 
@@ -51,7 +56,7 @@ def open_store(
         OSError: the folder cannot be made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    mend_log(path)
+    _mend(path)
     reason, database = damage or _emptied(path), None
     try:
         database = None if reason else Database(path, limit)
@@ -79,16 +84,35 @@ def mend_log(path: Path) -> None:
     """Make the log beside a store last, whatever became of syncs before.
 
     SQLite reads it from the system's cache and builds on it: behind a part that a
-    failed sync has left there, nothing would outlast a power cut.
+    failed sync has left there, nothing would outlast a power cut. Only for who holds
+    the store's lock.
 
     Raises:
         OSError: the disk does not let us.
     """
+    with (
+        contextlib.suppress(FileNotFoundError),
+        path.with_name(path.name + "-wal").open("rb+") as log,
+    ):
+        write_again(log.fileno())
+
+
+def _mend(path: Path) -> None:
+    """The same before the file is opened, and for a file that was just begun.
+
+    A file that another process has is left alone: opening it says so.
+    """
     try:
-        write_again(path.with_name(path.name + "-wal"))
+        with path.open("rb+") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, *_LOCKED)
+            mend_log(path)
+            if path.stat().st_size <= _BEGUN:
+                write_again(file.fileno())
+    except (FileNotFoundError, BlockingIOError):
+        return
     except OSError as error:
-        # where nothing can be written, it can still be read
-        if error.errno not in {errno.EROFS, errno.EACCES, errno.EPERM}:
+        # where nothing can be written or locked, it can still be read
+        if error.errno not in _NOT_WRITABLE:
             raise
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import sqlite3
+import subprocess
+import sys
 import time
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -213,6 +215,31 @@ def test_damage_found_beside_work_is_put_aside_then(
     assert recovered.events == []
     alarms = {r.at for r in found if isinstance(r, AlarmRecord)}
     assert {0, _TURNS - 1} <= alarms
+
+
+def test_a_second_agent_leaves_the_log_of_the_first_alone(tmp_path: Path) -> None:
+    """It would write over what the first is just writing."""
+    path = tmp_path / "outbox.db"
+    first = made.journal(path)
+    first.start()
+    first.submit([made.alarm(1)], {})
+    made.settle(first)
+    before = (tmp_path / "outbox.db-wal").stat().st_mtime_ns
+    script = (
+        "import pathlib, sys; from tests.store import made;"
+        " made.journal(pathlib.Path(sys.argv[1])).start()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, str(path)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    after = (tmp_path / "outbox.db-wal").stat().st_mtime_ns
+    first.stop(10)
+
+    assert "StoreInUse" in done.stderr
+    assert after == before
 
 
 def test_the_ledger_of_a_damaged_store_is_carried_over(tmp_path: Path) -> None:
