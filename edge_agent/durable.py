@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_PIECE = 1 << 20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -79,6 +80,25 @@ def write_below(root: Path, parts: Sequence[str], body: bytes) -> None:
         _write_in(folder, parts[-1], body, 0o644)
     finally:
         os.close(folder)
+
+
+def write_again(descriptor: int) -> None:
+    """Write an open file over itself and sync it.
+
+    A sync that failed is told once: what it should have written stays in the system's
+    cache, counted as written, and the next sync says that all is well. What is read
+    there and written again is written for certain.
+
+    Args:
+        descriptor: for reading and writing; nobody else may write to the file.
+
+    Raises:
+        OSError: the disk refused; the file's content is as before.
+    """
+    at = 0
+    while piece := os.pread(descriptor, _PIECE, at):
+        at += os.pwrite(descriptor, piece, at)
+    os.fsync(descriptor)
 
 
 def sync_folder(path: Path) -> None:

@@ -56,6 +56,12 @@ class Feed:
         self._until = self._made_before = self._to.outbox.reserve(0) - 1
         return self._replay
 
+    @property
+    def first_arrived(self) -> int | None:
+        """Id of the first new record that nobody has taken yet; None where none is."""
+        arrived = [stored.id for batch in list(self._arrived) for stored in batch]
+        return min(arrived, default=None)
+
     def end(self) -> None:
         """The link is gone."""
         if self._dispatch is not None:

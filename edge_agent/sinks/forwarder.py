@@ -171,7 +171,9 @@ class Forwarder:
     def _announce(self, dispatch: Dispatch) -> None:
         """Tell that we are here, and what a broker that forgot no longer knows."""
         dispatch.own.say([self._greeting.status("online", "")], None)
-        for frames, expiry in self._greeting.standing():
+        # what has arrived by now goes out in its order: told first, a newest row would
+        # overtake those before it
+        for frames, expiry in self._greeting.standing(self._feed.first_arrived):
             dispatch.own.say(frames, expiry)
         self._to.suspicion.said(dispatch.own.frames)
         dispatch.pump()

@@ -47,13 +47,20 @@ class Greeting:
             )
         )
 
-    def standing(self) -> Iterator[tuple[Sequence[Frame], int | None]]:
+    def standing(
+        self, before: int | None = None
+    ) -> Iterator[tuple[Sequence[Frame], int | None]]:
         """What a broker that forgot no longer knows, each with its expiry.
 
         Rows that the peer may choke on are left out.
+
+        Args:
+            before: only rows of records with lower ids; None for all.
         """
         now = self._to.clock.now()
         for stored, rows in self._to.newest.rows():
+            if before is not None and stored.id >= before:
+                continue
             expiry = self._to.profile.expiry(stored, old=False) or 0
             if now - newest_at(stored) > expiry * NANOSECONDS:
                 continue  # long gone by our own rule

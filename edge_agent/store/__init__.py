@@ -14,8 +14,14 @@ One SQLite file, one connection, one thread (`journal`), the only user of sqlite
   not see a flipped bit inside a blob.
 * The file is opened with ``locking_mode=EXCLUSIVE``. The WAL-reset bug of SQLite
   3.7.0 to 3.51.2 (Debian 12 ships 3.40.1) needs two connections; here a second
-  one is refused by SQLite itself. Who wants to look asks the agent; a file that
-  no agent has open is read without a lock (`offline`).
+  one is refused by SQLite itself, which every opening tries (`engine`). Who wants
+  to look asks the agent; a file that no agent has open is read without a lock
+  (`offline`).
+* A sync that failed is told once, then the system's cache says that all is well.
+  Nothing is built on a log that may have such a gap: it is written over itself
+  first (`recovery.mend_log`).
+* What takes long goes in pieces between commits (`chores`): to look through a large
+  file, to carry a damaged one over. A crash on the way ends neither.
 * Every alarm, finding, drift row and snapshot leaves a row in the commit that
   remembers it, whether it was acknowledged before or is owed to nobody. These tables
   are rings: oldest out first. Drift is added up to days before, without any loss.
@@ -40,5 +46,6 @@ snapshot   how something stood (accuracy), the newest of each day
 Reading order: `journal` (the way in), `tray` (who waits for what), `outbox` (waiting
 in memory), `writer` (the thread), `database`, `ledger`, `rings`, `archive` (what is
 kept) with `traces`, `findings`, `drifts` and `snapshots`, `history` (how it is read),
-`recovery`, `codec` with `scores`, `bodies` and `central`.
+`recovery` with `salvage` and `pending`, `chores`, `soundness`, `engine`, `codec` with
+`scores`, `bodies` and `central`.
 """

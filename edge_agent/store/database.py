@@ -23,10 +23,11 @@ from edge_agent.store import (
     outputs,
     pages,
     quarantine,
+    soundness,
 )
 from edge_agent.store.archive import Left
 from edge_agent.store.outbox import SEQ_BITS, Loss, Stored
-from edge_agent.store.rows import read_row, row_of
+from edge_agent.store.rows import as_new, read_row, row_of
 from edge_agent.store.schema import is_damage, migrate, prepare
 
 if TYPE_CHECKING:
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
 
     from edge_agent.records import PipelineInfo
     from edge_agent.store.looking import Found, Query
-    from edge_agent.store.outbox import Loss, LossKey, Stored
-    from edge_agent.store.rows import Row, Transaction
+    from edge_agent.store.outbox import LossKey
+    from edge_agent.store.rows import OnDisk, Row, Transaction
     from edge_agent.store.traces import Trace
 
 T = TypeVar("T")
@@ -66,7 +67,7 @@ class Database:
         # a flipped bit can make text of anything: reading it must not fail
         self._sql.text_factory = lambda raw: raw.decode("utf-8", "replace")
         try:
-            prepare(self._sql, path, limit)
+            self.engine, self.whole = prepare(self._sql, path, limit)
             migrate(self._sql)
             self._known = self._infos()
             self.held = holdings.measured(self._sql)
@@ -85,8 +86,8 @@ class Database:
 
     def last_boot(self) -> int:
         """Highest number an opening had so far."""
-        (number,) = self._sql.execute("SELECT number FROM boot").fetchone()
-        (newest,) = self._sql.execute("SELECT max(id) FROM outbox").fetchone()
+        asked = "SELECT number, (SELECT max(id) FROM outbox) FROM boot"
+        number, newest = self._sql.execute(asked).fetchone()
         return max(int(number), int(newest or 0) >> SEQ_BITS)
 
     def note_boot(self, number: int) -> None:
@@ -103,7 +104,7 @@ class Database:
         gone = [name for name in known if name not in names]
         self._bits = [1 << known[name] if name in known else 0 for name in names]
         if not gone and all(self._bits):
-            return []
+            return gone
         with self._transaction():
             known = outputs.change(self._sql, known, names)
             self.held = holdings.measured(self._sql)
@@ -123,16 +124,16 @@ class Database:
         losses = dict(work.losses)
         pages.check_log(self._sql, self.path)
         rows: Sequence[Row] = self._rows(
-            (entry.stored, entry.owed) for entry in work.entries
+            (one.stored, one.owed & ~work.acks.get(one.stored.id, 0))
+            for one in work.entries
         )
-        new = {row.id for row in rows}
         acks = {id_: self._disk(having) for id_, having in work.acks.items()}
         with self._transaction():
-            self._settle({id_: acks[id_] for id_ in acks.keys() - new})
+            # first: what an output has is not dropped and counted as lost
+            holdings.settle(self._sql, self.held, acks)
             rows = self._make_room(rows, work.make_room, "disk full", losses)
             excess = self._excess(rows)
             self._insert(self._make_room(rows, excess, _OUTBOX_FULL, losses))
-            self._settle({id_: acks[id_] for id_ in acks.keys() & new})
             self._keep(Left.by((e.stored for e in work.entries), work.origin))
             quarantine.write(self._sql, work.refused, losses)
             ledger.write(self._sql, losses, work.reported)
@@ -184,18 +185,17 @@ class Database:
 
     def sweep(self, cause: str) -> None:
         """Drop and count rows that damage has hidden from every reader."""
-        found = self._sql.execute(
-            "SELECT id FROM outbox WHERE class NOT IN (0, 1, 2, 3, 4)"
-            " OR typeof(owed) != 'integer' OR typeof(rows) != 'integer' OR owed = 0"
-        ).fetchall()
-        if found:
-            self.discard([int(id_) for (id_,) in found], cause)
+        if found := soundness.hidden(self._sql):
+            self.discard(found, cause)
+
+    def look_at(self, after: int) -> tuple[list[int], int | None]:
+        """Check some records; see `soundness.piece`."""
+        return soundness.piece(self._sql, after)
 
     def oldest(self) -> int | None:
         """Agent time of the oldest record on disk."""
-        row = self._sql.execute(
-            "SELECT at_first FROM outbox ORDER BY id LIMIT 1"
-        ).fetchone()
+        asked = "SELECT at_first FROM outbox ORDER BY id LIMIT 1"
+        row = self._sql.execute(asked).fetchone()
         return None if row is None else int(row[0])
 
     def inquire(self, read: Callable[[sqlite3.Connection], T]) -> T:
@@ -224,10 +224,15 @@ class Database:
             self._keep(left)
             ledger.write(self._sql, losses or {}, {})
 
-    def adopt(self, salvaged: Sequence[tuple[Stored, int]]) -> None:
-        """Take over records of a damaged file, each with the mask of its debtors."""
+    def adopt(
+        self, salvaged: Sequence[tuple[OnDisk, int]], infos: Iterable[PipelineInfo] = ()
+    ) -> None:
+        """Take over sound rows of a damaged file, each with the mask of its debtors."""
         with self._transaction():
-            self._insert(self._rows(salvaged))
+            for info in infos:
+                self._write_info(info)
+            masked = ((row, self._disk(owed)) for row, owed in salvaged)
+            self._insert(as_new(row, mask) for row, mask in masked if mask)
 
     def _infos(self) -> dict[bytes, PipelineInfo]:
         known = {}
@@ -286,9 +291,6 @@ class Database:
             row = (digest, zlib.crc32(packed), packed)
             self._sql.execute("INSERT OR REPLACE INTO info VALUES (?, ?, ?)", row)
 
-    def _settle(self, acks: Mapping[int, int]) -> None:
-        holdings.settle(self._sql, self.held, acks)
-
     def _make_room(
         self,
         coming: Sequence[Row],
@@ -296,5 +298,5 @@ class Database:
         cause: str,
         losses: dict[LossKey, Loss],
     ) -> Sequence[Row]:
-        sql, held = self._sql, self.held
-        return holdings.make_room(sql, held, coming, excess, cause, losses)
+        known = self._sql, self.held
+        return holdings.make_room(*known, coming, excess, cause, losses)

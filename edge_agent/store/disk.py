@@ -82,6 +82,10 @@ class Disk:
         log.info("store works again", path=str(self._path), failed_s=round(seconds, 1))
         self._say("store works again", f"it had failed for {seconds:.0f} s")
 
+    def room_to_make(self, held: int, limit: int) -> int:
+        """Bytes of old records that give way: no room on disk, nor soon in memory."""
+        return held if self.full and held > limit // 2 else 0
+
     def _say(self, name: str, message: str) -> None:
         self._tell(EventRecord(self._clock.now(), name, str(self._path), message))
 

@@ -148,11 +148,7 @@ class Waiting:
                     self.acks_since = now
                 self.acks[id_] = self.acks.get(id_, 0) | bit
                 continue
-            entry.owed &= ~bit
-            # an alarm waits on: what it leaves behind is still to be written
-            if not entry.owed and not entry.traced:
-                self.elided += entry.rows
-                self._remove(entry)
+            self._taken(entry, bit)
 
     def begin(self) -> tuple[list[Entry], dict[int, int]]:
         """What the next transaction writes; entries stay until `commit`."""
@@ -178,7 +174,11 @@ class Waiting:
         if acks and not self.acks:
             self.acks_since = now
         for id_, mask in acks.items():
+            # kept as well: a commit that failed may still have reached the disk
             self.acks[id_] = self.acks.get(id_, 0) | mask
+        for id_, mask in self.acks.items():
+            if id_ in self.entries:
+                self._taken(self.entries[id_], mask)
         self._shrink()
 
     def owed_to(
@@ -230,6 +230,14 @@ class Waiting:
         for entry in self.entries.values():
             _lose(entry, cause, lost)
         return lost
+
+    def _taken(self, entry: Entry, mask: int) -> None:
+        """Outputs have an entry that is not being written."""
+        entry.owed &= ~mask
+        # an alarm waits on: what it leaves behind is still to be written
+        if not entry.owed and not entry.traced:
+            self.elided += entry.rows
+            self._remove(entry)
 
     def _count(self, entry: Entry, sign: int) -> None:
         self.rows += sign * entry.rows

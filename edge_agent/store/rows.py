@@ -7,6 +7,7 @@ import zlib
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
+from edge_agent.records import RecordClass
 from edge_agent.store import codec, squeeze
 from edge_agent.store.outbox import Loss, Stored
 from edge_agent.store.traces import NOWHERE
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from edge_agent.store.outbox import Entry, LossKey
     from edge_agent.store.traces import Origin
 
+#: id, class, rows, at_first, at_last, wall_offset, crc, body
+OnDisk = tuple[int, int, int, int, int, int, int, bytes]
+_KINDS = frozenset(map(int, RecordClass))
 _HEAD = struct.Struct("<qqqqqq")
 
 
@@ -86,8 +90,24 @@ def row_of(stored: Stored, owed: int) -> Row:
     return Row(*head, stored.offset, owed, crc, body, codec.info_of(record))
 
 
+def as_new(row: OnDisk, owed: int) -> Row:
+    """A sound row of another file as it is written into this one."""
+    *head, crc, body = row
+    id_, kind, rows, first, last, offset = head
+    return Row(id_, kind, rows, first, last, offset, owed, crc, body, None)
+
+
+def is_sound(row: OnDisk) -> bool:
+    """Whether an outbox row is as it was written."""
+    *head, crc, body = row
+    try:
+        return crc_of(tuple(head), body) == crc and head[1] in _KINDS
+    except (struct.error, TypeError):
+        return False
+
+
 def read_row(
-    row: tuple[int, int, int, int, int, int, int, bytes],
+    row: OnDisk,
     infos: Mapping[bytes, PipelineInfo],
 ) -> Stored | None:
     """Record of an outbox row (id … wall_offset, crc, body); None if damaged."""

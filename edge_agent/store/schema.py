@@ -6,10 +6,12 @@ import sqlite3
 from typing import TYPE_CHECKING
 
 from edge_agent.errors import StoreDamaged
-from edge_agent.store import pages
+from edge_agent.store import engine, pages, soundness
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from edge_agent.store.engine import Engine
 
 APPLICATION_ID = 0x45444745  # "EDGE"
 
@@ -115,6 +117,12 @@ def is_damage(error: BaseException) -> bool:
     return isinstance(error, (StoreDamaged, ValueError, TypeError, OverflowError))
 
 
+def is_corrupt(error: BaseException) -> bool:
+    """Whether SQLite itself found the file damaged: no waiting mends that."""
+    corrupt = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+    return isinstance(error, sqlite3.Error) and code_of(error) in corrupt
+
+
 def is_taken(error: BaseException) -> bool:
     """Whether another process has the file."""
     taken = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
@@ -126,8 +134,11 @@ def code_of(error: sqlite3.Error) -> int:
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 
-def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> None:
+def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> tuple[Engine, bool]:
     """Settings of the connection and a check of the file.
+
+    Returns:
+        How the file is kept, and whether all of it was checked.
 
     Raises:
         StoreDamaged: the file is not intact, not ours or from a newer version.
@@ -137,21 +148,12 @@ def prepare(sql: sqlite3.Connection, path: Path, limit: int) -> None:
     sql.execute("PRAGMA locking_mode = EXCLUSIVE")
     _check_owner(sql, path)
     sql.execute(f"PRAGMA page_size = {pages.PAGE}")  # of a new file, else it stays
-    (mode,) = sql.execute("PRAGMA journal_mode = WAL").fetchone()
-    if mode != "wal":
-        raise sqlite3.OperationalError(f"journal_mode is {mode}, wal was refused")
+    used = engine.choose(sql, path)
     sql.execute("PRAGMA synchronous = FULL")
     sql.execute("PRAGMA temp_store = MEMORY")
     sql.execute("PRAGMA trusted_schema = OFF")
     pages.prepare(sql, limit)
-    (verdict,) = sql.execute("PRAGMA integrity_check(1)").fetchone()
-    if verdict == "ok":
-        return
-    (verdict,) = sql.execute("PRAGMA quick_check(1)").fetchone()
-    if verdict != "ok":
-        raise StoreDamaged(f"{path}: {verdict}")
-    # only an index is wrong: rows would not be found that are there
-    sql.execute("REINDEX")
+    return used, soundness.check(sql, path)
 
 
 def migrate(sql: sqlite3.Connection) -> None:

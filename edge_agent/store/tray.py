@@ -35,8 +35,6 @@ ROWS_A_COMMIT = 500
 CHECKPOINT_PATIENCE = 10
 #: Nanoseconds an alarm waits for the disk before it is sent uncommitted.
 OVERDUE = NANOSECONDS // 2
-#: Below this a wall-clock offset is slew, not a step, and is left off the labels.
-_STEP = NANOSECONDS
 
 
 class Tray:
@@ -159,13 +157,15 @@ class Tray:
         for read in reads:
             read.answer.set_exception(error)
 
-    def next(self, not_before: int) -> Work:
+    def next(self, not_before: int, pause: float | None = None) -> Work | None:
         """Wait for something to do.
 
         Args:
             not_before: agent time of the next attempt after a failed one; reads are
                 answered all the same.
+            pause: seconds to wait at most; then there is nothing to do.
         """
+        until = None if pause is None else self._clock.now() + int(pause * NANOSECONDS)
         with self._lock:
             while True:
                 if self._reads:
@@ -176,9 +176,12 @@ class Tray:
                 now, due = self._clock.now(), self._due()
                 if due is not None and max(due, not_before) <= now:
                     return self._begin()
+                if until is not None and now >= until:
+                    return None
                 self._wake_at = None if due is None else max(due, not_before)
-                wait = None if due is None else (self._wake_at or now) - now
-                self._changed.wait(None if wait is None else wait / NANOSECONDS)
+                ends = [end for end in (self._wake_at, until) if end is not None]
+                wait = (min(ends) - now) / NANOSECONDS if ends else None
+                self._changed.wait(wait)
                 self._wake_at = None
 
     def committed(self, work: Work) -> list[Entry]:
@@ -209,10 +212,9 @@ class Tray:
             return self._waiting.unwritten(cause) | self.told.losses
 
     def overdue(self) -> list[Entry] | None:
-        """Wait for alarms and events that the disk kept waiting too long.
+        """Alarms and events that the disk keeps waiting too long; None at a stop.
 
-        Returns:
-            Those nobody was told about yet; None when the agent stops.
+        Waits until there are some that nobody was told about yet.
         """
         with self._lock:
             while not self._stopping:
@@ -240,7 +242,8 @@ class Tray:
 
     def _offset(self) -> int:
         offset = self._clock.wall_offset()
-        return offset if abs(offset) > _STEP else 0
+        # less is slew, not a step, and is left off the labels
+        return offset if abs(offset) > NANOSECONDS else 0
 
     def _alive(self) -> None:
         if self.broken is not None:

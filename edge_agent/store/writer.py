@@ -1,7 +1,7 @@
 """The thread that owns the database: open, commit, answer, survive the disk.
 
-A commit that fails is tried again with a growing wait; nothing is logged but the
-change. A file found damaged while running is put aside like one found at start.
+A commit that fails is tried again with a growing wait. A file found damaged while
+running is put aside like one found at start.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from edge_agent.durable import sync_folder
 from edge_agent.errors import StoreInUse
 from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import answers, condition, losses, quarantine, recovery
+from edge_agent.store.chores import AT_ONCE, Chores
 from edge_agent.store.disk import Disk
 from edge_agent.store.losses import Losses
 from edge_agent.store.pledge import Pledge
 from edge_agent.store.rows import Transaction
-from edge_agent.store.schema import is_taken
+from edge_agent.store.salvage import take_over
+from edge_agent.store.schema import is_corrupt, is_taken
 from edge_agent.store.work import Opened
 
 if TYPE_CHECKING:
@@ -31,7 +34,6 @@ if TYPE_CHECKING:
     from edge_agent.instruments import Instruments
     from edge_agent.store.database import Database
     from edge_agent.store.outbox import Entry, Loss, LossKey
-    from edge_agent.store.recovery import Salvage
     from edge_agent.store.traces import Origin
     from edge_agent.store.tray import Tray
     from edge_agent.store.work import Ask, Work
@@ -40,9 +42,9 @@ log = structlog.get_logger()
 
 #: Attempts to open a file that cannot be read before it is put aside.
 PATIENCE = 4
-_EPOCH_2020 = 1_577_836_800  # a start without a disk numbers rows from its second
+_EPOCH_2020 = 1_577_836_800  # a start without a disk counts from its second
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
-_CHECKPOINT = "this part of the saved state was unreadable and begins anew"
+_UNREAD = "this part of the saved state was unreadable and begins anew"
 
 
 class Writer:
@@ -78,7 +80,8 @@ class Writer:
         self._instruments = instruments
         self._origin = origin
         self._database: Database | None = None
-        self._salvage: Salvage | None = None
+        self._chores = Chores(outputs, clock, self._unread)
+        self._damage = ""
         self._boot = 0
         self._losses = Losses()
         self._disk = Disk(path, clock, self._tell)
@@ -105,11 +108,13 @@ class Writer:
                     " state_dir; stop it, or give this one its own"
                 ) from error
             # ids stay unique although the boot cannot be counted on disk
-            seconds = self._wall() // NANOSECONDS - _EPOCH_2020
-            opened.seq = max(seconds, 0) << 14
+            opened.seq = max(self._wall() // NANOSECONDS - _EPOCH_2020, 0) << 14
             self._disk_failed(error)
+            self._disk.doubtful = True  # what was left undone is done before a commit
         self._boot = opened.boot
         self._show()
+        if self._database is not None and not self._database.engine.exclusive:
+            log.warning("store not exclusive", engine=self.status["engine"])
         return opened
 
     @property
@@ -118,15 +123,16 @@ class Writer:
 
     def run(self) -> None:
         """Work until the tray says that this was the last."""
-        self._carry_over()
+        self._do_chores(AT_ONCE)
         self.pledge.opened(self._usable)
         while True:
-            work = self._tray.next(self._disk.not_before)
-            for read in work.reads:
+            work = self._tray.next(self._disk.not_before, self._chores.pause)
+            for read in work.reads if work else ():
                 self._answer(read)
-            if work.reads:
+            held = work is None or bool(work.reads) or self._commit(work)
+            self._do_chores(1)
+            if work is None or work.reads:
                 continue
-            held = self._commit(work)
             self.pledge.look(self._usable, last=work.last)
             self._show()
             rows = self._tray.depth()[0]
@@ -135,6 +141,7 @@ class Writer:
                 losses.note(self._path, self._tray.unwritten(losses.AT_STOP))
             if work.last and not (rows and held):
                 break
+        self._chores.end()
         if self._database is not None:
             self._database.close()
 
@@ -145,23 +152,24 @@ class Writer:
             self.pledge.limit,
             self._wall(),
             patient=self._disk.failures < PATIENCE,
+            damage=self._damage,
         )
-        # one that is not yet carried over is not forgotten for a second failure
-        self._database, self._salvage = database, salvage or self._salvage
+        self._database, self._damage = database, ""
+        self._chores.begin(database, salvage)
         self._losses.known = database.ledger()
         boots = [opened.boot, database.last_boot() + 1]
         opened.checkpoint, damaged = database.checkpoint()
         opened.findings = database.open_findings()
-        if salvage is not None:
+        if salvage is not None and salvage.note.fresh:
             boots.append(salvage.boot + 1)
-            opened.checkpoint = salvage.checkpoint
+            take_over(database, salvage)
+            opened.checkpoint, _ = database.checkpoint()
             opened.findings = salvage.findings
-            opened.events.append(
-                self._event("store damaged", str(self._path), salvage.told())
-            )
+            said = self._event("store damaged", str(self._path), salvage.told())
+            opened.events.append(said)
         if damaged:
-            names = ", ".join(damaged)
-            opened.events.append(self._event("checkpoint damaged", names, _CHECKPOINT))
+            said = self._event("checkpoint damaged", ", ".join(damaged), _UNREAD)
+            opened.events.append(said)
         opened.boot = self._boot = self._boot or max(boots)
 
     def _move_in(self) -> list[EventRecord]:
@@ -172,39 +180,36 @@ class Writer:
         if recovery.read_boot(self._path) < self._boot:
             recovery.write_boot(self._path, self._boot)
         self._database.note_boot(self._boot)
-        self._database.sweep(answers.DAMAGED_ROW)
+        if self._database.whole:  # else a chore
+            self._database.sweep(answers.DAMAGED_ROW)
         losses.begin(self._database, self._boot, self._clock, self._origin)
         self._losses.known = self._database.ledger()
         self._quarantined = self._database.inquire(quarantine.count)
+        # SQLite does not look whether that worked for the log it has just made
+        sync_folder(self._path.parent)
         return [self._event("output removed", ", ".join(gone), _GONE)] if gone else []
 
     def _reopen(self) -> None:
         """Begin again with the file after an error."""
         if self._database is not None:
+            recovery.mend_log(self._path)  # first: closing folds it into the file
             self._database.close()
             self._database = None
         opened = Opened(self._boot)
         self._read(opened)
         events = opened.events + self._move_in()
         self._disk.doubtful = False
-        if events:
-            self._tray.put(events, {})
-        self._carry_over()
+        self._tray.put(events, {})
+        self._do_chores(AT_ONCE)
 
-    def _carry_over(self) -> None:
-        """Copy what a damaged file still holds; submitters do not wait for it."""
-        salvage, self._salvage = self._salvage, None
-        if salvage is None or self._database is None:
-            return
+    def _do_chores(self, pieces: int) -> None:
+        """Some of what can wait; submitters never wait for it."""
         try:
-            count = recovery.carry_over(
-                self._database, salvage, self._outputs, self._clock.now()
-            )
-        except sqlite3.Error as error:
+            for _ in range(pieces):
+                self._chores.step()
+        except (sqlite3.Error, OSError) as error:
             self._disk_failed(error)
-            return
-        self._losses.known = self._database.ledger()
-        log.warning("store salvaged", records=count, put_aside=str(salvage.aside))
+        self._show()
 
     def _commit(self, work: Work) -> bool:
         """Write it all; whether that held."""
@@ -227,7 +232,8 @@ class Writer:
         due = self._losses.due(now, last=work.last)
         reports = self._tray.number(self._losses.records(due, now))
         entries = [*work.entries, *reports]
-        asked = (work.losses, work.told, due, self._room_to_make(), self._origin)
+        room = self._disk.room_to_make(*self._tray.fill())
+        asked = (work.losses, work.told, due, room, self._origin)
         lost = self._database.commit(
             Transaction(entries, work.acks, work.checkpoint, work.refused, *asked)
         )
@@ -242,11 +248,6 @@ class Writer:
         self._losses.more(work.told)
         self._tray.told.report_at = self._losses.next_due(now)
         return reports
-
-    def _room_to_make(self) -> int:
-        """Old records give way when there is no room on disk nor soon in memory."""
-        held, limit = self._tray.fill()
-        return held if self._disk.full and held > limit // 2 else 0
 
     def _count(self, entries: list[Entry], lost: dict[LossKey, Loss]) -> None:
         count = self._instruments.count
@@ -270,6 +271,8 @@ class Writer:
 
     def _disk_failed(self, error: BaseException) -> None:
         self._instruments.count("store_failures_total")
+        if is_corrupt(error):
+            self._damage = f"{self._path}: {error}"
         self._disk.failed(error)
 
     def _tell(self, event: EventRecord) -> None:
@@ -283,9 +286,12 @@ class Writer:
 
     def _show(self) -> None:
         """Refresh what the journal's status tells about the disk."""
+        database = self._usable
         self.status = {
             "boot": self._boot,
             "failing": self._disk.failure,
+            "engine": database.engine.told() if database else "",
+            "chore": self._chores.told,
             "failing_since": self._disk.failing_since,
             "quarantined": self._quarantined,
             **condition.told(self._usable, self._instruments),

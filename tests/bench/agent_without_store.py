@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.cli.main import main
 from edge_agent.store.tray import Tray
+from edge_agent.store.upcoming import Upcoming
 
 if TYPE_CHECKING:
     from edge_agent.records import Record
@@ -28,6 +29,6 @@ def _forget(*_: object) -> None:
 
 if __name__ == "__main__":
     Tray._add = _numbered  # type: ignore[assignment, method-assign]
-    Tray._merge = _forget  # type: ignore[assignment, method-assign]
+    Upcoming.merge = _forget  # type: ignore[assignment, method-assign]
     Tray.acknowledge = _forget  # type: ignore[assignment, method-assign]
     sys.exit(main())

@@ -124,6 +124,7 @@ def written(seconds: int, folder: Path, records: int) -> Figures:
                 owed.clear()
             clock.at += NANOSECONDS
             work = tray.next(0)
+            assert work is not None
             database.commit(
                 Transaction(work.entries, work.acks, work.checkpoint, origin=_ORIGIN)
             )

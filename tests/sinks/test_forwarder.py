@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge_agent.clock import SystemClock
 from edge_agent.records import AlarmState, FindingState
-from edge_agent.sinks import dispatch, feed, pace
+from edge_agent.sinks import dispatch, feed, forwarder, pace
 from tests.sinks.doubles import MemorySink
 from tests.sinks.made import PREFIX, forwarding, until
 from tests.store import made
@@ -164,6 +165,27 @@ async def test_broker_that_forgot_is_told_the_newest_values(tmp_path: Path) -> N
         kept = _keys(list(sink.peer.kept("state").values()))
 
     assert sorted(kept) == [(1, 0), (1, 1), (1, 2)]
+
+
+async def test_a_newest_value_never_overtakes_those_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scores that come just while the link is made: the live topic stays in order."""
+    sink = MemorySink()
+    announce = forwarder.Forwarder._announce
+
+    def late(self: forwarder.Forwarder, to: dispatch.Dispatch) -> None:
+        for at in range(3):
+            outbox.submit([made.scores(6, at=SystemClock().now() + at)], {})
+        announce(self, to)
+
+    monkeypatch.setattr(forwarder.Forwarder, "_announce", late)
+    async with forwarding(tmp_path, sink) as (outbox, _):
+        await _empty(outbox)
+        await until(lambda: len(sink.peer.read("state")) >= 18)
+        states = sink.peer.read("state")
+
+    assert _keys(states) == sorted(_keys(states))
 
 
 async def test_overflow_of_live_goes_to_history_and_none_is_lost(

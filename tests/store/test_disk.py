@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from edge_agent.records import EventRecord, LossRecord, ScoreRecord
+from edge_agent.records import EventRecord, LossRecord, RecordClass, ScoreRecord
 from edge_agent.store import disk, recovery, writer
 from edge_agent.store.database import Database
+from edge_agent.store.outbox import Entry, Stored, Waiting
 from tests.store import made
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from edge_agent.store.journal import Journal
-    from edge_agent.store.outbox import Stored
+    from edge_agent.store.rows import Transaction
 
 
 #: Turns of 20 rows: more than half a megabyte.
@@ -138,6 +139,58 @@ def test_memory_is_bounded_and_drops_are_counted(tmp_path: Path) -> None:
     lost = sum(r.count for r in found if isinstance(r, LossRecord))
     assert kept + lost == 200 * 20
     assert made.alarm(1) in found
+
+
+def test_what_an_output_has_is_not_counted_as_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Acknowledged while the disk is full: no memory or disk counts it as lost."""
+    journal = made.journal(tmp_path / "outbox.db", limit="100kB")
+    journal.start()
+    first = [journal.submit([made.scores(20, at=at)], {})[0] for at in range(10)]
+    made.settle(journal)
+    full, commit = threading.Event(), Database.commit
+
+    def failing(self: Database, work: Transaction) -> object:
+        if full.is_set():
+            error = sqlite3.OperationalError("database or disk is full")
+            error.sqlite_errorcode = sqlite3.SQLITE_FULL
+            raise error
+        return commit(self, work)
+
+    monkeypatch.setattr(Database, "commit", failing)
+    full.set()
+    second = [journal.submit([made.scores(20, at=at)], {})[0] for at in range(10)]
+    _until(lambda: _status(journal) == "failing")
+    journal.acknowledge("scada", [one.id for one in first + second])
+    third = [journal.submit([made.scores(20, at=at)], {})[0] for at in range(15)]
+    full.clear()
+    _until(lambda: _status(journal) == "ok")
+    made.settle(journal)
+    found = made.everything(journal)
+    journal.stop(10)
+
+    assert sum(len(r) for r in found if isinstance(r, ScoreRecord)) == 20 * len(third)
+    assert [r for r in found if isinstance(r, LossRecord)] == []
+
+
+def test_what_was_acknowledged_during_a_commit_that_failed_waits_no_longer() -> None:
+    """It is not there to be dropped, and counted as lost, when memory is full."""
+    waiting = Waiting(limit=1000)
+    stored = Stored(1, made.scores(3))
+    waiting.add(Entry(stored, RecordClass.SCORE, 3, 900, owed=0b11, since=0))
+    entries, acks = waiting.begin()
+    waiting.acknowledge(0b01, [1], now=1)
+    waiting.abandon(entries, acks, now=2)
+    assert waiting.entries[1].owed == 0b10
+    waiting.begin()
+    waiting.acknowledge(0b10, [1], now=3)
+    waiting.abandon(entries, {}, now=4)
+
+    assert waiting.entries == {}
+    assert waiting.acks == {1: 0b10}, "the commit may have reached the disk"
+    waiting.add(Entry(Stored(9, stored.record), RecordClass.SCORE, 3, 2000, 1, 0))
+    assert sum(loss.count for loss in waiting.losses.values()) == 3
 
 
 def test_silent_disk_does_not_hold_an_alarm(

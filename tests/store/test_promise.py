@@ -264,7 +264,6 @@ def test_a_broken_promise_degrades_the_status() -> None:
         pipelines={},
         outputs={},
         archives={},
-        archives={},
         store=store,
         registry={},
         counters={},

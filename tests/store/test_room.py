@@ -247,6 +247,7 @@ def test_state_goes_with_what_it_remembers() -> None:
         tray.put(records, {"core": str(turn).encode()})
         clock.at += second
         work = tray.next(0)
+        assert work is not None
         tray.committed(work)
         carried.append(work.checkpoint.get("core"))
     assert carried[3] == b"3"
@@ -255,7 +256,9 @@ def test_state_goes_with_what_it_remembers() -> None:
     assert max(b - a for a, b in itertools.pairwise(waits)) <= 10
     tray.put([], {"core": b"last"})
     tray.stop()
-    assert tray.next(0).checkpoint == {"core": b"last"}
+    last = tray.next(0)
+    assert last is not None
+    assert last.checkpoint == {"core": b"last"}
 
 
 def test_many_are_dropped_at_once(tmp_path: Path) -> None:

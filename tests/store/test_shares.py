@@ -187,7 +187,9 @@ def test_evidence_goes_last_with_alarms() -> None:
     tray = Tray(3600.0, 1 << 20, [EVIDENCE], SystemClock())
     tray.begin(1, 0, {})
     tray.put([evidence], {})
-    (entry,) = tray.next(0).entries
+    work = tray.next(0)
+    assert work is not None
+    (entry,) = work.entries
     assert entry.stored.record == evidence, "it does not wait an hour"
 
 
