@@ -131,7 +131,8 @@ class Database:
         with self._transaction():
             # first: what an output has is not dropped and counted as lost
             holdings.settle(self._sql, self.held, acks)
-            rows = self._make_room(rows, work.make_room, "disk full", losses)
+            # of what is there: what comes may well fit once that is gone
+            self._make_room((), work.make_room, "disk full", losses)
             excess = self._excess(rows)
             self._insert(self._make_room(rows, excess, _OUTBOX_FULL, losses))
             self._keep(Left.by((e.stored for e in work.entries), work.origin))

@@ -237,7 +237,7 @@ async def test_refused_row_is_kept_aside_and_the_others_arrive(
     assert len(set(tried[:3])) == 1
     assert states[:2] == [(1, 0), (1, 2)]
     # told at once, and counted in the ledger
-    assert {one["event"] for one in events} == {"record refused", "loss"}
+    assert {one["event"] for one in events} == {"record refused", "records lost"}
 
 
 async def test_broker_that_refuses_everything_is_a_lost_link(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.records import AlarmRecord, LossRecord, ScoreRecord
-from edge_agent.store import chores, engine, pending, soundness, writer
+from edge_agent.store import chores, engine, holdings, pending, soundness, writer
 from tests.store import made
 
 if TYPE_CHECKING:
@@ -203,7 +203,7 @@ def test_damage_found_beside_work_is_put_aside_then(
     _broken(path)
     # its start looks at nothing of the outbox, not even how much there is
     monkeypatch.setattr(soundness, "WHOLE", 0)
-    monkeypatch.setattr("edge_agent.store.database.Database._sums", lambda _: (0, 0))
+    monkeypatch.setattr(holdings, "measured", lambda _: holdings.Held())
     journal = made.journal(path)
     recovered = journal.start()
     _until(lambda: list(tmp_path.glob("outbox.db.damaged-*")))
