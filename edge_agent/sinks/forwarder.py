@@ -170,8 +170,7 @@ class Forwarder:
         """Tell that we are here, and what a broker that forgot no longer knows."""
         dispatch.say([self._said("online", "")])
         now = self._clock.now()
-        # what has arrived by now goes out in its order: told first, a newest row would
-        # overtake those before it
+        # told first, the newest of what has just arrived would overtake the rest of it
         arrived = [s.id for batch in list(self._arrived) for s in batch]
         for stored, rows in self._newest.rows():
             if arrived and stored.id >= arrived[0]:
