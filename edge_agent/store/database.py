@@ -59,10 +59,9 @@ class Database:
     """
 
     def __init__(self, path: Path, limit: int) -> None:
-        self.path = path
-        self.limit = limit
+        self.path, self.limit = path, limit
         self._bits: list[int] = []
-        # closed by close(); isolation_level None: transactions are written out
+        # isolation_level None: transactions are written out
         self._sql = sqlite3.connect(path, timeout=1.0, isolation_level=None)
         # a flipped bit can make text of anything: reading it must not fail
         self._sql.text_factory = lambda raw: raw.decode("utf-8", "replace")
@@ -196,8 +195,7 @@ class Database:
     def oldest(self) -> int | None:
         """Agent time of the oldest record on disk."""
         asked = "SELECT at_first FROM outbox ORDER BY id LIMIT 1"
-        row = self._sql.execute(asked).fetchone()
-        return None if row is None else int(row[0])
+        return next((int(at) for (at,) in self._sql.execute(asked)), None)
 
     def inquire(self, read: Callable[[sqlite3.Connection], T]) -> T:
         """What a function reads from the file."""
@@ -278,9 +276,8 @@ class Database:
 
         By their own size, or by the pages of the file: many that are half full.
         """
-        coming = holdings.size_of(rows)
         over = pages.used(self._sql) - pages.most(self.limit)
-        return coming + max(self.held.bytes - self.limit, over)
+        return holdings.size_of(rows) + max(self.held.bytes - self.limit, over)
 
     def _keep(self, left: Left) -> None:
         self.fill = archive.write(self._sql, left, self.fill, self.limit)
@@ -299,5 +296,5 @@ class Database:
         cause: str,
         losses: dict[LossKey, Loss],
     ) -> Sequence[Row]:
-        known = self._sql, self.held
-        return holdings.make_room(*known, coming, excess, cause, losses)
+        asked = (coming, excess, cause, losses)
+        return holdings.make_room(self._sql, self.held, *asked)

@@ -53,10 +53,13 @@ class Tray:
         self._flush = int(flush * NANOSECONDS)
         self.numbering = Numbering(outputs)
         self._clock = clock
-        self._lock = threading.Lock()
-        self._changed = threading.Condition(self._lock)
-        self._urgent = threading.Condition(self._lock)
+        self._lock = lock = threading.Lock()
+        self._changed, self._urgent = (
+            threading.Condition(lock),
+            threading.Condition(lock),
+        )
         self._waiting = Waiting(limit)
+        self.limit = limit
         self._state = Upcoming()
         self._refused: list[Refused] = []
         self.told = Told(self._flush)
@@ -228,11 +231,6 @@ class Tray:
                 wait = (late[0].since + OVERDUE - now) / NANOSECONDS if late else None
                 self._urgent.wait(wait)
         return None
-
-    def fill(self) -> tuple[int, int]:
-        """Bytes held in memory, and the most that may be."""
-        with self._lock:
-            return self._waiting.size, self._waiting.limit
 
     def depth(self) -> tuple[int, int, int | None, int]:
         """Rows, bytes and oldest agent time waiting; rows never written so far."""

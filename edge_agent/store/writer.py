@@ -232,7 +232,7 @@ class Writer:
         due = self._losses.due(now, last=work.last)
         reports = self._tray.number(self._losses.records(due, now))
         entries = [*work.entries, *reports]
-        room = self._disk.room_to_make(*self._tray.fill())
+        room = self._disk.room_to_make(self._tray.depth()[1], self._tray.limit)
         asked = (work.losses, work.told, due, room, self._origin)
         lost = self._database.commit(
             Transaction(entries, work.acks, work.checkpoint, work.refused, *asked)

@@ -262,7 +262,6 @@ def _done(status: Callable[[], dict[str, object]]) -> None:
 
 
 def _wrong(records: Sequence[Record]) -> int:
-    """Records that are not what was written."""
     return sum(not _right(record) for record in records)
 
 

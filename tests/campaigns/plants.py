@@ -1,0 +1,113 @@
+"""What became of the plants of a campaign of kills."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.campaigns.telling import Findings, quantiles
+
+#: Messages the agent may have unacknowledged, as configured.
+INFLIGHT = 20
+#: Old messages that may have been acknowledged within the last flush (200 ms at 2,000 a
+#: second), which the disk does not know of at a kill.
+UNWRITTEN = 400
+
+
+@dataclass
+class Life:
+    """One start and its end.
+
+    Attributes:
+        manner: of the slow link.
+        again: seconds from the start to the first new score; None when it was killed
+            before.
+        doubled: messages heard again until the next kill.
+        committed: rows and alarms in the store of the dead agent.
+        early: it was to be killed without waiting for a score.
+        forked: its start did without imports.
+    """
+
+    manner: str
+    again: float | None = None
+    doubled: int = 0
+    committed: int = 0
+    early: bool = False
+    forked: bool = False
+
+
+@dataclass
+class Plant:
+    """What became of one plant."""
+
+    seed: int
+    lives: list[Life] = field(default_factory=list)
+    lost: int = 0
+    """Rows and alarms that were committed and that the slow output never got."""
+    lost_quick: int = 0
+    disordered: int = 0
+    """First hearings with a smaller number than one before on their topic."""
+    different: int = 0
+    """Repetitions that say something else."""
+    committed: int = 0
+    heard: int = 0
+    published: int = 0
+    damaged: int = 0
+    """Stores found damaged at a start."""
+    drained: float = 0.0
+    """Seconds until everything was acknowledged, at the end."""
+
+
+def plant_of(told: dict[str, Any]) -> Plant:
+    """A plant as it was written to a file."""
+    return Plant(**{**told, "lives": [Life(**life) for life in told["lives"]]})
+
+
+def findings_of(plants: list[Plant], seed: int) -> Findings:
+    """The figures of some plants."""
+    lives = [life for plant in plants for life in plant.lives]
+    again = [life.again for life in lives if life.again is not None]
+    whole = [one.again for one in lives if one.again is not None and not one.forked]
+    never = [one for one in lives if one.again is None and not one.early]
+    found = Findings("kills", seed)
+    total = {
+        name: sum(getattr(plant, name) for plant in plants)
+        for name in ("lost", "lost_quick", "disordered", "different", "damaged")
+    }
+    doubled = [life.doubled for life in lives]
+    found.figures = {
+        "kills": len(lives),
+        "of them before the first score": len(lives) - len(again) - len(never),
+        "never scored within 60 s": len(never),
+        "rows published": sum(p.published for p in plants),
+        "rows and alarms committed and owed at a kill": sum(
+            p.committed for p in plants
+        ),
+        "committed lost, slow output / quick output": [
+            total["lost"],
+            total["lost_quick"],
+        ],
+        "out of order on their topic": total["disordered"],
+        "repetitions that say something else": total["different"],
+        "stores found damaged": total["damaged"],
+        "messages heard again, a kill": quantiles(doubled)
+        | {"mean": round(sum(doubled) / max(len(doubled), 1), 2)},
+        "in-flight window / and acknowledged, not yet written": [INFLIGHT, UNWRITTEN],
+        "kills with more repetitions than in flight": sum(
+            d > INFLIGHT for d in doubled
+        ),
+        "start of the command to first new score, s": quantiles(whole),
+        "... forked, without imports, s": quantiles(
+            [one.again for one in lives if one.again is not None and one.forked]
+        ),
+        "last drain, s": quantiles([p.drained for p in plants]),
+    }
+    found.promise(not total["lost"] and not total["lost_quick"], "committed rows lost")
+    found.promise(not total["disordered"], "order on a topic")
+    found.promise(not total["different"], "a repetition says the same")
+    found.promise(not total["damaged"], "no kill damages the store")
+    window = INFLIGHT + UNWRITTEN
+    found.promise(max(doubled, default=0) <= window, "repetitions within the window")
+    found.promise(not never, "scores again at all")
+    found.promise(max(whole, default=0) < 5, "scores again within 5 s")
+    return found
