@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from edge_agent import __version__
 from edge_agent.config.secrets import password_of
+from edge_agent.errors import EdgeAgentError
 from edge_agent.evidence import entries
 from edge_agent.evidence.changes import Standing, standing_of
 from edge_agent.evidence.keeper import Keeper
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
+    from edge_agent.bundle.trust import Trust
     from edge_agent.centre.told import Entry
     from edge_agent.centre.uploader import Uploader
     from edge_agent.clock import Clock
@@ -95,7 +97,7 @@ class Outlets:
         journal: Journal,
         findings: Sequence[Stored],
         tell: Callable[[Record], object],
-        standing: Callable[[], Standing | None],
+        trust: Callable[[], Trust | None],
     ) -> None:
         """Make all that are configured.
 
@@ -103,14 +105,14 @@ class Outlets:
             journal: the store.
             findings: those that are open; each output must know them.
             tell: takes events and losses; any thread, until the journal is closed.
-            standing: how the agent stands, for evidence.
+            trust: whose signatures count now, for evidence.
 
         Raises:
             ConfigError: a password cannot be read.
         """
         for name in self.loaded.config.outputs:
             self.forwarders.append(self._forwarder(name, journal, findings))
-        self.keeper = self._evidence(journal, tell, standing)
+        self.keeper = self._evidence(journal, tell, trust)
         self.uploader = self._centre(journal, self.keeper)
 
     def _forwarder(
@@ -145,7 +147,7 @@ class Outlets:
         self,
         journal: Journal,
         tell: Callable[[Record], object],
-        standing: Callable[[], Standing | None],
+        trust: Callable[[], Trust | None],
     ) -> Keeper:
         config = self.loaded.config
         log = Log(
@@ -155,7 +157,14 @@ class Outlets:
             Limits(config.evidence.keep, config.evidence.limit),
             self._evidence_sent if config.centre is not None else lambda: None,
         )
-        return Keeper(log, journal, config.gateway, self.clock, tell, standing)
+        return Keeper(
+            log,
+            journal,
+            config.gateway,
+            self.clock,
+            tell,
+            partial(_standing, self.loaded, trust),
+        )
 
     def _evidence_sent(self) -> int | None:
         return self.uploader.evidence_sent if self.uploader is not None else None
@@ -180,14 +189,17 @@ class Outlets:
         )
 
 
+def _standing(loaded: Loaded, trust: Callable[[], Trust | None]) -> Standing | None:
+    """How the agent stands; None while nobody can say whom it trusts."""
+    try:
+        return standing_of(loaded, __version__, trust())
+    except EdgeAgentError:
+        return None
+
+
 def site_of(config: AgentConfig) -> str:
     """The archive's partition ``site``."""
     return config.site.site or config.site.enterprise
-
-
-def standing_asked(loaded: Loaded) -> Standing:
-    """How the agent stands, without the keys that it trusts."""
-    return standing_of(loaded, __version__, None)
 
 
 def _appetites(config: AgentConfig) -> Mapping[str, Appetite]:

@@ -150,6 +150,10 @@ class Supply:
         """Join the turn."""
         self.floor.open(seats)
 
+    def trust(self) -> Trust | None:
+        """Whose signatures count now; raises as `_trust` does."""
+        return _trust(self.loaded)
+
     def judgements(
         self,
         inference: Inference,

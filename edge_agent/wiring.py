@@ -27,7 +27,7 @@ from edge_agent.inference import Inference
 from edge_agent.instruments import Instruments
 from edge_agent.monitoring import snapshots
 from edge_agent.monitors.opening import open_monitors
-from edge_agent.outlets import Outlets, standing_asked
+from edge_agent.outlets import Outlets
 from edge_agent.raw import Raw
 from edge_agent.recording import Recorder, unused
 from edge_agent.records import EventRecord, FindingRecord
@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from edge_agent.samples import SampleBatch
     from edge_agent.sources.source import Source
     from edge_agent.store.journal import Journal
+    from edge_agent.store.outbox import Stored
 
 log = structlog.get_logger()
 
@@ -95,27 +96,9 @@ def build(
     house.told.pass_on(inference.note)
     supply.open(inference.seats)
     inference.restore(recovered.checkpoint)
-    house.judges = supply.judgements(
-        inference,
-        house.clock,
-        house.instruments,
-        evidence=house.monitors.conditions,
-    )
-    house.findings.recall(
-        one.record
-        for one in recovered.findings
-        if isinstance(one.record, FindingRecord)
-    )
-    going_on = house.monitors.going_on() | house.judges.going_on()
-    for gone in house.findings.unwatched(going_on, house.clock.now()):
-        inference.note(gone)
+    house.judged(inference, recovered.findings)
     sources = house.sources()
-    house.outlets.open(
-        journal,
-        recovered.findings,
-        lambda record: journal.submit([record], {}),
-        partial(standing_asked, loaded),
-    )
+    house.outlets.open(journal, recovered.findings, house.keep, supply.trust)
     statement = house.statement()
     supply.adoption.observed = statement.observed
     try:
@@ -187,16 +170,30 @@ class _House:
         self.outlets = Outlets(self.loaded, self.clock, self.instruments)
         self.journal = self.outlets.journal()
 
+    def judged(self, inference: Inference, findings: Sequence[Stored]) -> None:
+        """Let labels be judged, and go on with the findings that were open."""
+        self.judges = self.supply.judgements(
+            inference,
+            self.clock,
+            self.instruments,
+            evidence=self.monitors.conditions,
+        )
+        known = (one.record for one in findings)
+        self.findings.recall(r for r in known if isinstance(r, FindingRecord))
+        going_on = self.monitors.going_on() | self.judges.going_on()
+        for gone in self.findings.unwatched(going_on, self.clock.now()):
+            inference.note(gone)
+
+    def keep(self, record: Record) -> None:
+        """Hand a record to the journal that no turn takes along; any thread."""
+        self.journal.submit([record], {})
+
     def samples(self, recorder: Recorder | None) -> Keep | None:
         """What else gets every batch: a recording, and the centre's chosen tags."""
         centre = self.loaded.config.centre
         if centre is None or not centre.raw:
             return recorder.write if recorder is not None else None
-        raw = self.raw = Raw(
-            self.loaded.plant.tags,
-            centre.raw,
-            lambda record: self.journal.submit([record], {}),
-        )
+        raw = self.raw = Raw(self.loaded.plant.tags, centre.raw, self.keep)
 
         def keep(batch: SampleBatch, alive: NDArray[np.int64], now: int) -> None:
             raw.take(batch, now)

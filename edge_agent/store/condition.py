@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 FORGOTTEN = "store_forgotten_total"
 
 
+def forgotten(instruments: Instruments, before: Fill, after: Fill) -> None:
+    """Count what the rings let go in a commit."""
+    for what, count in after.forgotten.items():
+        instruments.count(FORGOTTEN, count - before.forgotten[what], what=what)
+
+
 def told(database: Database | None, instruments: Instruments) -> dict[str, Any]:
     """Depth and age; of a disk that fails nothing is known.
 
@@ -25,6 +31,7 @@ def told(database: Database | None, instruments: Instruments) -> dict[str, Any]:
     held = database.held if database else Held()
     kinds = zip(RecordClass, held.kinds, strict=True)
     return {
+        "engine": database.engine.told() if database else "",
         "disk_rows": held.rows,
         "disk_bytes": held.bytes,
         "disk_bytes_by_class": {kind.name.lower(): size for kind, size in kinds},

@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from edge_agent.durable import sync_folder, write_again, write_whole
-from edge_agent.errors import StoreDamaged
+from edge_agent.errors import StoreDamaged, StoreInUse
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import pending
 from edge_agent.store.database import Database
 from edge_agent.store.pending import Pending
 from edge_agent.store.salvage import Salvage, unfinished
-from edge_agent.store.schema import code_of
+from edge_agent.store.schema import code_of, is_taken
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +71,19 @@ def open_store(
         _put_aside(path, now, reason)
         database = Database(path, limit)
     return database, unfinished(path)
+
+
+def refuse_taken(path: Path, error: BaseException) -> None:
+    """Raise what an error says of another process, if it says so.
+
+    Raises:
+        StoreInUse: another process has the file.
+    """
+    if is_taken(error):
+        raise StoreInUse(
+            f"{path} is in use: another edge-agent runs with this state_dir; stop it,"
+            " or give this one its own"
+        ) from error
 
 
 def _emptied(path: Path) -> str:

@@ -7,12 +7,12 @@ running is put aside like one found at start.
 from __future__ import annotations
 
 import sqlite3
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from edge_agent.durable import sync_folder
-from edge_agent.errors import StoreInUse
 from edge_agent.records import EventRecord
 from edge_agent.samples import NANOSECONDS
 from edge_agent.store import answers, condition, losses, quarantine, recovery
@@ -22,7 +22,7 @@ from edge_agent.store.losses import Losses
 from edge_agent.store.pledge import Pledge
 from edge_agent.store.rows import Transaction
 from edge_agent.store.salvage import take_over
-from edge_agent.store.schema import is_corrupt, is_taken
+from edge_agent.store.schema import is_corrupt
 from edge_agent.store.work import Opened
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ log = structlog.get_logger()
 
 #: Attempts to open a file that cannot be read before it is put aside.
 PATIENCE = 4
+#: Attempts to open the file at a start, one right after the other.
+TRIES = 5
 _EPOCH_2020 = 1_577_836_800  # a start without a disk counts from its second
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
 _UNREAD = "this part of the saved state was unreadable and begins anew"
@@ -80,7 +82,7 @@ class Writer:
         self._instruments = instruments
         self._origin = origin
         self._database: Database | None = None
-        self._chores = Chores(outputs, clock, self._unread)
+        self._chores = Chores(outputs, clock, partial(self._count, ()))
         self._damage = ""
         self._boot = 0
         self._losses = Losses()
@@ -98,15 +100,7 @@ class Writer:
         opened = Opened(recovery.read_boot(self._path) + 1)
         opened.last_seen = losses.last_seen(self._path)
         self.pledge.begin()
-        try:
-            self._read(opened)
-            opened.events += self._move_in()
-        except (sqlite3.Error, OSError) as error:
-            if is_taken(error):
-                raise StoreInUse(
-                    f"{self._path} is in use: another edge-agent runs with this"
-                    " state_dir; stop it, or give this one its own"
-                ) from error
+        if (error := self._begun(opened)) is not None:
             # ids stay unique although the boot cannot be counted on disk
             opened.seq = max(self._wall() // NANOSECONDS - _EPOCH_2020, 0) << 14
             self._disk_failed(error)
@@ -116,6 +110,31 @@ class Writer:
         if self._database is not None and not self._database.engine.exclusive:
             log.warning("store not exclusive", engine=self.status["engine"])
         return opened
+
+    def _begun(self, opened: Opened) -> BaseException | None:
+        """Open the file, some times if it must be; what a failing disk says.
+
+        Without the saved state every window and alarm begins anew: one sync that
+        failed is no reason for that.
+        """
+        failed: BaseException | None = None
+        for _ in range(TRIES):
+            opened.events.clear()
+            try:
+                self._read(opened)
+                opened.events += self._move_in()
+            except (sqlite3.Error, OSError) as error:
+                recovery.refuse_taken(self._path, error)
+                failed = error
+                self._close()
+            else:
+                return None
+        return failed
+
+    def _close(self) -> None:
+        database, self._database = self._database, None
+        if database is not None:
+            database.close()
 
     @property
     def _usable(self) -> Database | None:
@@ -142,8 +161,7 @@ class Writer:
             if work.last and not (rows and held):
                 break
         self._chores.end()
-        if self._database is not None:
-            self._database.close()
+        self._close()
 
     def _read(self, opened: Opened) -> None:
         """Open the file and take from it what the start needs."""
@@ -193,8 +211,7 @@ class Writer:
         """Begin again with the file after an error."""
         if self._database is not None:
             recovery.mend_log(self._path)  # first: closing folds it into the file
-            self._database.close()
-            self._database = None
+            self._close()
         opened = Opened(self._boot)
         self._read(opened)
         events = opened.events + self._move_in()
@@ -237,9 +254,7 @@ class Writer:
         lost = self._database.commit(
             Transaction(entries, work.acks, work.checkpoint, work.refused, *asked)
         )
-        for what, count in self._database.fill.forgotten.items():
-            gone = count - before.forgotten[what]
-            self._instruments.count(condition.FORGOTTEN, gone, what=what)
+        condition.forgotten(self._instruments, before, self._database.fill)
         if work.refused:
             self._quarantined = self._database.inquire(quarantine.count)
         if due:
@@ -249,7 +264,7 @@ class Writer:
         self._tray.told.report_at = self._losses.next_due(now)
         return reports
 
-    def _count(self, entries: list[Entry], lost: dict[LossKey, Loss]) -> None:
+    def _count(self, entries: Sequence[Entry], lost: dict[LossKey, Loss]) -> None:
         count = self._instruments.count
         count("store_commits_total")
         count("store_rows_written_total", sum(e.rows for e in entries))
@@ -260,14 +275,10 @@ class Writer:
     def _answer(self, read: Ask) -> None:
         if not read.answer.set_running_or_notify_cancel():
             return
-        error = answers.give(
-            read, self._database, self._tray, self._origin, self._unread
-        )
+        unread = partial(self._count, ())
+        error = answers.give(read, self._database, self._tray, self._origin, unread)
         if error is not None:
             self._disk_failed(error)
-
-    def _unread(self, lost: dict[LossKey, Loss]) -> None:
-        self._count([], lost)
 
     def _disk_failed(self, error: BaseException) -> None:
         self._instruments.count("store_failures_total")
@@ -286,11 +297,9 @@ class Writer:
 
     def _show(self) -> None:
         """Refresh what the journal's status tells about the disk."""
-        database = self._usable
         self.status = {
             "boot": self._boot,
             "failing": self._disk.failure,
-            "engine": database.engine.told() if database else "",
             "chore": self._chores.told,
             "failing_since": self._disk.failing_since,
             "quarantined": self._quarantined,

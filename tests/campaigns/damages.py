@@ -24,6 +24,7 @@ from edge_agent.records import (
     LossRecord,
     ScoreRecord,
 )
+from edge_agent.store import pages
 from edge_agent.store.schema import APPLICATION_ID, MIGRATIONS
 from tests.campaigns.telling import Findings, Progress, quantiles, quiet
 from tests.store import made
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from edge_agent.records import Record
 
-_PAGE = 4096
+_PAGE = pages.PAGE
 _TURNS = 60
 
 

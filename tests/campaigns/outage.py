@@ -40,8 +40,6 @@ ROWS = 10
 """Scored every second."""
 _ALARM, _DRIFT = 600, 3600
 _NOW = 1_790_000_000 * NANOSECONDS
-_BYTES = 160
-"""A row of scores takes in the store, about."""
 _WARM = 0.2
 """Part of the outage after which memory is held against what it was."""
 
@@ -80,8 +78,9 @@ def run(count: int, seed: int, kept: Path) -> Findings:
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as place:
         path = Path(place) / "store.db"
         # an eighth of what these rows need
-        bound = max(count // 2 * _BYTES // 8 // 2**20, 1)
-        tight = f"{bound}MiB"
+        each = size / max(whole["rows"], 1)
+        kept_rows = max(int(count // 2 * each / 8) >> 10, 64)
+        bound, tight = kept_rows / 1024, f"{kept_rows}KiB"
         _outage(path, count // 2, seed, tight, found, tight)
         largest = found.figures[f"{tight}: largest file, MiB"]
         # beside the bodies: indices, pages half full, rings, and the log

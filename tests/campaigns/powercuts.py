@@ -67,7 +67,10 @@ def run(count: int, seed: int, kept: Path) -> Findings:
             tally.lost - tally.lost_failing,
             tally.lost_failing,
         ],
-        "commits told and not in the checkpoint": tally.behind,
+        "state behind what was told, sound disk / failing one": [
+            tally.behind,
+            tally.behind_failing,
+        ],
         "out of order": tally.disordered,
         "stores found damaged": tally.damaged,
         "files replaced whole": tally.files,
@@ -85,9 +88,8 @@ def run(count: int, seed: int, kept: Path) -> Findings:
 
 class _Tally:
     def __init__(self) -> None:
-        self.failing = self.told = self.lost = self.lost_failing = self.behind = (
-            self.disordered
-        ) = 0
+        self.failing = self.told = self.lost = self.lost_failing = 0
+        self.behind = self.behind_failing = self.disordered = 0
         self.damaged = self.files = self.torn = 0
         self.opened: list[float] = []
 
@@ -155,10 +157,14 @@ class _Plant:
         scores = [s.id for s in found if isinstance(s.record, ScoreRecord)]
         tally.disordered += scores != sorted(set(scores))
         tally.damaged += any(e.name == "store damaged" for e in recovered.events)
-        turns = [at for at, _ in self._said.committed.values()]
+        # the state goes with whatever is above scores, and with scores now and then
+        said = self._said.committed.values()
+        turns = [at for at, kind in said if kind != "score"]
         core = recovered.checkpoint.get("core", b'{"turn": 0')
         turn = int(core.split(b":")[1].split(b",")[0])
-        tally.behind += turn < max(turns, default=0)
+        # of a start whose disk failed: it began without the state, and told so
+        tally.behind_failing += turn < max(turns, default=0) and self._failing
+        tally.behind += turn < max(turns, default=0) and not self._failing
         for key in lost:  # told once
             del self._said.committed[key]
 
