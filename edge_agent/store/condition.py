@@ -9,10 +9,24 @@ from edge_agent.store.archive import Fill
 from edge_agent.store.holdings import Held
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from edge_agent.instruments import Instruments
     from edge_agent.store.database import Database
+    from edge_agent.store.outbox import Loss, LossKey
 
 FORGOTTEN = "store_forgotten_total"
+
+
+def committed(
+    instruments: Instruments, rows: int, lost: Mapping[LossKey, Loss]
+) -> None:
+    """Count a commit, the rows it wrote and what it had to drop."""
+    instruments.count("store_commits_total")
+    instruments.count("store_rows_written_total", rows)
+    for (what, subject, cause), loss in lost.items():
+        labels = {"what": what, "kind": subject, "cause": cause}
+        instruments.count("store_lost_total", loss.count, **labels)
 
 
 def forgotten(instruments: Instruments, before: Fill, after: Fill) -> None:

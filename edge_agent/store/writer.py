@@ -40,10 +40,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-#: Attempts to open a file that cannot be read before it is put aside.
-PATIENCE = 4
-#: Attempts to open the file at a start, one right after the other.
-TRIES = 5
+#: Attempts to open a file that cannot be read before it is put aside; and at a start,
+#: one right after the other.
+PATIENCE, TRIES = 4, 5
 _EPOCH_2020 = 1_577_836_800  # a start without a disk counts from its second
 _GONE = "no longer configured: what was still owed to it is dropped and counted"
 _UNREAD = "this part of the saved state was unreadable and begins anew"
@@ -88,8 +87,7 @@ class Writer:
         self._losses = Losses()
         self._disk = Disk(path, clock, self._tell)
         self.pledge = Pledge(path, settings, tray.flow, clock, self._tell)
-        self._quarantined = 0
-        self.status: dict[str, Any] = {}
+        self._quarantined, self.status = 0, dict[str, Any]()
 
     def open(self) -> Opened:
         """Open the file; with a failing disk, begin without it.
@@ -112,23 +110,23 @@ class Writer:
         return opened
 
     def _begun(self, opened: Opened) -> BaseException | None:
-        """Open the file, some times if it must be; what a failing disk says.
+        """Open the file; what a failing disk says.
 
-        Without the saved state every window and alarm begins anew: one sync that
-        failed is no reason for that.
+        Tried some times until the saved state is read: without it every window and
+        alarm begins anew, and one sync that failed is no reason for that.
         """
         failed: BaseException | None = None
         for _ in range(TRIES):
-            opened.events.clear()
             try:
                 self._read(opened)
                 opened.events += self._move_in()
             except (sqlite3.Error, OSError) as error:
                 recovery.refuse_taken(self._path, error)
                 failed = error
-                self._close()
             else:
                 return None
+            if self._database is not None:
+                break  # it can be read, if not written
         return failed
 
     def _close(self) -> None:
@@ -183,8 +181,8 @@ class Writer:
             take_over(database, salvage)
             opened.checkpoint, _ = database.checkpoint()
             opened.findings = salvage.findings
-            said = self._event("store damaged", str(self._path), salvage.told())
-            opened.events.append(said)
+            said = "store damaged", str(self._path), salvage.told()
+            opened.events.append(self._event(*said))
         if damaged:
             said = self._event("checkpoint damaged", ", ".join(damaged), _UNREAD)
             opened.events.append(said)
@@ -265,12 +263,8 @@ class Writer:
         return reports
 
     def _count(self, entries: Sequence[Entry], lost: dict[LossKey, Loss]) -> None:
-        count = self._instruments.count
-        count("store_commits_total")
-        count("store_rows_written_total", sum(e.rows for e in entries))
         self._losses.more(lost)
-        for (what, subject, cause), loss in lost.items():
-            count("store_lost_total", loss.count, what=what, kind=subject, cause=cause)
+        condition.committed(self._instruments, sum(e.rows for e in entries), lost)
 
     def _answer(self, read: Ask) -> None:
         if not read.answer.set_running_or_notify_cancel():
