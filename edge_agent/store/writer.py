@@ -105,15 +105,14 @@ class Writer:
             self._disk.doubtful = True  # what was left undone is done before a commit
         self._boot = opened.boot
         self._show()
-        if self._database is not None and not self._database.engine.exclusive:
+        if (database := self._database) and not database.engine.exclusive:
             log.warning("store not exclusive", engine=self.status["engine"])
         return opened
 
     def _begun(self, opened: Opened) -> BaseException | None:
-        """Open the file; what a failing disk says.
+        """Open the file, tried some times; what a failing disk says.
 
-        Tried some times until the saved state is read: without it every window and
-        alarm begins anew, and one sync that failed is no reason for that.
+        Without the saved state every window and alarm would begin anew.
         """
         failed: BaseException | None = None
         for _ in range(TRIES):
@@ -125,14 +124,14 @@ class Writer:
                 failed = error
             else:
                 return None
-            if self._database is not None:
+            if self._database:
                 break  # it can be read, if not written
         return failed
 
     def _close(self) -> None:
-        database, self._database = self._database, None
-        if database is not None:
-            database.close()
+        if self._database is not None:
+            self._database.close()
+        self._database = None
 
     @property
     def _usable(self) -> Database | None:
@@ -181,11 +180,11 @@ class Writer:
             take_over(database, salvage)
             opened.checkpoint, _ = database.checkpoint()
             opened.findings = salvage.findings
-            said = "store damaged", str(self._path), salvage.told()
-            opened.events.append(self._event(*said))
+            told = self._event("store damaged", str(self._path), salvage.told())
+            opened.events.append(told)
         if damaged:
-            said = self._event("checkpoint damaged", ", ".join(damaged), _UNREAD)
-            opened.events.append(said)
+            names = ", ".join(damaged)
+            opened.events.append(self._event("checkpoint damaged", names, _UNREAD))
         opened.boot = self._boot = self._boot or max(boots)
 
     def _move_in(self) -> list[EventRecord]:
