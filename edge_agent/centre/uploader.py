@@ -21,6 +21,7 @@ from edge_agent.centre.account import Account
 from edge_agent.centre.aside import Aside
 from edge_agent.centre.packing import packed, weight
 from edge_agent.centre.plan import Plan, Position
+from edge_agent.centre.pruning import Pruning
 from edge_agent.centre.rhythm import Settled, next_due, phase
 from edge_agent.centre.rows import DAY, date
 from edge_agent.centre.underway import ENTRIES, PATIENCE, ROWS, Note, Shelf
@@ -84,6 +85,7 @@ class Uploader:
         self._phase = phase(gateway, self._every)
         self._rate = settings.max_rate
         self._whose = (site, gateway)
+        self._pruning = Pruning(site, gateway, settings.keep)
         self._outbox = outbox
         self._reach = reach
         self._note = Note(folder)
@@ -266,6 +268,7 @@ class Uploader:
             await self._write(
                 Position(position.plan, position.settled, position.evidence, left)
             )
+        await self._peer.call(LONG, partial(self._pruning.look, bucket, wall))
 
     # --- bookkeeping -------------------------------------------------------------
 

@@ -65,6 +65,8 @@ class Centre(Frozen):
     """s3: http:// to another computer; anybody on the way can read and change it."""
     every: Interval = 900.0
     """How long rows are gathered for one object; the last minutes are missing there."""
+    keep: Interval | None = None
+    """directory: this gateway's days older than that are removed; without it none."""
     max_rate: Annotated[Size, Field(ge=1024)] | None = None
     """Bytes a second at most, for lines that others use too."""
     predictions: Flag = True
