@@ -260,5 +260,5 @@ def test_the_command_says_what_is_wrong(
     assert command(tmp_path) == 0
     assert capsys.readouterr().out == "nothing was found\n"
     with pytest.raises(SystemExit):
-        command(tmp_path, "--since", "yesterday")
+        command(tmp_path, "--since", "the other day")
     assert "2026-09-21" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -60,9 +61,8 @@ def uploaded(place: Place, folder: Path) -> None:
 def total(place: Place, cache: Path, **asked: str) -> tuple[int, Lake]:
     """Rows lost, by a new look at the bucket."""
     lake = Lake(Bucket(place, cache), replace(EVER, **asked))  # type: ignore[arg-type]
-    found = sum(one.count for one in losses(lake))
-    lake.close()
-    return found, lake
+    with closing(lake):
+        return sum(one.count for one in losses(lake)), lake
 
 
 def gets(server: ObjectStore) -> int:

@@ -196,3 +196,17 @@ CREATE OR REPLACE VIEW health AS
   UNION ALL BY NAME SELECT * FROM read_parquet(
     'ARCHIVE/health/*/*/*/*.parquet',
     hive_partitioning = true, hive_types_autocast = false, union_by_name = true);
+
+-- Telemetry as it came, of chosen tags.
+CREATE OR REPLACE VIEW samples AS
+  SELECT
+    NULL::TIMESTAMP WITH TIME ZONE AS "ts",
+    NULL::BIGINT AS "boot",
+    NULL::BIGINT AS "seq",
+    NULL::VARCHAR AS "tag",
+    NULL::DOUBLE AS "value",
+    NULL::INTEGER AS "quality"
+  WHERE false
+  UNION ALL BY NAME SELECT * FROM read_parquet(
+    'ARCHIVE/samples/*/*/*/*.parquet',
+    hive_partitioning = true, hive_types_autocast = false, union_by_name = true);

@@ -252,3 +252,24 @@ CREATE OR REPLACE VIEW health AS SELECT
   decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
   decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
   day FROM health_objects;
+
+-- Telemetry as it came, of chosen tags.
+CREATE TABLE IF NOT EXISTS samples_objects (
+  `ts` TIMESTAMP,
+  `boot` BIGINT,
+  `seq` BIGINT,
+  `tag` STRING,
+  `value` DOUBLE,
+  `quality` INT,
+  site STRING,
+  gateway STRING,
+  day STRING
+)
+USING PARQUET PARTITIONED BY (site, gateway, day)
+LOCATION 'ARCHIVE/samples';
+MSCK REPAIR TABLE samples_objects;
+CREATE OR REPLACE VIEW samples AS SELECT
+  `ts`, `boot`, `seq`, `tag`, `value`, `quality`,
+  decode(encode(site, 'ISO-8859-1'), 'UTF-8') AS site,
+  decode(encode(gateway, 'ISO-8859-1'), 'UTF-8') AS gateway,
+  day FROM samples_objects;

@@ -214,3 +214,19 @@ CREATE TABLE IF NOT EXISTS hive.edge.health (
 WITH (external_location = 'ARCHIVE/health', format = 'PARQUET',
   partitioned_by = ARRAY['site', 'gateway', 'day']);
 CALL hive.system.sync_partition_metadata('edge', 'health', 'FULL');
+
+-- Telemetry as it came, of chosen tags.
+CREATE TABLE IF NOT EXISTS hive.edge.samples (
+  "ts" timestamp(6),
+  "boot" bigint,
+  "seq" bigint,
+  "tag" varchar,
+  "value" double,
+  "quality" integer,
+  site varchar,
+  gateway varchar,
+  day varchar
+)
+WITH (external_location = 'ARCHIVE/samples', format = 'PARQUET',
+  partitioned_by = ARRAY['site', 'gateway', 'day']);
+CALL hive.system.sync_partition_metadata('edge', 'samples', 'FULL');
