@@ -56,7 +56,6 @@ class Feed:
         self._until = self._made_before = self._to.outbox.reserve(0) - 1
         return self._replay
 
-    @property
     def first_arrived(self) -> int | None:
         """Id of the first new record that nobody has taken yet; None where none is."""
         arrived = [stored.id for batch in list(self._arrived) for stored in batch]
@@ -88,15 +87,17 @@ class Feed:
         if not mine:
             return
         for stored in mine:
-            self._to.newest.note(stored)
             self._to.profile.note(stored)
             if type(stored.record) in self._to.kept:
                 self._to.owing.arrived(stored, rows_of(stored.record))
-        loop = self._loop
-        if loop is None or self._dispatch is None:
-            return  # they are in the outbox, where the next link finds them
-        self._arrived.append(mine)
-        if not self._woken:
+        loop, linked = self._loop, self._dispatch is not None
+        if linked:  # else they are in the outbox, where the next link finds them
+            self._arrived.append(mine)
+        # only now: a link that is made in between must not greet with the last rows of
+        # a record whose first ones it will send behind them
+        for stored in mine:
+            self._to.newest.note(stored)
+        if linked and loop is not None and not self._woken:
             self._woken = True
             with contextlib.suppress(RuntimeError):  # the loop is closed: we stop
                 loop.call_soon_threadsafe(self._wake)

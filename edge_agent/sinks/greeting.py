@@ -12,7 +12,7 @@ from edge_agent.sinks.underway import Part
 from edge_agent.store.outbox import SEQ_BITS, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from edge_agent.sinks.output import Output
     from edge_agent.sinks.sink import Frame
@@ -48,17 +48,20 @@ class Greeting:
         )
 
     def standing(
-        self, before: int | None = None
+        self, first_arrived: Callable[[], int | None] = lambda: None
     ) -> Iterator[tuple[Sequence[Frame], int | None]]:
         """What a broker that forgot no longer knows, each with its expiry.
 
         Rows that the peer may choke on are left out.
 
         Args:
-            before: only rows of records with lower ids; None for all.
+            first_arrived: id from which on records will be sent anyway, and must not
+                be overtaken; None for none. Asked when the newest rows are known.
         """
         now = self._to.clock.now()
-        for stored, rows in self._to.newest.rows():
+        newest = list(self._to.newest.rows())
+        before = first_arrived()
+        for stored, rows in newest:
             if before is not None and stored.id >= before:
                 continue
             expiry = self._to.profile.expiry(stored, old=False) or 0

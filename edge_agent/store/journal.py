@@ -28,7 +28,7 @@ from edge_agent.store.work import Inquiry, Look, Opened, Read, Recall, Recovered
 from edge_agent.store.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from edge_agent.clock import Clock
@@ -90,6 +90,7 @@ class Journal:
             instruments,
             origin,
         )
+        self._telling = threading.Lock()
         self._opened: Future[Opened] = Future()
         self._threads: list[threading.Thread] = []
 
@@ -278,10 +279,14 @@ class Journal:
             raise
 
     def _watch(self) -> None:
-        while (late := self._tray.overdue()) is not None:
+        while self._tray.overdue():
+            late = self._hand_out(self._tray.take_overdue)
             self._instruments.count("store_sent_before_commit_total", len(late))
-            self._hand_out(late)
 
-    def _hand_out(self, entries: list[Entry]) -> None:
-        if entries:
-            self._audience.committed(entries)
+    def _hand_out(self, take: Callable[[], list[Entry]]) -> list[Entry]:
+        # taken and told in one: the other thread must not tell what is newer first
+        with self._telling:
+            entries = take()
+            if entries:
+                self._audience.committed(entries)
+        return entries

@@ -125,6 +125,8 @@ class Waiting:
     """Of them, what a transaction is just writing and cannot be dropped."""
     urgent: int = 0
     """Entries that are worth a commit at once."""
+    reporting: int | None = None
+    """First id of the loss reports that a transaction writes beside the entries."""
     elided: int = 0
     """Rows acknowledged before they were ever written."""
 
@@ -161,14 +163,14 @@ class Waiting:
 
     def commit(self, entries: Sequence[Entry]) -> None:
         """The transaction held: its entries wait no longer."""
-        self.fixed = [*shares.NONE]
+        self.fixed, self.reporting = [*shares.NONE], None
         for entry in entries:
             entry.writing = False
             self._remove(entry)
 
     def abandon(self, entries: Sequence[Entry], acks: dict[int, int], now: int) -> None:
         """The transaction failed: everything waits for the next one."""
-        self.fixed = [*shares.NONE]
+        self.fixed, self.reporting = [*shares.NONE], None
         for entry in entries:
             entry.writing = False
         if acks and not self.acks:
@@ -202,14 +204,32 @@ class Waiting:
         ]
 
     def unhanded(self) -> list[Entry]:
-        """Entries for after the commit that nobody was told about, oldest first."""
+        """Entries for after the commit that nobody was told about, oldest first.
+
+        Without events behind a report of losses that is just being written: both go to
+        one topic, and the report is told first.
+        """
         if not self.urgent:
             return []
+        ahead = self.reporting
         return [
             entry
             for entry in self.entries.values()
-            if entry.kind <= RecordClass.AUDIT and not entry.handed
+            if entry.kind <= RecordClass.AUDIT
+            and not entry.handed
+            and (
+                ahead is None
+                or entry.kind is RecordClass.ALARM
+                or entry.stored.id < ahead
+            )
         ]
+
+    def hand(self, before: int) -> list[Entry]:
+        """Those of them that wait since some agent time; they are told from now on."""
+        late = [entry for entry in self.unhanded() if entry.since <= before]
+        for entry in late:
+            entry.handed = True
+        return late
 
     def lose(self, key: LossKey, loss: Loss) -> None:
         """Count a loss that is not in the ledger yet."""

@@ -54,10 +54,8 @@ class Tray:
         self.numbering = Numbering(outputs)
         self._clock = clock
         self._lock = lock = threading.Lock()
-        self._changed, self._urgent = (
-            threading.Condition(lock),
-            threading.Condition(lock),
-        )
+        self._changed = threading.Condition(lock)
+        self._urgent = threading.Condition(lock)
         self._waiting = Waiting(limit)
         self.limit = limit
         self._state = Upcoming()
@@ -92,7 +90,9 @@ class Tray:
         """Entries for records that the writer adds to the commit it is making."""
         now, offset = self._clock.now(), self._offset()
         with self._lock:
-            return [self.numbering.entry(record, now, offset) for record in records]
+            made = [self.numbering.entry(record, now, offset) for record in records]
+            self._waiting.reporting = made[0].stored.id if made else None
+        return made
 
     def reserve(self, rows: int) -> int:
         """Id of the first of some rows that are sent without being stored."""
@@ -195,6 +195,7 @@ class Tray:
             fresh = [entry for entry in work.entries if not entry.handed]
             for entry in fresh:
                 entry.handed = True
+            self._urgent.notify()
         return fresh
 
     def failed(self, work: Work) -> None:
@@ -202,6 +203,7 @@ class Tray:
         now = self._clock.now()
         with self._lock:
             self._waiting.abandon(work.entries, work.acks, now)
+            self._urgent.notify()
             self._refused[:0] = work.refused
             for key, loss in work.losses.items():
                 self._waiting.lose(key, loss)
@@ -214,23 +216,21 @@ class Tray:
         with self._lock:
             return self._waiting.unwritten(cause) | self.told.losses
 
-    def overdue(self) -> list[Entry] | None:
-        """Alarms and events that the disk keeps waiting too long; None at a stop.
-
-        Waits until there are some that nobody was told about yet.
-        """
+    def overdue(self) -> bool:
+        """Wait until the disk keeps an alarm or event too long; False at a stop."""
         with self._lock:
             while not self._stopping:
-                now = self._clock.now()
-                late = self._waiting.unhanded()
-                ready = [entry for entry in late if entry.since + OVERDUE <= now]
-                if ready:
-                    for entry in ready:
-                        entry.handed = True
-                    return ready
-                wait = (late[0].since + OVERDUE - now) / NANOSECONDS if late else None
-                self._urgent.wait(wait)
-        return None
+                late, now = self._waiting.unhanded(), self._clock.now()
+                due = late[0].since + OVERDUE if late else None
+                if due is not None and due <= now:
+                    return True
+                self._urgent.wait(None if due is None else (due - now) / NANOSECONDS)
+        return False
+
+    def take_overdue(self) -> list[Entry]:
+        """Alarms and events that the disk keeps too long; they are told from now on."""
+        with self._lock:
+            return self._waiting.hand(self._clock.now() - OVERDUE)
 
     def depth(self) -> tuple[int, int, int | None, int]:
         """Rows, bytes and oldest agent time waiting; rows never written so far."""

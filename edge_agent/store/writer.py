@@ -68,7 +68,7 @@ class Writer:
         settings: Store,
         outputs: Sequence[str],
         tray: Tray,
-        hand_out: Callable[[list[Entry]], None],
+        hand_out: Callable[[Callable[[], list[Entry]]], object],
         clock: Clock,
         instruments: Instruments,
         origin: Origin,
@@ -235,7 +235,7 @@ class Writer:
             self._tray.failed(work)
             self._disk_failed(error)
             return False
-        self._hand_out([*self._tray.committed(work), *reports])
+        self._hand_out(lambda: [*self._tray.committed(work), *reports])
         self._disk.worked()
         return True
 

@@ -105,6 +105,7 @@ def live(kills: int, seed: int, progress: Progress, before: int = 0) -> Plant:
     plant.lost = len(committed[_SLOW] - set(slow.known))
     plant.lost_quick = len(committed[_QUICK] - set(accounts[_QUICK].known))
     plant.disordered = sum(a.disordered for a in accounts.values())
+    plant.examples = [one for a in accounts.values() for one in a.examples[:5]]
     plant.different = sum(a.different for a in accounts.values())
     plant.committed, plant.heard = len(committed[_SLOW]), len(slow.known)
     plant.published = len(hall.rows)

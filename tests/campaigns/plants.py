@@ -47,6 +47,8 @@ class Plant:
     lost_quick: int = 0
     disordered: int = 0
     """First hearings with a smaller number than one before on their topic."""
+    examples: list[str] = field(default_factory=list)
+    """Some of them: topic, number before, number."""
     different: int = 0
     """Repetitions that say something else."""
     committed: int = 0
@@ -88,6 +90,7 @@ def findings_of(plants: list[Plant], seed: int) -> Findings:
             total["lost_quick"],
         ],
         "out of order on their topic": total["disordered"],
+        "of them": [one for plant in plants for one in plant.examples][:10],
         "repetitions that say something else": total["different"],
         "stores found damaged": total["damaged"],
         "messages heard again, a kill": quantiles(doubled)

@@ -91,6 +91,8 @@ class Account:
         self.known: dict[Id, dict[str, Any]] = {}
         self._last: dict[str, Id] = {}
         self.disordered = self.different = self.doubled = 0
+        self.examples: list[str] = []
+        """The first few out of order: topic, number before, number."""
 
     def take(self, messages: Iterable[Heard]) -> int:
         """Count messages; returns how many of them were heard before."""
@@ -104,8 +106,11 @@ class Account:
             known = self.known.get(key)
             if known is None:
                 self.known[key] = one.payload
-                self.disordered += key < self._last.get(one.topic, (0, 0))
-                self._last[one.topic] = key
+                before_it = self._last.get(one.topic, (0, 0))
+                if key < before_it:
+                    self.disordered += 1
+                    self.examples.append(f"{one.topic}: {before_it}, then {key}")
+                self._last[one.topic] = max(key, before_it)
                 continue
             self.doubled += 1
             self.different += {**known, "hist": 0} != {**one.payload, "hist": 0}
