@@ -224,6 +224,8 @@ class Keeper:
             log.info("evidence: a torn end was cut off", bytes=found.cut)
         if not found.report.segments and not found.fresh:
             self._tell(self._begun())
+        elif lost := self._book.lost_key:
+            self._tell(self._rekeyed(lost))
         if not found.fresh:
             return
         first = found.fresh[0]
@@ -241,6 +243,16 @@ class Keeper:
         key = self._book.key
         said = f"a new log of evidence, under the key {key}: note its id elsewhere"
         return self._event("evidence begun", self._gateway, said, {"key": key})
+
+    def _rekeyed(self, lost: str) -> EventRecord:
+        """Whoever holds the old key's id would take all from here on for forged."""
+        key = self._book.key
+        log.warning("evidence: the key was lost, a new one is made", why=lost, key=key)
+        said = (
+            f"{lost}; from here on the log is signed with {key}: find out why, and "
+            "note the new id elsewhere"
+        )
+        return self._event("evidence key changed", self._gateway, said, {"key": key})
 
     def _take(self, group: list[Stored]) -> None:
         """Into the log first, then out of the journal."""
