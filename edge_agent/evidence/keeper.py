@@ -141,11 +141,13 @@ class Keeper:
         """For a technician; any thread."""
         since, now = self._failing_since, self._clock.now()
         state = "failing" if since is not None else "running"
+        failure = self._failure
         if since is None and self._damage:
             state = "damaged"
+            failure = f"{self._damage[0]}; see edge-agent evidence verify"
         return {
             "state": state if self._book.is_open or since is not None else "opening",
-            "last_error": self._failure,
+            "last_error": failure,
             "failing_for_s": 0.0 if since is None else (now - since) / NANOSECONDS,
             "damage": self._damage[:5],
             "cut_bytes": self._cut,
