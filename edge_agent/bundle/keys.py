@@ -163,7 +163,8 @@ def write_pair(
                 f"{error.filename} exists and is not replaced: models signed with it "
                 "would be trusted no more; choose another name"
             ) from None
-        raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from None
+        where = error.filename or private  # a write that fails names no file
+        raise ConfigError(f"cannot write {where}: {error.strerror}") from None
 
 
 def _public_pem(key: PublicKey) -> bytes:

@@ -39,7 +39,13 @@ def in_state(state_dir: Path, begin: str) -> list[bytes]:
     store = state_dir / STORE
     if found or not store.exists():
         return found
-    return list(offline.evidence(store, begin))
+    try:
+        return list(offline.evidence(store, begin))
+    except StoreInUse as why:
+        raise StoreInUse(
+            f"the evidence in {log} has no alarm that begins with {begin!r}. {why}: what"
+            " is not in the log yet can be read once that is stopped"
+        ) from None
 
 
 def files_of(path: Path) -> list[Path]:

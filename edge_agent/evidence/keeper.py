@@ -141,11 +141,13 @@ class Keeper:
         """For a technician; any thread."""
         since, now = self._failing_since, self._clock.now()
         state = "failing" if since is not None else "running"
+        failure = self._failure
         if since is None and self._damage:
             state = "damaged"
+            failure = f"{self._damage[0]}; see edge-agent evidence verify"
         return {
             "state": state if self._book.is_open or since is not None else "opening",
-            "last_error": self._failure,
+            "last_error": failure,
             "failing_for_s": 0.0 if since is None else (now - since) / NANOSECONDS,
             "damage": self._damage[:5],
             "cut_bytes": self._cut,
@@ -224,6 +226,8 @@ class Keeper:
             log.info("evidence: a torn end was cut off", bytes=found.cut)
         if not found.report.segments and not found.fresh:
             self._tell(self._begun())
+        elif lost := self._book.lost_key:
+            self._tell(self._rekeyed(lost))
         if not found.fresh:
             return
         first = found.fresh[0]
@@ -241,6 +245,16 @@ class Keeper:
         key = self._book.key
         said = f"a new log of evidence, under the key {key}: note its id elsewhere"
         return self._event("evidence begun", self._gateway, said, {"key": key})
+
+    def _rekeyed(self, lost: str) -> EventRecord:
+        """Whoever holds the old key's id would take all from here on for forged."""
+        key = self._book.key
+        log.warning("evidence: the key was lost, a new one is made", why=lost, key=key)
+        said = (
+            f"{lost}; from here on the log is signed with {key}: find out why, and "
+            "note the new id elsewhere"
+        )
+        return self._event("evidence key changed", self._gateway, said, {"key": key})
 
     def _take(self, group: list[Stored]) -> None:
         """Into the log first, then out of the journal."""

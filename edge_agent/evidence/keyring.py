@@ -97,6 +97,8 @@ def _made(folder: Path) -> Keys:
     try:
         write_pair(folder / PRIVATE, folder / PUBLIC, key)
     except ConfigError as why:
+        if isinstance(why.__context__, OSError):
+            raise why.__context__ from None  # with its number: full, or read-only
         raise OSError(str(why)) from why
     return Keys(key, key_id(key.public_key()))
 

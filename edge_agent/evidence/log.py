@@ -179,6 +179,13 @@ class Log:
         """Id of the key it is signed with."""
         return self._notary.keys.id
 
+    @property
+    def lost_key(self) -> str:
+        """What became of the key before it, where that is lost; else empty."""
+        keys = self._notary.keys
+        former = f" (it was {keys.former[:16]}…)" if keys.former else ""
+        return f"{keys.why}{former}" if keys.why else ""
+
     def losses(self) -> list[LossRecord]:
         """What went and had reached no other place, since the last call."""
         return self._retention.losses(self._clock.now())

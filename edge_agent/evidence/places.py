@@ -101,6 +101,11 @@ def place_of(paths: Sequence[Path]) -> Place:
         OSError: it cannot be read.
     """
     first = paths[0]
+    if not first.exists():
+        raise ConfigError(
+            f"there is no {first}: name the state folder of an agent (--state-dir), "
+            "its evidence folder, or a package"
+        )
     if len(paths) == 1 and first.is_dir():
         names = [p.name for p in first.iterdir() if _is_beside(p.name)]
         texts = {name: _small(of_file(first / name).open) for name in names}

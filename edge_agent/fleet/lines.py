@@ -92,7 +92,7 @@ def losses(found: Sequence[Lost]) -> Rows:
     """A cause of a site a line."""
     return [
         (
-            *(one.site, one.what, one.subject, one.cause, f"{one.count:,}"),
+            *(one.site, one.what, one.subject, one.cause, one.how_many),
             *(str(one.gateways), minute(one.first), minute(one.last)),
         )
         for one in found

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 _BY_CAUSE = """
 SELECT site, what, subject, cause, sum("count")::BIGINT, count(DISTINCT gateway),
-  min(epoch_us("first")), max(epoch_us("last"))
+  min(epoch_us("first")), max(epoch_us("last")), count(*) FILTER ("count" = 0)
 FROM losses
 GROUP BY site, what, subject, cause
 ORDER BY 5 DESC, site, what, subject, cause
@@ -25,9 +25,10 @@ class Lost:
 
     Attributes:
         what, subject, cause: see the table ``losses``.
-        count: how many.
+        count: how many, of those that know it.
         gateways: that lost some.
         first, last: time of the first and last one, UTC; empty where not known.
+        unknown: reports that do not know how many.
     """
 
     site: str
@@ -38,6 +39,24 @@ class Lost:
     gateways: int
     first: str
     last: str
+    unknown: int = 0
+
+    @property
+    def how_many(self) -> str:
+        """For people."""
+        return how_many(self.count, self.unknown)
+
+
+def how_many(count: int, unknown: int) -> str:
+    """What is known of a number, for people.
+
+    Args:
+        count: that is known.
+        unknown: reports that do not know how many.
+    """
+    if not unknown:
+        return f"{count:,}"
+    return f"{count:,} + not known" if count else "not known"
 
 
 def losses(lake: Lake) -> tuple[Lost, ...]:
@@ -54,4 +73,4 @@ def _lost(row: tuple[Any, ...]) -> Lost:
     first, last = (
         "" if at is None else date_of(at * MICROSECOND) for at in (row[6], row[7])
     )
-    return Lost(site, what, subject, cause, row[4] or 0, row[5], first, last)
+    return Lost(site, what, subject, cause, row[4] or 0, row[5], first, last, row[8])

@@ -80,9 +80,20 @@ class Overview:
         """Versions at sites that break their promise."""
         return tuple(one for one in self.accuracy if one.standing == "breached")
 
+    @property
+    def lost(self) -> tuple[int, int]:
+        """Rows that were lost, and reports that do not know how many."""
+        return (
+            sum(one.count for one in self.losses),
+            sum(one.unknown for one in self.losses),
+        )
+
     def sentences(self) -> tuple[str, ...]:
         """What matters most."""
-        lost = sum(one.count for one in self.losses)
+        lost, unknown = self.lost
+        rows = counted(lost, "row")
+        if unknown:
+            rows += " and a number nobody counted"
         worst = self.moved[:1]
         where = f"{counted(self.gateways, 'gateway')} at {counted(self.sites, 'site')}"
         quiet = f"{counted(len(self.silent), 'gateway')} silent for a day"
@@ -91,7 +102,7 @@ class Overview:
             drifted += f", most {worst[0].feature} of {worst[0].model}"
             drifted += f" (PSI {worst[0].psi:.2g})"
         rang = counted(sum(one.count for one in self.alarms), "alarm")
-        return (f"{where}, {quiet}", drifted, f"{rang}, {counted(lost, 'row')} lost")
+        return (f"{where}, {quiet}", drifted, f"{rang}, {rows} lost")
 
 
 def overview(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.fleet import drawing, lines
 from edge_agent.fleet.heatmap import heat_map
+from edge_agent.fleet.losses import how_many
 from edge_agent.fleet.overview import PSI_MOVED
 from edge_agent.markup import bullets, counted, long_table, moment, muted
 from edge_agent.stylesheet import STYLE
@@ -90,7 +91,7 @@ def rendered(found: Overview, left_out: Mapping[str, str]) -> str:
 
 def _tiles(found: Overview, left_out: Mapping[str, str]) -> str:
     alarms = sum(one.count for one in found.alarms)
-    lost = sum(one.count for one in found.losses)
+    lost, unknown = found.lost
     tiles = [
         (f"{found.gateways:,}", f"gateways at {counted(found.sites, 'site')}", ""),
         (
@@ -109,7 +110,7 @@ def _tiles(found: Overview, left_out: Mapping[str, str]) -> str:
             "bad" if found.breached else "",
         ),
         (f"{alarms:,}", "alarms", ""),
-        (f"{lost:,}", "rows lost", "warn" if lost else "good"),
+        (how_many(lost, unknown), "rows lost", "warn" if found.losses else "good"),
     ]
     if left_out:
         tiles.append((f"{len(left_out):,}", "objects left out, see below", "bad"))

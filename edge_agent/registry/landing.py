@@ -112,9 +112,10 @@ class Landing:
             free = shutil.disk_usage(self._into).free
         needed = sum(self._lacking(name) for name in self._files)
         if needed and needed + RESERVE > free:
+            # what is free differs at each try, and a change would be told each time
             raise RegistryUnavailable(
-                f"{self._into} needs {needed} bytes and {RESERVE} to spare, its disk "
-                f"has {free} free: make room"
+                f"the disk of {self._into} has less than {needed + RESERVE} bytes "
+                "free: make room"
             )
         return self
 

@@ -196,6 +196,44 @@ async def test_damage_is_an_event_and_a_state(tmp_path: Path) -> None:
     assert len(written) == 6
 
 
+async def test_a_lost_key_is_told(tmp_path: Path) -> None:
+    """A key that is gone is replaced; log and SCADA hear of it, with the new id."""
+    house = _House(tmp_path)
+    async with running(house):
+        await asyncio.sleep(0.05)
+    former = house.log.key
+    (tmp_path / "evidence" / "gateway.key").unlink()
+
+    again = _House(tmp_path)
+    with capture_logs() as logged:
+        async with running(again):
+            await asyncio.sleep(0.05)
+
+    assert again.log.key != former
+    told = [one for one in again.told if isinstance(one, EventRecord)]
+    (event,) = (one for one in told if one.name == "evidence key changed")
+    assert former[:16] in event.message
+    assert event.details == {"key": again.log.key}
+    assert [one["log_level"] for one in logged if "key" in one] == ["warning"]
+
+
+async def test_a_key_that_cannot_be_made_names_the_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the first start on a full disk the reason is the disk's, in its own words."""
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("edge_agent.bundle.keys.write_new", full)
+    house = _House(tmp_path)
+    with capture_logs(), pytest.raises(SinkLost) as caught:
+        await house.keeper.run()
+    house.journal.stop(5)
+
+    assert str(caught.value) == f"{tmp_path / 'evidence'}: No space left on device"
+
+
 async def test_a_step_of_the_clock_is_in_the_log(tmp_path: Path) -> None:
     """Whoever sets the gateway's clock leaves an entry with how far."""
     house = _House(tmp_path)

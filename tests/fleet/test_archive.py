@@ -9,6 +9,7 @@ import pytest
 
 from edge_agent.centre.names import Named, sha_of
 from edge_agent.errors import ArchiveUnavailable
+from edge_agent.fleet import lines
 from edge_agent.fleet.compaction import compact
 from edge_agent.fleet.folder import Folder
 from edge_agent.fleet.losses import losses
@@ -44,6 +45,22 @@ def lost(seq: int, count: int = 1, **columns: object) -> Row:
 def total(lake: Lake) -> int:
     """Rows lost in all."""
     return sum(one.count for one in losses(lake))
+
+
+def test_a_loss_of_no_known_number_is_no_loss_of_nothing(
+    archive: Path, opened: Callable[..., Lake]
+) -> None:
+    """What an agent missed while it did not run nobody has counted: it is said."""
+    put(archive, "losses", "s", "g", [lost(1, 0, what="samples"), lost(2, 3)])
+    put(archive, "losses", "s", "h", [lost(3, 0), lost(4, 0, what="samples")])
+    found = losses(opened())
+
+    told = {one.what: (one.count, one.unknown, one.how_many) for one in found}
+    assert told == {
+        "rows": (3, 1, "3 + not known"),
+        "samples": (0, 2, "not known"),
+    }
+    assert [row[4] for row in lines.losses(found)] == ["3 + not known", "not known"]
 
 
 def test_a_fresh_fleet_has_answers_too(opened: Callable[..., Lake]) -> None:

@@ -101,6 +101,16 @@ def test_every_part_is_on_the_page() -> None:
         assert wanted in text
 
 
+def test_a_loss_nobody_counted_is_not_none() -> None:
+    """A report of an unknown number is a warning, on the page and in a sentence."""
+    lost = (Lost("s", "samples", "all sources", "it did not run", 0, 1, "", "", 1),)
+    found = replace(EMPTY, losses=lost)
+
+    assert "not knownrows lost" in read(rendered(found, {})).text
+    assert '<div class="tile warn"><b>not known</b>' in rendered(found, {})
+    assert found.sentences()[-1] == "0 alarms, 0 rows and a number nobody counted lost"
+
+
 def test_an_empty_fleet_has_a_page() -> None:
     """It says what is not there."""
     text = read(rendered(EMPTY, {})).text
