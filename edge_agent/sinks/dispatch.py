@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from edge_agent.errors import SinkLost
 from edge_agent.records import ScoreRecord
 from edge_agent.samples import NANOSECONDS
+from edge_agent.sinks.ahead import frames_of
 from edge_agent.sinks.batch import Batch
 from edge_agent.sinks.own import Own
 from edge_agent.sinks.underway import Consignment, Part, Underway
@@ -206,9 +207,8 @@ class Dispatch:
 
     def _pack(self, batch: Batch, one: Consignment, parts: int) -> None:
         """Parts of a record go with the next send."""
-        first, old = one.next, one.old
-        frames = self._to.profile.frames(one.stored, first, first + parts, old=old)
-        expiry = self._to.profile.expiry(one.stored, old=old)
+        first, frames = one.next, frames_of(self._to.profile, one, parts)
+        expiry = self._to.profile.expiry(one.stored, old=one.old)
         if batch.full or not batch.fits(expiry):
             self._send(batch)
         batch.add(one, first, frames, expiry)
