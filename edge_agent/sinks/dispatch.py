@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 #: Seconds before a refused message is sent again, times the number of refusals.
 AGAIN_AFTER = 1.0
+#: Rows of old records that wait to be sent, below which more are wanted.
+WANTED_ROWS = 500
 #: A send waits for this part of the window to be free, unless it needs less.
 _SHARE = 4
 _NOT_AUTHORIZED, _QUOTA = 0x87, 0x97
@@ -46,6 +48,8 @@ class Dispatch:
         self.own = Own(output.suspicion)
         self.moved = asyncio.Event()
         """Set whenever something was sent or settled."""
+        self.wanting = asyncio.Event()
+        """Set when few old rows are left to be sent."""
         self.just_settled: set[int] | None = None
         """Collects ids done while somebody reads the outbox."""
         self._to = output
@@ -122,6 +126,8 @@ class Dispatch:
             if self._current.waits:
                 self._show(batch)
         self.moved.set()
+        if self.underway.old_rows < WANTED_ROWS:
+            self.wanting.set()
 
     async def until_idle(self, seconds: float) -> None:
         """Wait until nothing fresh is open, or for some seconds."""
