@@ -31,7 +31,7 @@ AGAIN_AFTER = 1.0
 #: Rows of old records that wait to be sent, below which more are wanted.
 WANTED_ROWS = 500
 #: A send waits for this part of the window to be free, unless it needs less.
-_SHARE = 4
+_SHARE = 2
 _NOT_AUTHORIZED, _QUOTA = 0x87, 0x97
 _HUNG_UP = "the peer ends the connection whenever it gets this"
 
