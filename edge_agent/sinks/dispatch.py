@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 from edge_agent.errors import SinkLost
 from edge_agent.records import ScoreRecord
 from edge_agent.samples import NANOSECONDS
+from edge_agent.sinks.ahead import frames_of
 from edge_agent.sinks.batch import Batch
 from edge_agent.sinks.own import Own
 from edge_agent.sinks.underway import Consignment, Part, Underway
@@ -27,8 +28,10 @@ if TYPE_CHECKING:
 
 #: Seconds before a refused message is sent again, times the number of refusals.
 AGAIN_AFTER = 1.0
+#: Rows of old records that wait to be sent, below which more are wanted.
+WANTED_ROWS = 500
 #: A send waits for this part of the window to be free, unless it needs less.
-_SHARE = 4
+_SHARE = 2
 _NOT_AUTHORIZED, _QUOTA = 0x87, 0x97
 _HUNG_UP = "the peer ends the connection whenever it gets this"
 
@@ -45,6 +48,8 @@ class Dispatch:
         self.own = Own(output.suspicion)
         self.moved = asyncio.Event()
         """Set whenever something was sent or settled."""
+        self.wanting = asyncio.Event()
+        """Set when few old rows are left to be sent."""
         self.just_settled: set[int] | None = None
         """Collects ids done while somebody reads the outbox."""
         self._to = output
@@ -121,6 +126,8 @@ class Dispatch:
             if self._current.waits:
                 self._show(batch)
         self.moved.set()
+        if self.underway.old_rows < WANTED_ROWS:
+            self.wanting.set()
 
     async def until_idle(self, seconds: float) -> None:
         """Wait until nothing fresh is open, or for some seconds."""
@@ -206,9 +213,8 @@ class Dispatch:
 
     def _pack(self, batch: Batch, one: Consignment, parts: int) -> None:
         """Parts of a record go with the next send."""
-        first, old = one.next, one.old
-        frames = self._to.profile.frames(one.stored, first, first + parts, old=old)
-        expiry = self._to.profile.expiry(one.stored, old=old)
+        first, frames = one.next, frames_of(self._to.profile, one, parts)
+        expiry = self._to.profile.expiry(one.stored, old=one.old)
         if batch.full or not batch.fits(expiry):
             self._send(batch)
         batch.add(one, first, frames, expiry)

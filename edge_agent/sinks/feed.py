@@ -177,10 +177,10 @@ class Feed:
             dispatch = self._dispatch
             if dispatch is None or self._leaving:
                 return
-            while dispatch.underway.old_rows >= OLD_ROWS:
+            if dispatch.underway.old_rows >= OLD_ROWS:
+                dispatch.wanting.clear()
                 dispatch.pump()
-                dispatch.moved.clear()
-                await dispatch.moved.wait()
+                await dispatch.wanting.wait()
             self._take_old(dispatch, stored)
         if self._dispatch is not None:
             self._dispatch.pump()

@@ -16,6 +16,7 @@ from edge_agent.store.codec import rows_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    from edge_agent.sinks.sink import Frame
     from edge_agent.store.outbox import Stored
 
 #: Times a message is sent before it is given up for good.
@@ -43,6 +44,7 @@ class Consignment:
         alone: no old message was under way then.
         open: messages sent and not settled.
         refusals: how often a part was refused.
+        ahead: messages written before they are sent, and the part of the first.
     """
 
     stored: Stored
@@ -53,6 +55,7 @@ class Consignment:
     alone: bool = False
     open: int = 0
     refusals: dict[int, int] = field(default_factory=dict)
+    ahead: tuple[int, Sequence[Frame]] = (0, ())
 
     @property
     def done(self) -> bool:
