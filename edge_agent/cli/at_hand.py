@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from edge_agent.captured import form
+from edge_agent.errors import StoreInUse
 from edge_agent.store import offline
 
 if TYPE_CHECKING:
@@ -43,8 +44,8 @@ def in_state(state_dir: Path, begin: str) -> list[bytes]:
         return list(offline.evidence(store, begin))
     except StoreInUse as why:
         raise StoreInUse(
-            f"the evidence in {log} has no alarm that begins with {begin!r}. {why}: what"
-            " is not in the log yet can be read once that is stopped"
+            f"the evidence in {log} has no alarm that begins with {begin!r}. {why}: "
+            "what is not in the log yet can be read once that is stopped"
         ) from None
 
 
