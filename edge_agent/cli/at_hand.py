@@ -44,8 +44,8 @@ def in_state(state_dir: Path, begin: str) -> list[bytes]:
         return list(offline.evidence(store, begin))
     except StoreInUse as why:
         raise StoreInUse(
-            f"the evidence in {log} has no alarm that begins with {begin!r}. {why}:"
-            " what is not in the log yet can be read once that is stopped"
+            f"the evidence in {log} has no alarm that begins with {begin!r}. {why}: "
+            "what is not in the log yet can be read once that is stopped"
         ) from None
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
+    from edge_agent.config.keeping import Centre
     from edge_agent.config.loading import Loaded
     from edge_agent.config.problems import Problem
 
@@ -99,7 +100,17 @@ def _summary(loaded: Loaded, models: dict[str, str]) -> dict[str, Any]:
             "in_english": list(loaded.catalogue.missing),
         },
         "outputs": {name: output.host for name, output in config.outputs.items()},
+        "centre": _where(config.centre),
     }
+
+
+def _where(centre: Centre | None) -> str:
+    """The archive's place; empty where none is kept."""
+    if centre is None:
+        return ""
+    if centre.type == "directory":
+        return str(centre.path)
+    return f"{centre.endpoint}/{centre.bucket}"
 
 
 def _plain(summary: dict[str, Any]) -> str:
@@ -114,6 +125,7 @@ def _plain(summary: dict[str, Any]) -> str:
             for n, p in _of(summary, "pipelines")
         ),
         *(("output", n, host) for n, host in _of(summary, "outputs")),
+        *((("centre", "", summary["centre"]),) if summary["centre"] else ()),
         *_translated(summary["language"]),
     ]
     width = max((len(name) for _, name, _ in rows), default=0)

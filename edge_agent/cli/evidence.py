@@ -186,14 +186,18 @@ def _export(arguments: argparse.Namespace) -> int:
 def _show(arguments: argparse.Namespace) -> int:
     since = line.date_of(arguments.since) if arguments.since is not None else ""
     try:
-        for entry in segments.entries(arguments.state_dir / FOLDER):
+        folder = arguments.state_dir / FOLDER
+        places.place_of([folder])
+        for entry in segments.entries(folder):
             if entry.date < since or entry.kind not in (arguments.kind or line.KINDS):
                 continue
             if arguments.json:
                 print(entry.line.decode())
             else:
                 print("\n".join(map(plain, _shown(entry))))
-    except OSError as why:
+    except BrokenPipeError:
+        raise  # the reader left, as `head` does
+    except (OSError, ConfigError) as why:
         print(why, file=sys.stderr)
         return UNAVAILABLE
     return 0

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from edge_agent.status import socket
+from edge_agent.store.promise import moment, size, span
 
 if TYPE_CHECKING:
     import argparse
@@ -59,10 +60,11 @@ def _store(of: dict[str, Any]) -> list[str]:
     lines = [f"  {of['promise']}"] if "promise" in of else []
     for key, value in of.items():
         if isinstance(value, dict):
-            each = ", ".join(f"{name} {part}" for name, part in value.items())
+            parts = ((name, figure(key, part)[1]) for name, part in value.items())
+            each = ", ".join(f"{name} {part}" for name, part in parts)
             lines.append(f"  {key}: {each}")
-        elif key != "promise" and value is not None:
-            lines.append(f"  {key}: {value}")
+        elif key != "promise" and value not in (None, ""):
+            lines.append(f"  {': '.join(figure(key, value))}")
     return lines
 
 
@@ -104,7 +106,7 @@ def _found(of: dict[str, Any]) -> list[str]:
 
 def _entry(name: str, of: dict[str, Any]) -> str:
     state = of.get("state", "")
-    rest = (f"{key} {value}" for key, value in of.items() if _worth(key, value))
+    rest = (" ".join(figure(k, of[k])) for k in of if _worth(k, of[k]))
     return f"  {name:<16} {state:<12} {', '.join(rest)}"
 
 
@@ -114,3 +116,21 @@ def _worth(key: str, value: object) -> bool:
         and value not in ("", None)
         and not isinstance(value, dict | list)
     )
+
+
+def figure(key: str, value: object) -> tuple[str, str]:
+    """A figure of the status in the unit it is read in, and its name without that.
+
+    Args:
+        key: its name, which tells the unit.
+        value: as the document has it; what is no number is shown as it is.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return key, str(value)
+    if "bytes" in key:
+        return key, size(value) if value >= 1024 else f"{value:.0f} B"  # noqa: PLR2004
+    if key.endswith("_s") and not key.endswith("_per_s"):
+        return key.removesuffix("_s"), span(value)
+    if key == "since":
+        return key, moment(int(value))
+    return key, f"{value:.3g}" if isinstance(value, float) else str(value)

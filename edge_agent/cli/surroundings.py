@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from edge_agent.bundle.passport import Passport
+    from edge_agent.config.keeping import Centre
     from edge_agent.config.loading import Loaded
     from edge_agent.config.pipelines import Pipeline
     from edge_agent.config.problems import Loc, Problem
@@ -42,6 +43,8 @@ def look_around(loaded: Loaded) -> tuple[list[Problem], dict[str, str]]:
         problems += _secret(loaded, loc, link)
         if isinstance(link, MqttLink):
             problems += _certificates(loaded, loc, link)
+    if loaded.config.centre is not None:
+        problems += _secret(loaded, ("centre",), loaded.config.centre)
     problems += _keys(loaded)
     models = {}
     for name, pipeline in loaded.config.pipelines.items():
@@ -58,7 +61,9 @@ def look_around(loaded: Loaded) -> tuple[list[Problem], dict[str, str]]:
     return problems, models
 
 
-def _secret(loaded: Loaded, loc: Loc, link: Source | MqttLink) -> list[Problem]:
+def _secret(
+    loaded: Loaded, loc: Loc, link: Source | MqttLink | Centre
+) -> list[Problem]:
     """A password that cannot be read; credentials exist only under systemd."""
     if link.password_file is None and "CREDENTIALS_DIRECTORY" not in os.environ:
         return []

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 MANIFEST, README = "manifest.json", "README.txt"
 _MOST = 1 << 20
 _MEMBERS = 100_000
+_HINT = (
+    "name the state folder of an agent (--state-dir), its evidence folder, or a package"
+)
 #: Bytes of a segment in a package at most.
 _LARGEST = 256 << 20
 
@@ -102,10 +105,7 @@ def place_of(paths: Sequence[Path]) -> Place:
     """
     first = paths[0]
     if not first.exists():
-        raise ConfigError(
-            f"there is no {first}: name the state folder of an agent (--state-dir), "
-            "its evidence folder, or a package"
-        )
+        raise ConfigError(f"there is no {first}: {_HINT}")
     if len(paths) == 1 and first.is_dir():
         names = [p.name for p in first.iterdir() if _is_beside(p.name)]
         texts = {name: _small(of_file(first / name).open) for name in names}
@@ -115,10 +115,7 @@ def place_of(paths: Sequence[Path]) -> Place:
     else:
         return Place([of_file(path) for path in paths])
     if not found.segments and heads.NAME not in found.texts:
-        raise ConfigError(
-            f"there is no evidence in {first}: name the state folder of an agent "
-            "(--state-dir), its evidence folder, or a package"
-        )
+        raise ConfigError(f"there is no evidence in {first}: {_HINT}")
     return found
 
 

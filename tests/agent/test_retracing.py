@@ -362,6 +362,19 @@ def test_evidence_that_no_log_has_yet_is_found_in_the_store(
     assert "bit for bit" in capsys.readouterr().out
 
 
+def test_a_running_agent_is_not_all_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mistyped alarm is named, though its store cannot be looked into now."""
+    (tmp_path / "store.db").touch()
+    monkeypatch.setattr("edge_agent.store.offline._held", lambda _: True)
+
+    assert replay("--alarm", "P-999", "--state-dir", tmp_path) == 1
+    said = capsys.readouterr().err
+    assert "has no alarm that begins with 'P-999'" in said
+    assert "is open in a running agent: what is not in the log yet" in said
+
+
 def test_another_runtime_may_be_a_little_off(hall: AlarmedHall) -> None:
     """Within 1e-6 it is the same number there, here it is not; and why is said."""
     evidence = reading.read(hall.evidence[0].body)

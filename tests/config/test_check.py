@@ -174,6 +174,41 @@ def test_connect_reaches_the_broker(
     assert said.endswith("1 problem found.\n")
 
 
+def test_connect_reaches_the_centre(
+    folder: Path,
+    mosquitto: peers.Mosquitto,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A share that is not mounted is found before the agent runs; a secret without."""
+    port = f"host: 127.0.0.1, port: {mosquitto.port} }}"
+    gone = "gateway: gw-07\ncentre: { type: directory, path: share }"
+    written(
+        folder,
+        ("path: models", f"path: {BUNDLES}"),
+        ("host: 127.0.0.1 }", port),
+        ("host: 127.0.0.1 }", port),
+        ("opc.tcp://192.0.2.5:4840", f"opc.tcp://127.0.0.1:{peers.free_port()}"),
+        ("gateway: gw-07", f"{gone}\nstate_dir: {folder}"),
+    )
+    assert run("check", "--connect", "--config", folder) == 69
+    said = capsys.readouterr().err
+    assert "agent.yaml:3:9: centre: " in said
+    assert f"{folder / 'share'}: there is no such folder: mount the share" in said
+
+    (folder / "secret").write_text("secret")
+    (folder / "secret").chmod(0o644)
+    store = (
+        "centre: { type: s3, endpoint: https://192.0.2.1, bucket: archive, "
+        "access_key: gw-07, password_file: secret }"
+    )
+    text = (folder / "agent.yaml").read_text()
+    (folder / "agent.yaml").write_text(
+        text.replace("centre: { type: directory, path: share }", store)
+    )
+    assert run("check", "--config", folder) == 78
+    assert "chmod o-rwx" in capsys.readouterr().err
+
+
 async def test_connect_reads_every_node(
     folder: Path,
     mosquitto: peers.Mosquitto,

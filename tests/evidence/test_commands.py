@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import re
@@ -130,8 +131,29 @@ def test_there_is_nothing_to_verify(
     (tmp_path / "evidence").mkdir()
     assert verify("--state-dir", tmp_path) == 69
     assert "name the state folder" in capsys.readouterr().err
+    for words in (("verify",), ("show",)):
+        gone = ["evidence", *words, "--state-dir", str(tmp_path / "gone")]
+        assert main(gone) == 69
+        said = capsys.readouterr().err
+        assert "there is no" in said
+        assert "name the state folder" in said
+        assert "Errno" not in said
     (tmp_path / "x.tar").write_bytes(b"no archive")
     assert verify(tmp_path / "x.tar") == 69
+
+
+def test_a_reader_that_leaves_is_no_error(
+    book: Book, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`evidence show | head` says nothing of a pipe."""
+
+    def gone(*_: object) -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    arguments = ["evidence", "show", "--state-dir", str(book.folder.parent)]
+    monkeypatch.setattr("builtins.print", gone)
+    monkeypatch.setattr("sys.stderr", io.StringIO())
+    assert main(arguments) == 0
 
 
 @pytest.mark.parametrize("name", ["package.tar", "package"])

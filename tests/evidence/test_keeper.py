@@ -184,7 +184,10 @@ async def test_damage_is_an_event_and_a_state(tmp_path: Path) -> None:
             again.journal.submit([made.alarm(9)], {})
             await asyncio.sleep(0.05)
             await again.settled()
-            assert again.keeper.status()["state"] == "damaged"
+            status = again.keeper.status()
+            assert status["state"] == "damaged"
+            assert "000001.jsonl:" in status["last_error"]
+            assert "edge-agent evidence verify" in status["last_error"]
 
     event = next(
         one

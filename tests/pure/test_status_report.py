@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from edge_agent.cli.status import _page
+import pytest
+
+from edge_agent.cli.status import _page, figure
 from edge_agent.status.monitoring import said_of
 from edge_agent.status.report import report
 from tests.store import made
@@ -102,3 +104,24 @@ def test_what_the_agent_says_of_accuracy_is_passed_on() -> None:
 
     assert document["pipelines"]["press"]["accuracy"]["state"] == "met"
     assert document["pipelines"]["press"]["findings"] == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "shown"),
+    [
+        ("holds_for_s", 130_725.129, ("holds_for", "36 h")),
+        ("drain_rows_per_s", 0.2, ("drain_rows_per_s", "0.2")),
+        ("limit_bytes", 2**30, ("limit_bytes", "1.0 GiB")),
+        ("bytes_written_per_day", 812.4, ("bytes_written_per_day", "812 B")),
+        ("since", 1_795_656_511_728_561_582, ("since", "2026-11-26 01:28 UTC")),
+        ("live_ack_alone_ms", 4.253678000000001, ("live_ack_alone_ms", "4.25")),
+        ("boot", 12_345, ("boot", "12345")),
+        ("session_resumed", True, ("session_resumed", "True")),
+        ("since", "Tuesday", ("since", "Tuesday")),
+    ],
+)
+def test_figures_are_in_units_people_read(
+    key: str, value: object, shown: tuple[str, str]
+) -> None:
+    """No nanoseconds, no bytes by the billion; the document itself keeps them."""
+    assert figure(key, value) == shown

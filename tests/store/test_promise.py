@@ -273,7 +273,7 @@ def test_a_broken_promise_degrades_the_status() -> None:
     assert "only 31 h are held" in document["summary"]
     lines = _store(store)
     assert lines[0] == f"  {store['promise']}"
-    assert "  bytes_a_second: alarm 0.1, score 900.0" in lines
+    assert "  bytes_a_second: alarm 0 B, score 900 B" in lines
     assert not any("full_in_s" in line for line in lines)
 
 
