@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from edge_agent.store.tray import ROWS_A_COMMIT
 from tests.campaigns.telling import Findings, quantiles
 
 #: Messages the agent may have unacknowledged, as configured.
 INFLIGHT = 20
-#: Old messages that may have been acknowledged within the last flush (200 ms at 2,000 a
-#: second), which the disk does not know of at a kill.
-UNWRITTEN = 400
+#: Messages that may be acknowledged and not on the disk at a kill: as many as are worth
+#: a commit, and as many again while one is being written.
+UNWRITTEN = 2 * ROWS_A_COMMIT
 
 
 @dataclass
