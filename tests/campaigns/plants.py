@@ -73,8 +73,9 @@ def plant_of(told: dict[str, Any]) -> Plant:
 def findings_of(plants: list[Plant], seed: int) -> Findings:
     """The figures of some plants."""
     lives = [life for plant in plants for life in plant.lives]
-    again = [life.again for life in lives if life.again is not None]
-    starts = [one for one in lives if one.again is not None and not one.forked]
+    scored = sum(life.again is not None for life in lives)
+    again = [life for plant in plants for life in plant.lives[1:]]
+    starts = [one for one in again if one.again is not None and not one.forked]
     whole = [one.again or 0.0 for one in starts]
     alone = [(one.again or 0.0) - one.waited for one in starts]
     never = [one for one in lives if one.again is None and not one.early]
@@ -86,7 +87,7 @@ def findings_of(plants: list[Plant], seed: int) -> Findings:
     doubled = [life.doubled for life in lives]
     found.figures = {
         "kills": len(lives),
-        "of them before the first score": len(lives) - len(again) - len(never),
+        "of them before the first score": len(lives) - scored - len(never),
         "never scored within 60 s": len(never),
         "rows published": sum(p.published for p in plants),
         "rows and alarms committed and owed at a kill": sum(
@@ -108,6 +109,9 @@ def findings_of(plants: list[Plant], seed: int) -> Findings:
         ),
         "start of the command to first new score, s": quantiles(whole),
         "... without waiting for a core, s": quantiles(alone),
+        "first start of a plant, its model fetched and vetted, s": quantiles(
+            [p.lives[0].again for p in plants if p.lives and p.lives[0].again]
+        ),
         "... forked, without imports, s": quantiles(
             [one.again for one in lives if one.again is not None and one.forked]
         ),
