@@ -160,8 +160,11 @@ class Feed:
                 break  # else some came while nothing was found: look once more
         if urgent and not found:
             self._catching_up = False
-        last = found[-1].id if found else after
         until = max(self._until, self._left) if urgent else self._until
+        if not urgent:
+            # no further: live ones behind may be left yet, and come in their order
+            found = [stored for stored in found if stored.id <= until]
+        last = found[-1].id if found else after
         in_hand = dispatch.underway
         return [
             stored

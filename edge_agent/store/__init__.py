@@ -8,6 +8,11 @@ One SQLite file, one connection, one thread (`journal`), the only user of sqlite
   both happened or neither did.
 * A row leaves ``outbox`` only when every output acknowledged it, or when it was
   counted into ``ledger`` in the same transaction. Nothing is dropped unseen.
+* What an output has acknowledged reaches the disk with the next commit: after a flush
+  interval, or 500 records, whichever comes first. After a crash or a power cut it is
+  sent again, under the same ids: what was in flight, what was acknowledged since the
+  commit before (up to 500 records, and as many while one is being written), and the
+  rows before it of a record that was not through: a record is acknowledged whole.
 * Order is ``id = boot << 44 | seq``: it never depends on a clock. ``boot`` rises
   with every opening, ``seq`` with every row; no id is used twice.
 * Every body carries a CRC over itself and its columns: SQLite's own check does

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edge_agent.store.rows import Refused
     from edge_agent.store.work import Ask, Read
 
-#: Rows that are worth a commit before the flush interval is over.
+#: Rows, or acknowledged records, worth a commit before the flush interval is over.
 ROWS_A_COMMIT = 500
 #: A checkpoint alone, or with scores, may wait this many flush intervals: whatever is
 #: above scores brings its own along, and flash wears by the commit.
@@ -264,7 +264,8 @@ class Tray:
             at_once = waiting.urgent or waiting.rows >= ROWS_A_COMMIT
             dues.append(oldest if at_once else oldest + self._flush)
         if waiting.acks:
-            dues.append(waiting.acks_since + self._flush)
+            wait = 0 if len(waiting.acks) >= ROWS_A_COMMIT else self._flush
+            dues.append(waiting.acks_since + wait)
         saved = self._state.due(CHECKPOINT_PATIENCE * self._flush)
         dues += [saved] if saved is not None else []
         if self._refused:  # a burst of them is not worth a commit each

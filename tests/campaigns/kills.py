@@ -131,6 +131,7 @@ def _live_and_die(
             one.payload.get("boot", 0) > newest and one.leaf == "state" for one in heard
         ):
             life.again = time.monotonic() - began
+            life.waited = agent.waited()
     life.early = early
     if not early and life.again is None:
         print(f"no score within 60 s:\n{_condition(agent)}", file=sys.stderr)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tests.end_to_end.listening import Heard, Historian
@@ -13,7 +15,6 @@ from tests.end_to_end.running import Agent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from pathlib import Path
 
     from tests import peers
 
@@ -50,15 +51,22 @@ class Victim(Agent):
         super().__init__(folder, config)
         self._forks = forks
         self._pid = 0
+        # an installed package has its bytecode: so does this one, also where the
+        # environment says that none is written
+        self._env = {**os.environ, "PYTHONPYCACHEPREFIX": str(folder / "bytecode")}
+        self._env.pop("PYTHONDONTWRITEBYTECODE", None)
+        compiles = [sys.executable, "-m", "tests.campaigns.agents"]
+        subprocess.run(compiles, stdin=subprocess.DEVNULL, env=self._env, check=True)
 
     def spawn(self, *, forked: bool) -> None:
         """Start it: as a command, or forked from one that has imported all."""
         log = self.folder / "log"
         if not forked:
             words = ("run", "--config", str(self.path))
+            command = [sys.executable, "-m", "edge_agent", *words]
             with log.open("ab") as out:
                 self._process = subprocess.Popen(
-                    [sys.executable, "-m", "edge_agent", *words], stdout=out, stderr=out
+                    command, stdout=out, stderr=out, env=self._env
                 )
             return
         assert self._forks.stdin is not None
@@ -66,6 +74,14 @@ class Victim(Agent):
         self._forks.stdin.write(f"{self.path} {log}\n".encode())
         self._forks.stdin.flush()
         self._pid = int(self._forks.stdout.readline())
+
+    def waited(self) -> float:
+        """Seconds its main thread could have run and got no core, so far."""
+        pid = self._pid or (self._process.pid if self._process else 0)
+        kept = Path(f"/proc/{pid}/schedstat")
+        with contextlib.suppress(OSError):
+            return int(kept.read_text("ascii").split()[1]) / 1e9
+        return 0.0
 
     def kill(self) -> None:
         """SIGKILL."""
