@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from edge_agent.errors import SinkLost
 from edge_agent.records import ScoreRecord
-from edge_agent.samples import NANOSECONDS
 from edge_agent.sinks.ahead import frames_of
 from edge_agent.sinks.batch import Batch
 from edge_agent.sinks.own import Own
 from edge_agent.sinks.underway import Consignment, Part, Underway
-from edge_agent.store.codec import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -251,14 +249,7 @@ class Dispatch:
             self.just_settled.update(ids)
         self._to.outbox.acknowledge(self._to.name, ids)
         for one in done:
-            rows = rows_of(one.stored.record)
-            if type(one.stored.record) in self._to.kept:
-                self._to.owing.settled(rows)
-            if one.old:
-                self._to.owing.drained(one.stored, rows, now)
-            elif not (one.urgent or one.refusals):
-                seconds = (now - one.since) / NANOSECONDS
-                self._to.pace.acknowledged(seconds, now, alone=one.alone)
+            self._to.settled(one, now)
 
     # --- trouble -----------------------------------------------------------------
 
