@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +13,9 @@ from edge_agent.sinks.underway import Consignment
 from edge_agent.store.outbox import Stored
 from tests.store import made
 
+if TYPE_CHECKING:
+    from edge_agent.sinks.sink import Frame
+
 PLACE = Place.of("edge", ["acme"], "gw-07")
 
 
@@ -20,7 +25,7 @@ def test_pieces_are_what_the_whole_record_is(pieces: list[int], old: bool) -> No
     profile = FlatProfile(PLACE, {"pump-anomaly": 10.0}, english())
     stored = Stored(1 << 44, made.scores(sum(pieces), 10**18), 0)
     one = Consignment(stored, old, sum(pieces))
-    sent = []
+    sent: list[Frame] = []
     for parts in pieces:
         sent += frames_of(profile, one, parts)
         one.next += parts
