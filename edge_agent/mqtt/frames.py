@@ -11,6 +11,7 @@ ever) and its bytes are skipped as they come.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -219,6 +220,7 @@ class FrameCutter:
         return None if after < 0 else (topic_end, after + length)
 
 
+@lru_cache(maxsize=4096)
 def encoded_length(length: int) -> bytes:
     """MQTT's variable byte integer.
 
@@ -279,6 +281,14 @@ def publishes(
         frames, packet_ids, strict=True
     ):
         ident = packet_id.to_bytes(2, "big") if qos else b""
-        rest = len(topic).to_bytes(2, "big") + topic + ident + properties
-        length = encoded_length(len(rest) + len(payload))
-        yield bytes((0x30 | qos << 1 | retain,)) + length + rest + payload
+        rest = len(topic) + len(ident) + len(properties) + len(payload)
+        # one format and no sums of bytes: half the time
+        yield b"%c%b%b%b%b%b%b" % (
+            0x30 | qos << 1 | retain,
+            encoded_length(2 + rest),
+            len(topic).to_bytes(2, "big"),
+            topic,
+            ident,
+            properties,
+            payload,
+        )

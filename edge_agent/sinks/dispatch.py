@@ -12,12 +12,10 @@ from typing import TYPE_CHECKING, NoReturn
 
 from edge_agent.errors import SinkLost
 from edge_agent.records import ScoreRecord
-from edge_agent.samples import NANOSECONDS
 from edge_agent.sinks.ahead import frames_of
 from edge_agent.sinks.batch import Batch
 from edge_agent.sinks.own import Own
 from edge_agent.sinks.underway import Consignment, Part, Underway
-from edge_agent.store.codec import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,8 +28,9 @@ if TYPE_CHECKING:
 AGAIN_AFTER = 1.0
 #: Rows of old records that wait to be sent, below which more are wanted.
 WANTED_ROWS = 500
-#: A send waits for this part of the window to be free, unless it needs less.
-_SHARE = 2
+#: A send waits for this part of the window to be free, unless it needs less; one of
+#: old records for this part of theirs: nobody waits for them.
+_SHARE, _OLD_SHARE = 4, 2
 _NOT_AUTHORIZED, _QUOTA = 0x87, 0x97
 _HUNG_UP = "the peer ends the connection whenever it gets this"
 
@@ -188,6 +187,7 @@ class Dispatch:
         room, want = batch.room, one.parts - one.next
         open_ = self.underway.messages + len(self.own.open)
         waiting = want if one.urgent else self.underway.live_rows
+        share = _OLD_SHARE if one.paced else _SHARE
         if one.paced:
             now = self._to.clock.now()
             room = min(room, self._to.pace.room(self.underway.old_open, now))
@@ -195,7 +195,7 @@ class Dispatch:
             if not (room or self.underway.messages or batch):
                 self._look_later(self._to.pace.wait(now))  # nobody else wakes us
         # a broker acknowledges one by one: what is too little is not worth a send
-        if not batch and room < min(waiting, max((room + open_) // _SHARE, 1)):
+        if not batch and room < min(waiting, max((room + open_) // share, 1)):
             return 0
         parts = min(room, want)
         if not self._suspicion:
@@ -251,14 +251,7 @@ class Dispatch:
             self.just_settled.update(ids)
         self._to.outbox.acknowledge(self._to.name, ids)
         for one in done:
-            rows = rows_of(one.stored.record)
-            if type(one.stored.record) in self._to.kept:
-                self._to.owing.settled(rows)
-            if one.old:
-                self._to.owing.drained(one.stored, rows, now)
-            elif not (one.urgent or one.refusals):
-                seconds = (now - one.since) / NANOSECONDS
-                self._to.pace.acknowledged(seconds, now, alone=one.alone)
+            self._to.settled(one, now)
 
     # --- trouble -----------------------------------------------------------------
 

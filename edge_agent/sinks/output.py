@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Self
 
+from edge_agent.samples import NANOSECONDS
 from edge_agent.sinks import appetite
 from edge_agent.sinks.current import Current
 from edge_agent.sinks.newest import Newest
 from edge_agent.sinks.owing import Owing
 from edge_agent.sinks.pace import Pace
 from edge_agent.sinks.suspicion import Suspicion
+from edge_agent.store.codec import rows_of
 
 if TYPE_CHECKING:
     from edge_agent.clock import Clock
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from edge_agent.records.appetites import Appetite
     from edge_agent.sinks.flat import FlatProfile
     from edge_agent.sinks.outbox import Outbox
+    from edge_agent.sinks.underway import Consignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,3 +88,15 @@ class Output:
     def count(self, instrument: str, number: int = 1) -> None:
         """Count something that happened to this output."""
         self.instruments.count(instrument, number, sink=self.name)
+
+    def settled(self, one: Consignment, now: int) -> None:
+        """A record is done, at a time in ns: it is owed no more, and tells the pace."""
+        record = one.stored.record
+        rows = rows_of(record)
+        if type(record) in self.kept:
+            self.owing.settled(rows)
+        if one.old:
+            self.owing.drained(one.stored, rows, now)
+        elif not (one.urgent or one.refusals):
+            seconds = (now - one.since) / NANOSECONDS
+            self.pace.acknowledged(seconds, now, alone=one.alone)

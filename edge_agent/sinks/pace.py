@@ -5,10 +5,11 @@ what is steered: at most a share of the link's window. By Little's law a share o
 window is that share of the messages a second the link can acknowledge.
 
 Within the share it feels its way, as TCP does: more while live messages are
-acknowledged as fast as without any backlog, half as many when they are not, and where a
-single one is too many, a rest between them that grows. What
-"without" means is measured on the same link: now and then the backlog waits until a
-few live records have gone alone. Where nothing is live, old records have the link.
+acknowledged as fast as without any backlog, fewer when they are not, by as much as they
+are too slow and at most by half, and where a single one is too many, a rest between
+them that grows. What "without" means is measured on the same link: now and then the
+backlog waits until a few live records have gone alone. Where nothing is live, old
+records have the link.
 """
 
 from __future__ import annotations
@@ -25,9 +26,11 @@ _REMEMBERED = 32
 #: New ones needed for a judgement, and how many go alone for comparison.
 _ENOUGH, _ALONE = 5, 4
 #: Slower than this many times the time without a backlog is too slow, ...
-_SLOWER = 1.4
+_SLOWER = 1.5
 #: ... but not by less than this: seconds nobody sees.
 _UNSEEN = 0.001
+#: Part of the old messages under way that is left at least after that.
+_LEAST_PART = 0.5
 #: Nanoseconds until live records go alone again, at least, and at most while they do.
 _ALONE_EVERY, _ALONE_FOR = 5 * NANOSECONDS, 3 * NANOSECONDS // 2
 #: Times as long as the last comparison took until the next.
@@ -151,10 +154,13 @@ class Pace:
     def _judge(self, now: int) -> None:
         most = max(self._share * self._window, 1.0)
         usual, seen = _high(self._without), _high(list(self._with)[-2 * _ENOUGH :])
-        if seen > max(_SLOWER * usual, usual + _UNSEEN):
+        bearable = max(_SLOWER * usual, usual + _UNSEEN)
+        if seen > bearable:
             if self._under_way <= 1.0:
                 self._rest = min(max(2 * self._rest, _REST), _LONGEST_REST)
-            self._under_way = max(self._under_way / 2, 1.0)
+            # a busy machine is late now and then: halving for that would never recover
+            part = max(bearable / seen, _LEAST_PART)
+            self._under_way = max(self._under_way * part, 1.0)
             self._doubling = False
         elif self._rest:
             self._rest = self._rest // 2 if self._rest > _REST else 0

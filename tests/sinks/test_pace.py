@@ -46,8 +46,19 @@ def test_backlog_grows_to_its_share_while_live_ones_are_quick() -> None:
     assert pace.allowed(1) == 20
 
 
+def test_a_little_late_costs_the_backlog_a_little() -> None:
+    """What may be under way shrinks by as much as live ones are too slow."""
+    pace = Pace(1.0)
+    pace.begin(64)
+    pace.live(0)
+    _alone(pace, 0.01)
+    _beside(pace, 0.01, 200)
+    _beside(pace, 0.016, 5)
+    assert 56 <= pace.allowed(1) < 64
+
+
 def test_backlog_backs_off_when_live_ones_get_slow() -> None:
-    """Half as many for every judgement that is too slow, but never none."""
+    """Half as many for every judgement that is far too slow, but never none."""
     pace = Pace(1.0)
     pace.begin(64)
     pace.live(0)
