@@ -90,7 +90,13 @@ class Supply:
         settings = config.registry
         gateway = Gateway(config.gateway, config.site.site or "")
         cache = Cache(config.state_dir / "models")
-        cache.prepare()
+        try:
+            cache.prepare()
+        except OSError as why:
+            raise ConfigError(
+                f"nothing can be kept in {config.state_dir}: {why.strerror or why}; a"
+                " start without any model needs a disk that can be written to"
+            ) from why
         archive = lineage.folder_of(config.state_dir)
         room = VettingRoom()
         registry = open_registry(

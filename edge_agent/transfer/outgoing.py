@@ -67,8 +67,14 @@ class Sender:
 
         Raises:
             OSError: a disk refused.
+            ConfigError: there is no such folder, or no archive.
             ModelRejected: there is nothing to pack.
         """
+        if not onto.is_dir():
+            raise ConfigError(
+                f"{onto} is no folder: is the stick mounted? It is not made here,"
+                " or the package would fill this disk"
+            )
         done = set() if again else self.received()
         waiting = [
             (name, path, path.stat().st_size)

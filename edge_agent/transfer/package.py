@@ -26,7 +26,7 @@ MANIFEST = "manifest.json"
 MAX_FILE = 1 << 30
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_CHUNK = 1 << 20
+_SHOWN = 3
 
 
 def quiet(_done: int, _all: int) -> None:
@@ -91,9 +91,14 @@ def read(folder: Path, keys: Mapping[str, PublicKey]) -> tuple[Manifest, str]:
         with path.open("rb") as stream:
             text = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
+        inside = sorted(one.parent.name for one in folder.glob(f"*/{MANIFEST}"))
+        hint = (
+            f"name one of the packages in it: {', '.join(inside[:_SHOWN])}"
+            if inside
+            else "make it again, what is there already is kept"
+        )
         raise ModelRejected(
-            f"{folder} has no {MANIFEST}: it is no package, or was not finished; make "
-            "it again, what is there already is kept"
+            f"{folder} has no {MANIFEST}: it is no package, or was not finished; {hint}"
         ) from None
     if len(text) > MAX_BYTES:
         raise ModelRejected(f"{path} is larger than {MAX_BYTES} bytes")

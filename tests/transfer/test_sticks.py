@@ -327,6 +327,23 @@ def test_a_receipt_of_another_package_is_refused(yard: Yard) -> None:
     assert yard.bring(1) == 1
 
 
+def test_a_stick_that_is_not_there_and_a_folder_of_packages_are_told(
+    yard: Yard, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is written where no stick is mounted; the right name is proposed."""
+    yard.objects(1)
+    yard.stick.rmdir()
+    assert yard.export() == 78
+    assert "is the stick mounted" in capsys.readouterr().err
+    assert not yard.stick.exists()
+
+    yard.stick.mkdir()
+    assert yard.export() == 0
+    config = str(yard.gateway / "etc" / "agent.yaml")
+    assert main(["bundle", "import", str(yard.stick), "--config", config]) == 1
+    assert "from-gw-07-000001" in capsys.readouterr().err
+
+
 def test_a_gateway_without_an_archive_is_told_what_to_write(
     yard: Yard, capsys: pytest.CaptureFixture[str]
 ) -> None:
