@@ -89,14 +89,7 @@ class Supply:
         config = loaded.config
         settings = config.registry
         gateway = Gateway(config.gateway, config.site.site or "")
-        cache = Cache(config.state_dir / "models")
-        try:
-            cache.prepare()
-        except OSError as why:
-            raise ConfigError(
-                f"nothing can be kept in {config.state_dir}: {why.strerror or why}; a"
-                " start without any model needs a disk that can be written to"
-            ) from why
+        cache = _cache(config.state_dir)
         archive = lineage.folder_of(config.state_dir)
         room = VettingRoom()
         registry = open_registry(
@@ -261,6 +254,23 @@ def _revoked(loaded: Loaded, signer: str) -> str:
         return f"signatures cannot be checked: {why}"
     gone = trust.revoked.keys.get(signer) if trust is not None else None
     return f"what scores is signed by {gone.sentence}" if gone else ""
+
+
+def _cache(state_dir: Path) -> Cache:
+    """Where models lie, with its folders.
+
+    Raises:
+        ConfigError: they are not there and cannot be made.
+    """
+    cache = Cache(state_dir / "models")
+    try:
+        cache.prepare()
+    except OSError as why:
+        raise ConfigError(
+            f"nothing can be kept in {state_dir}: {why.strerror or why}; a first start"
+            " needs a disk that can be written to"
+        ) from why
+    return cache
 
 
 def _trust(loaded: Loaded, *, keep: bool = False) -> Trust | None:
