@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 GRACE = 60 * NANOSECONDS
 _COOLING = 1800 * NANOSECONDS
 
+#: What is lost before it is scored.
+_OF_SOURCES = frozenset({"samples", "messages", "values"})
+
 
 @dataclass(slots=True)
 class Fault:
@@ -160,7 +163,10 @@ class Ledger:
         elif kind == "events" and message["event"].startswith("alarm ") and fresh:
             self._alarm(message)
         elif kind == "events" and message["event"] == "records lost" and fresh:
-            self.reported_lost += int(msgspec.json.decode(message["details"])["count"])
+            told = msgspec.json.decode(message["details"])
+            # what a PLC did not bring while it was down never was a record
+            if told.get("what") not in _OF_SOURCES:
+                self.reported_lost += int(told["count"])
 
     def look(self, links: Mapping[str, bool], now: int) -> None:
         """Take what the agent says of its links: up or not, by name.
