@@ -22,7 +22,7 @@ GRACE = 60 * NANOSECONDS
 _COOLING = 1800 * NANOSECONDS
 
 #: What is lost before it is scored.
-_OF_SOURCES = frozenset({"samples", "messages", "values"})
+_OF_SOURCES = frozenset({"samples", "messages", "values", "ticks"})
 
 
 @dataclass(slots=True)
@@ -164,8 +164,10 @@ class Ledger:
             self._alarm(message)
         elif kind == "events" and message["event"] == "records lost" and fresh:
             told = msgspec.json.decode(message["details"])
-            # what a PLC did not bring while it was down never was a record
-            if told.get("what") not in _OF_SOURCES:
+            # what a PLC did not bring while it was down never was a record, and no
+            # more was a row that its restart made too late
+            mine = told.get("what") not in _OF_SOURCES
+            if mine and "closed" not in told["cause"]:
                 self.reported_lost += int(told["count"])
 
     def look(self, links: Mapping[str, bool], now: int) -> None:
