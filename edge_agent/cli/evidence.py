@@ -17,6 +17,7 @@ import msgspec
 from edge_agent.bundle.keys import load_public, short
 from edge_agent.cli.moments import moment, now
 from edge_agent.cli.printing import plain
+from edge_agent.dates import instant_of
 from edge_agent.errors import ConfigError
 from edge_agent.evidence import line, package, places, segments
 from edge_agent.evidence.package import Asked
@@ -184,7 +185,7 @@ def _export(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    since = line.date_of(arguments.since) if arguments.since is not None else ""
+    since = instant_of(arguments.since) if arguments.since is not None else ""
     try:
         folder = arguments.state_dir / FOLDER
         places.place_of([folder])

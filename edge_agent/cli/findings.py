@@ -15,10 +15,10 @@ import msgspec
 
 from edge_agent.cli.moments import moment
 from edge_agent.cli.printing import plain
+from edge_agent.dates import date_of
 from edge_agent.errors import StoreDamaged, StoreInUse
 from edge_agent.records import FindingState
 from edge_agent.status.history import History, Kept
-from edge_agent.status.monitoring import date_of
 from edge_agent.store.findings import Finding, evidence_of
 from edge_agent.store.history import Of, Query
 

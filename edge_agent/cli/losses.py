@@ -16,9 +16,9 @@ import msgspec
 
 from edge_agent.cli.moments import local_moment, local_time
 from edge_agent.cli.printing import plain
+from edge_agent.dates import date_of
 from edge_agent.errors import StoreDamaged, StoreInUse
 from edge_agent.status.history import History, Kept
-from edge_agent.status.monitoring import date_of
 from edge_agent.store.history import NEWEST, Of, Query
 
 if TYPE_CHECKING:

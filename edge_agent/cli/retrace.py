@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import sys
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -16,6 +15,7 @@ from edge_agent.captured.retracing import Sameness
 from edge_agent.cli import at_hand
 from edge_agent.cli.lineage import model_page
 from edge_agent.cli.printing import labelled, plain
+from edge_agent.dates import instant_of
 from edge_agent.errors import EdgeAgentError, ModelRejected
 from edge_agent.registry import lineage
 from edge_agent.registry.cache import Cache
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 FAILED = 1
 _NAMED, _SHOWN = 5, 12
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SAID = {
     Sameness.SAME: "the same, bit for bit",
     Sameness.CLOSE: f"the same within {retracing.TOLERANCE:g}",
@@ -193,7 +192,7 @@ def page(one: Again) -> Iterator[str]:
     evidence, found = one.evidence, one.found
     alarm, verdict = evidence.alarm, evidence.verdict
     yield f"alarm {alarm.occurrence} {_heading(one)}"
-    yield from labelled("when", _date(alarm.at))
+    yield from labelled("when", _when(alarm.at))
     part = f", part {alarm.part}" if alarm.part else ""
     context = f", context {alarm.context}" if alarm.context else ""
     yield from labelled(
@@ -213,7 +212,7 @@ def page(one: Again) -> Iterator[str]:
     yield from labelled(
         "judged",
         f"{beyond} {verdict.threshold:.6g} (of the {verdict.threshold_of}{stated}) "
-        f"since {_date(verdict.leaning)}, on-delay {verdict.on_delay / 1e9:g} s",
+        f"since {_when(verdict.leaning)}, on-delay {verdict.on_delay / 1e9:g} s",
     )
     rung = f" (rung {evidence.model.rung})" if evidence.model.rung != "model" else ""
     yield from labelled(
@@ -255,12 +254,8 @@ def _made(by: Surroundings, *, alike: bool) -> Iterator[str]:
     yield from labelled("configuration", by.configuration or "not known")
 
 
-def _date(at: int) -> str:
-    try:
-        moment = _EPOCH + timedelta(microseconds=at // 1000)
-    except OverflowError:
-        return str(at)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _when(at: int) -> str:
+    return instant_of(at) or str(at)
 
 
 # --- for machines -----------------------------------------------------------------

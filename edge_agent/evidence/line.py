@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -20,7 +19,6 @@ ALARM, WINDOW, EVENT, LOSS, FINDING = "alarm", "window", "event", "loss", "findi
 OPENING, ANCHOR, REMOVAL = "opening", "anchor", "removal"
 KINDS = (ALARM, WINDOW, EVENT, LOSS, FINDING, OPENING, ANCHOR, REMOVAL)
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODE = msgspec.json.Encoder(enc_hook=str).encode
 
 
@@ -163,16 +161,3 @@ def line_of(number: int, previous: str, ending: bytes) -> bytes:
 def ending_of(line: bytes) -> bytes:
     """What `suffix` gave for a line."""
     return line[line.find(b'"kind":') :]
-
-
-def date_of(wall: int) -> str:
-    """ISO 8601 in UTC to the millisecond, empty for what no calendar has.
-
-    Args:
-        wall: ns since 1970 by the wall clock.
-    """
-    try:
-        moment = _EPOCH + timedelta(milliseconds=wall // 1_000_000)
-    except OverflowError:
-        return ""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge_agent.dates import instant_of
 from edge_agent.evidence import opening, signing
 from edge_agent.evidence.heads import BYTES, Heads
 from edge_agent.evidence.keyring import open_keys, pem
-from edge_agent.evidence.line import date_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,7 +54,7 @@ class Notary:
 
     def date(self) -> str:
         """Of now."""
-        return date_of(self._clock.now() + self._clock.wall_offset())
+        return instant_of(self._clock.now() + self._clock.wall_offset())
 
     def signed(self, number: int, hash_: str) -> Head:
         """How the log stands now."""

@@ -6,8 +6,9 @@ from typing import TypeVar
 
 import msgspec
 
+from edge_agent.dates import instant_of
 from edge_agent.evidence import line
-from edge_agent.evidence.line import Facts, date_of
+from edge_agent.evidence.line import Facts
 from edge_agent.evidence.signing import Head  # noqa: TC001 - msgspec reads it
 
 _Body = TypeVar("_Body")
@@ -122,5 +123,5 @@ def anchors(head: Head) -> Facts:
 def removes(removal: Removal, gateway: str, at: int, offset: int) -> Facts:
     """A removal's line."""
     body = msgspec.Raw(msgspec.json.encode(removal))
-    date = date_of(at + offset)
+    date = instant_of(at + offset)
     return Facts(line.REMOVAL, REMOVED, gateway, date, at, 0, 0, body)

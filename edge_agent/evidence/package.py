@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
+from edge_agent.dates import instant_of
 from edge_agent.errors import ConfigError
 from edge_agent.evidence import heads
 from edge_agent.evidence.guide import README as GUIDE
-from edge_agent.evidence.line import NOTHING, date_of
+from edge_agent.evidence.line import NOTHING
 from edge_agent.evidence.places import MANIFEST, README, File, Manifest
 from edge_agent.evidence.segments import entry_of, find, lines, of_folder
 
@@ -43,7 +44,7 @@ class Asked(NamedTuple):
     def told(self) -> dict[str, str]:
         """For the manifest."""
         times = {"since": self.since, "until": self.until}
-        said = {name: date_of(at) for name, at in times.items() if at is not None}
+        said = {name: instant_of(at) for name, at in times.items() if at is not None}
         return said | ({"alarm": self.alarm} if self.alarm else {})
 
 
@@ -72,7 +73,7 @@ def export(folder: Path, asked: Asked, out: Path, made: int) -> Manifest:
         for path in sorted(folder.glob("gateway*.pub")):
             put(path.name, path.read_bytes())
         put(README, GUIDE.encode())
-        when, said = date_of(made), asked.told()
+        when, said = instant_of(made), asked.told()
         number, hash_ = last
         manifest = Manifest(
             1, head.gateway, when, said, head.key, first, number, hash_, files
@@ -130,8 +131,8 @@ def _in_range(segment: Segment, asked: Asked) -> bool:
         for place, line in enumerate(lines(file), 1):
             found = entry_of(line, segment, place)
             dates += [found.date] if found is not None else []
-    since = date_of(asked.since) if asked.since is not None else ""
-    until = date_of(asked.until) if asked.until is not None else "~"
+    since = instant_of(asked.since) if asked.since is not None else ""
+    until = instant_of(asked.until) if asked.until is not None else "~"
     return any(since <= date <= until for date in dates)
 
 

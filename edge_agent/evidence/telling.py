@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from edge_agent.dates import instant_of
 from edge_agent.evidence import line
-from edge_agent.evidence.line import MOST, Facts, date_of, encoded
+from edge_agent.evidence.line import MOST, Facts, encoded
 from edge_agent.records import (
     AlarmRecord,
     EventRecord,
@@ -47,7 +48,7 @@ def facts_of(stored: Stored) -> Facts | None:
             body = encoded(_finding(record, stored.offset))
         case _:
             return None
-    date = date_of(record.at + stored.offset)
+    date = instant_of(record.at + stored.offset)
     return Facts(kind, what, who, date, record.at, stored.boot, stored.seq, body)
 
 
@@ -56,7 +57,7 @@ def _alarm(record: AlarmRecord, offset: int) -> dict[str, Any]:
     return {
         "occurrence": record.occurrence,
         "pipeline": info.pipeline,
-        "since": date_of(record.since + offset),
+        "since": instant_of(record.since + offset),
         "score": record.score,
         "threshold": record.threshold,
         "severity": record.severity,
@@ -87,8 +88,8 @@ def _window(record: EvidenceRecord) -> msgspec.Raw:
 def _loss(record: LossRecord, offset: int) -> dict[str, Any]:
     return {
         "count": record.count,
-        "first": date_of(record.first + offset),
-        "last": date_of(record.last + offset),
+        "first": instant_of(record.first + offset),
+        "last": instant_of(record.last + offset),
         "cause": record.cause,
     }
 
@@ -97,7 +98,7 @@ def _finding(record: FindingRecord, offset: int) -> dict[str, Any]:
     return {
         "state": record.state.name.lower(),
         "id": record.id,
-        "since": date_of(record.since + offset),
+        "since": instant_of(record.since + offset),
         "cause": record.cause,
         "context": record.context,
         "strength": record.strength,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LAST = datetime(9999, 1, 1, tzinfo=UTC)
+from edge_agent import dates
+
+_LAST = "9999-01-01T00:00:00Z"
 MICROSECOND = 1_000
 DAY = 86_400_000_000_000
 
@@ -47,8 +47,4 @@ def date_of(at: int) -> str:
     Args:
         at: ns since 1970.
     """
-    try:
-        moment = _EPOCH + timedelta(microseconds=at // MICROSECOND)
-    except OverflowError:
-        moment = _LAST
-    return f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+    return dates.date_of(at) or _LAST

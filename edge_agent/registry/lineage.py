@@ -6,11 +6,11 @@ gateway: traces of alarms in the store, passports in the state folder.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from edge_agent.bundle.passport import passport_bytes
 from edge_agent.bundle.reading import read_yaml
+from edge_agent.dates import instant_of
 from edge_agent.errors import ModelRejected, StoreBusy
 from edge_agent.records import AlarmState, Fallback
 from edge_agent.registry import passports
@@ -37,7 +37,6 @@ FACTS = (
 SHOWN = 20
 #: Seconds that somebody who asks waits for the store.
 PATIENCE = 2.0
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _DIGITS = 64
 
 
@@ -117,8 +116,8 @@ def _alarm(trace: Trace) -> dict[str, Any]:
         "pipeline": trace.pipeline,
         "asset": trace.asset,
         "state": AlarmState(trace.state).name,
-        "time": _date(trace.at + trace.wall_offset),
-        "since": _date(trace.since + trace.wall_offset),
+        "time": instant_of(trace.at + trace.wall_offset),
+        "since": instant_of(trace.since + trace.wall_offset),
         "score": trace.score,
         "threshold": trace.threshold,
         "severity": trace.severity,
@@ -130,15 +129,6 @@ def _alarm(trace: Trace) -> dict[str, Any]:
         "scored_by": Fallback(trace.fallback).name.lower().replace("_", "-"),
         "configuration_sha256": trace.configuration,
     }
-
-
-def _date(at: int) -> str:
-    """ISO 8601 with milliseconds, UTC; empty for what no calendar has."""
-    try:
-        moment = _EPOCH + timedelta(microseconds=at // 1000)
-    except OverflowError:
-        return ""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _model(state_dir: Path, digest: str, traces: Sequence[Trace]) -> dict[str, Any]:

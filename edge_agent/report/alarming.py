@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from edge_agent.dates import date_of
 from edge_agent.records import AlarmState, Fallback
 from edge_agent.report.document import Alarms, Day
 from edge_agent.report.spans import DAY, WEEK, name_of
-from edge_agent.status.monitoring import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from edge_agent.dates import date_of
 from edge_agent.report.document import Happened, Version
 from edge_agent.report.models import in_order
-from edge_agent.status.monitoring import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from edge_agent.dates import date_of
 from edge_agent.monitoring.conditions import What
 from edge_agent.monitoring.drift.verdicts import (
     Stretch,
@@ -34,7 +35,6 @@ from edge_agent.report.columns import WHY, alone, column
 from edge_agent.report.document import Column, Day, Drift
 from edge_agent.report.spans import name_of
 from edge_agent.samples import NANOSECONDS
-from edge_agent.status.monitoring import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

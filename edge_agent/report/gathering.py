@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from edge_agent import __version__
+from edge_agent.dates import date_of
 from edge_agent.monitoring import snapshots as kinds
 from edge_agent.report import bodies, models, placing, standing
 from edge_agent.report.alarming import alarms
@@ -22,7 +23,6 @@ from edge_agent.report.happenings import incidents
 from edge_agent.report.placing import Standing
 from edge_agent.report.unseen import names, unknown, unseen
 from edge_agent.status.history import History, Kept
-from edge_agent.status.monitoring import date_of
 from edge_agent.store import drifts as drift_rows
 from edge_agent.store.history import NEWEST, Of, Query
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge_agent.dates import date_of
 from edge_agent.records import FindingState
 from edge_agent.report.document import Happened
-from edge_agent.status.monitoring import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

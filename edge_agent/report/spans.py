@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edge_agent.dates import date_of
 from edge_agent.report.document import Day
 from edge_agent.samples import NANOSECONDS
-from edge_agent.status.monitoring import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from edge_agent.dates import date_of
 from edge_agent.report import document
 from edge_agent.report.document import Day, Group, Measure
 from edge_agent.report.spans import name_of
-from edge_agent.status.monitoring import date_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import numpy as np
 
+from edge_agent.dates import date_of
 from edge_agent.errors import QuestionWrong, StoreBusy, StoreInUse
 from edge_agent.records import AlarmRecord, PipelineInfo, ScoreRecord
 from edge_agent.status import socket
 from edge_agent.status.history import PATIENCE, STORE
-from edge_agent.status.monitoring import date_of
 from edge_agent.store import offline, quarantine
 from edge_agent.store.outbox import SEQ_BITS
 from edge_agent.store.work import Inquiry

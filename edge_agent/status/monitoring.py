@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from edge_agent.dates import date_of
 from edge_agent.monitoring.conditions import What
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 #: Findings shown of one pipeline, and named in the summary.
 SHOWN, NAMED = 20, 3
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 #: What leaves a pipeline degraded; all other findings are advice.
 _BREACHES = frozenset({What.ACCURACY.value})
 
@@ -84,16 +83,3 @@ def advice(monitoring: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def _briefly(one: Mapping[str, Any], *, named: bool) -> str:
     what = f"{one['what']} of {one['tag']}" if one["tag"] else str(one["what"])
     return f"{what} at {one['asset']}" if one["asset"] and named else what
-
-
-def date_of(at: int) -> str:
-    """ISO 8601 in UTC to the second; empty for what no calendar has.
-
-    Args:
-        at: ns since 1970 by the wall clock.
-    """
-    try:
-        moment = _EPOCH + timedelta(seconds=at // 1_000_000_000)
-    except OverflowError:
-        return ""
-    return moment.isoformat().replace("+00:00", "Z")
