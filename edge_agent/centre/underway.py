@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import structlog
 
@@ -15,13 +15,13 @@ from edge_agent.errors import SinkLost
 from edge_agent.store.outbox import UNSEEN
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from concurrent.futures import Future
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from edge_agent.centre.aside import Aside
     from edge_agent.centre.plan import Position
     from edge_agent.centre.told import Entry
+    from edge_agent.store.journal import Journal
     from edge_agent.store.outbox import Stored
 
     Entries = Callable[[int, int], Sequence[Entry]]
@@ -35,32 +35,6 @@ PAGE = 50
 ROWS, RECORDS, ENTRIES = 50_000, 10_000, 500
 #: Seconds for a file on the agent's own disk.
 PATIENCE = 60.0
-
-
-class Outbox(Protocol):
-    """What the upload needs of the journal."""
-
-    def listen(
-        self, sink: str, callback: Callable[[list[Stored]], None], *, live: bool = True
-    ) -> None:
-        """Tell of new records, from any thread."""
-        ...
-
-    def backlog(
-        self, sink: str, after_id: int, limit: int, *, urgent: bool = False
-    ) -> Future[list[Stored]]:
-        """Records still owed."""
-        ...
-
-    def acknowledge(self, sink: str, ids: Iterable[int]) -> None:
-        """The archive has them."""
-        ...
-
-    def quarantine(
-        self, sink: str, stored: Stored, reason: str, rows: Sequence[int] = ()
-    ) -> None:
-        """The archive will never take this record."""
-        ...
 
 
 class Note:
@@ -114,7 +88,7 @@ class Shelf:
     """
 
     def __init__(
-        self, name: str, outbox: Outbox, entries: Entries | None, disk: Aside
+        self, name: str, outbox: Journal, entries: Entries | None, disk: Aside
     ) -> None:
         self._name = name
         self._outbox = outbox

@@ -37,11 +37,12 @@ if TYPE_CHECKING:
     from edge_agent.centre.bucket import Bucket
     from edge_agent.centre.packing import Packed
     from edge_agent.centre.told import Entry
-    from edge_agent.centre.underway import Entries, Outbox
+    from edge_agent.centre.underway import Entries
     from edge_agent.clock import Clock
     from edge_agent.config.keeping import Centre
     from edge_agent.instruments import Instruments
     from edge_agent.records.appetites import Appetite
+    from edge_agent.store.journal import Journal
     from edge_agent.store.outbox import Stored
 
 log = structlog.get_logger()
@@ -73,7 +74,7 @@ class Uploader:
         settings: Centre,
         site: str,
         gateway: str,
-        outbox: Outbox,
+        outbox: Journal,
         reach: Callable[[], Bucket],
         folder: Path,
         *,

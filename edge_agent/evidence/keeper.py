@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -23,8 +23,7 @@ from edge_agent.records.appetites import EVIDENCE_LOG
 from edge_agent.samples import NANOSECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from concurrent.futures import Future
+    from collections.abc import Callable
 
     from edge_agent.clock import Clock
     from edge_agent.evidence.changes import Standing
@@ -32,6 +31,7 @@ if TYPE_CHECKING:
     from edge_agent.evidence.recovery import Found
     from edge_agent.evidence.signing import Head
     from edge_agent.records import Record
+    from edge_agent.store.journal import Journal
     from edge_agent.store.outbox import Stored
 
     Tell = Callable[[Record], object]
@@ -41,26 +41,6 @@ log = structlog.get_logger()
 STOPPED = "agent stopped"
 #: Seconds between two looks at what is due without a record.
 LOOK = 5.0
-
-
-class Outbox(Protocol):
-    """What the log needs of the journal."""
-
-    def listen(
-        self, sink: str, callback: Callable[[list[Stored]], None], *, live: bool = True
-    ) -> None:
-        """Tell of new records, from any thread."""
-        ...
-
-    def backlog(
-        self, sink: str, after_id: int, limit: int, *, urgent: bool = False
-    ) -> Future[list[Stored]]:
-        """Records still owed."""
-        ...
-
-    def acknowledge(self, sink: str, ids: Iterable[int]) -> None:
-        """The log has them."""
-        ...
 
 
 class Keeper:
@@ -80,7 +60,7 @@ class Keeper:
     def __init__(
         self,
         book: Log,
-        outbox: Outbox,
+        outbox: Journal,
         gateway: str,
         clock: Clock,
         tell: Tell,

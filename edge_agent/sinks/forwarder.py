@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from edge_agent.config.schema import MqttOutput
     from edge_agent.instruments import Instruments
     from edge_agent.sinks.flat import FlatProfile
-    from edge_agent.sinks.outbox import Outbox
     from edge_agent.sinks.sink import Sink
+    from edge_agent.store.journal import Journal
 
 #: Seconds between two statements of being alive.
 STATUS_EVERY = 60.0
@@ -59,7 +59,7 @@ class Forwarder:
     def __init__(
         self,
         sink: Sink,
-        outbox: Outbox,
+        outbox: Journal,
         profile: FlatProfile,
         settings: MqttOutput,
         *,

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from edge_agent.instruments import Instruments
     from edge_agent.records.appetites import Appetite
     from edge_agent.sinks.flat import FlatProfile
-    from edge_agent.sinks.outbox import Outbox
     from edge_agent.sinks.underway import Consignment
+    from edge_agent.store.journal import Journal
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Output:
     """
 
     name: str
-    outbox: Outbox
+    outbox: Journal
     profile: FlatProfile
     clock: Clock
     instruments: Instruments
@@ -63,7 +63,7 @@ class Output:
     def of(
         cls,
         name: str,
-        outbox: Outbox,
+        outbox: Journal,
         profile: FlatProfile,
         settings: MqttOutput,
         clock: Clock,

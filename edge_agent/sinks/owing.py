@@ -17,7 +17,7 @@ from edge_agent.store.codec import span_of
 from edge_agent.store.outbox import SEQ_BITS
 
 if TYPE_CHECKING:
-    from edge_agent.sinks.outbox import Outbox
+    from edge_agent.store.journal import Journal
     from edge_agent.store.outbox import Stored
 
 #: Records of the file looked at in one go: a few milliseconds.
@@ -36,7 +36,7 @@ class Owing:
         outbox: the journal.
     """
 
-    def __init__(self, sink: str, outbox: Outbox) -> None:
+    def __init__(self, sink: str, outbox: Journal) -> None:
         self._sink = sink
         self._outbox = outbox
         self._lock = threading.Lock()
