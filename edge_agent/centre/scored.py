@@ -8,33 +8,19 @@ import msgspec
 import numpy as np
 
 from edge_agent.centre.rows import Rows, microseconds, moment, of_one, texts
-from edge_agent.records import NO_CONTEXT, AlarmState, Fallback, NoScore
+from edge_agent.records import (
+    FALLBACK_WORDS,
+    NO_CONTEXT,
+    NO_SCORE_WORDS,
+    AlarmState,
+    Fallback,
+    NoScore,
+)
 
 if TYPE_CHECKING:
     from edge_agent.centre.rows import Values
     from edge_agent.records import AlarmRecord, PipelineInfo, ScoreRecord
     from edge_agent.store.outbox import Stored
-
-#: Words of the archive, those of SCADA; they are never changed.
-FALLBACK = {
-    Fallback.MODEL: "model",
-    Fallback.LAST_KNOWN_GOOD: "last-known-good",
-    Fallback.LIMITS: "limits",
-    Fallback.NO_SCORE: "none",
-}
-NO_SCORE = {
-    NoScore.NONE: "",
-    NoScore.INPUT_MISSING: "input missing",
-    NoScore.INPUT_BAD: "input bad",
-    NoScore.WARMING_UP: "warming up",
-    NoScore.MODEL_NAN: "model gave no number",
-    NoScore.MODEL_ERROR: "model failed",
-    NoScore.MODEL_MISSING: "no model",
-    NoScore.INPUT_STALE: "input stale",
-    NoScore.AGENT_STOPPED: "agent stopped",
-    NoScore.MODEL_SLOW: "model too slow",
-    NoScore.MODEL_EXPIRED: "model expired",
-}
 
 
 def predictions(stored: Stored, record: ScoreRecord) -> Rows:
@@ -57,8 +43,12 @@ def predictions(stored: Stored, record: ScoreRecord) -> Rows:
         "quality": record.quality.astype(np.int32),
         "completeness": record.completeness,
         "age_s": record.age,
-        "no_score": [NO_SCORE[NoScore(code)] for code in record.no_score.tolist()],
-        "fallback": [FALLBACK[Fallback(code)] for code in record.fallback.tolist()],
+        "no_score": [
+            NO_SCORE_WORDS[NoScore(code)] for code in record.no_score.tolist()
+        ],
+        "fallback": [
+            FALLBACK_WORDS[Fallback(code)] for code in record.fallback.tolist()
+        ],
         "context": _contexts(record),
         "label": _or_empty(record.label, count),
         "top1_tag": _named((*info.roles, ""), top),
@@ -89,7 +79,7 @@ def alarms(stored: Stored, record: AlarmRecord) -> Rows:
             "reason": record.reason,
             "context": record.context,
             **{name: value[0] for name, value in _model(record.info, 1).items()},
-            "fallback": FALLBACK[record.fallback],
+            "fallback": FALLBACK_WORDS[record.fallback],
             "top": msgspec.json.encode(top).decode(),
         },
     )

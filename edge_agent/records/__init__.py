@@ -6,7 +6,9 @@ events and losses are one record each. `appetites` says who takes which.
 
 from edge_agent.records.central import EvidenceRecord, LabelRecord, RawRecord
 from edge_agent.records.kinds import (
+    FALLBACK_WORDS,
     NO_CONTEXT,
+    NO_SCORE_WORDS,
     AlarmState,
     Fallback,
     FindingState,
@@ -18,7 +20,9 @@ from edge_agent.records.scored import AlarmRecord, PipelineInfo, ScoreRecord
 from edge_agent.records.told import EventRecord, FindingRecord, LossRecord
 
 __all__ = [
+    "FALLBACK_WORDS",
     "NO_CONTEXT",
+    "NO_SCORE_WORDS",
     "AlarmRecord",
     "AlarmState",
     "DriftRecord",

@@ -47,6 +47,28 @@ class NoScore(IntEnum):
     MODEL_EXPIRED = 10
 
 
+#: Words of SCADA and of the archive; they are never changed.
+FALLBACK_WORDS = {
+    Fallback.MODEL: "model",
+    Fallback.LAST_KNOWN_GOOD: "last-known-good",
+    Fallback.LIMITS: "limits",
+    Fallback.NO_SCORE: "none",
+}
+NO_SCORE_WORDS = {
+    NoScore.NONE: "",
+    NoScore.INPUT_MISSING: "input missing",
+    NoScore.INPUT_BAD: "input bad",
+    NoScore.WARMING_UP: "warming up",
+    NoScore.MODEL_NAN: "model gave no number",
+    NoScore.MODEL_ERROR: "model failed",
+    NoScore.MODEL_MISSING: "no model",
+    NoScore.INPUT_STALE: "input stale",
+    NoScore.AGENT_STOPPED: "agent stopped",
+    NoScore.MODEL_SLOW: "model too slow",
+    NoScore.MODEL_EXPIRED: "model expired",
+}
+
+
 class FindingState(IntEnum):
     """Whether what monitoring found is still so."""
 

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edge_agent.records import AlarmState, Fallback, NoScore
+from edge_agent.records import (
+    FALLBACK_WORDS,
+    NO_SCORE_WORDS,
+    AlarmState,
+    Fallback,
+    NoScore,
+)
 from edge_agent.samples import Quality
 from edge_agent.sinks import jsontext
 from edge_agent.sinks.contextual import contexts
@@ -30,32 +36,12 @@ if TYPE_CHECKING:
 
 TOPS = 3
 QUALITY_CODES = {Quality.GOOD: 192, Quality.UNCERTAIN: 64, Quality.BAD: 0}
-#: Why there is no score, in the words SCADA gets.
-WHY = {
-    NoScore.NONE: "",
-    NoScore.INPUT_MISSING: "input missing",
-    NoScore.INPUT_BAD: "input bad",
-    NoScore.WARMING_UP: "warming up",
-    NoScore.MODEL_NAN: "model gave no number",
-    NoScore.MODEL_ERROR: "model failed",
-    NoScore.MODEL_MISSING: "no model",
-    NoScore.INPUT_STALE: "input stale",
-    NoScore.AGENT_STOPPED: "agent stopped",
-    NoScore.MODEL_SLOW: "model too slow",
-    NoScore.MODEL_EXPIRED: "model expired",
-}
-FALLBACKS = {
-    Fallback.MODEL: "model",
-    Fallback.LAST_KNOWN_GOOD: "last-known-good",
-    Fallback.LIMITS: "limits",
-    Fallback.NO_SCORE: "none",
-}
 _QUALITY = [
     b'"%b","quality_code":%d' % (q.name.encode(), QUALITY_CODES[q]) for q in Quality
 ]
 _ALARM = [jsontext.text(state.name) for state in AlarmState]
-_WHY = [jsontext.text(WHY[code]) for code in NoScore]
-_FALLBACK = [jsontext.text(FALLBACKS[rung]) for rung in Fallback]
+_WHY = [jsontext.text(NO_SCORE_WORDS[code]) for code in NoScore]
+_FALLBACK = [jsontext.text(FALLBACK_WORDS[rung]) for rung in Fallback]
 _SCORED = int(NoScore.NONE)  # comparing an array with an enum costs five times as much
 _EMPTY = b'""'
 _KEYS = (
