@@ -128,7 +128,7 @@ def figure(key: str, value: object) -> tuple[str, str]:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return key, str(value)
     if "bytes" in key:
-        return key, size(value) if value >= 1024 else f"{value:.0f} B"  # noqa: PLR2004
+        return key, size(value)
     if key.endswith("_s") and not key.endswith("_per_s"):
         return key.removesuffix("_s"), span(value)
     if key == "since":

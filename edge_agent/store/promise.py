@@ -166,10 +166,10 @@ def span(seconds: float) -> str:
 
 def size(count: float) -> str:
     """Bytes in the unit they are read in."""
-    for unit, length in (("GiB", 1 << 30), ("MiB", 1 << 20)):
-        if count >= length:
-            return f"{count / length:.1f} {unit}"
-    return f"{count / 1024:.0f} KiB"
+    for unit, length, digits in (("GiB", 30, 1), ("MiB", 20, 1), ("KiB", 10, 0)):
+        if count >= 1 << length:
+            return f"{count / (1 << length):.{digits}f} {unit}"
+    return f"{count:.0f} B"
 
 
 def moment(wall: int) -> str:

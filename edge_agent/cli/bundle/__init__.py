@@ -49,13 +49,3 @@ def progress(done: int, total: int) -> None:
     if sys.stderr.isatty():
         end = "\n" if done == total else ""
         print(f"\r{done} of {total} files", end=end, file=sys.stderr, flush=True)
-
-
-def amount(size: int) -> str:
-    """Bytes as a person reads them."""
-    value, unit = float(size), "B"
-    for larger in ("KiB", "MiB", "GiB"):
-        if value < 1024:  # noqa: PLR2004 - that is what these are
-            break
-        value, unit = value / 1024, larger
-    return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edge_agent.cli.bundle import amount, answered, progress
+from edge_agent.cli.bundle import answered, progress
 
 if TYPE_CHECKING:
     import argparse
@@ -44,11 +43,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from edge_agent.cli.moments import now
     from edge_agent.config import loading
+    from edge_agent.dates import date_of
+    from edge_agent.store.promise import size
 
     config = loading.read(arguments.config).config
     sender = sender_of(config)
-    made = datetime.now(UTC).isoformat(timespec="seconds")  # noqa: TID251 - a command's
+    made = date_of(now())
     folder, manifest, left = sender.export(
         archive_of(config),
         arguments.folder,
@@ -57,8 +59,8 @@ def _run(arguments: argparse.Namespace) -> int:
         largest=arguments.largest << 20,
         progress=progress,
     )
-    size = sum(file.size for file in manifest.files)
-    print(f"{folder}: {len(manifest.files)} objects, {amount(size)}")
+    whole = size(sum(file.size for file in manifest.files))
+    print(f"{folder}: {len(manifest.files)} objects, {whole}")
     if left:
         print(f"{left} objects are left for another package: run it once more")
     print("at the centre: edge-agent bundle take FOLDER; bring its receipt back")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,11 +47,13 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from edge_agent.bundle import keys
+    from edge_agent.cli.moments import now
+    from edge_agent.dates import date_of
     from edge_agent.transfer.manifest import Manifest
     from edge_agent.transfer.packing import pack
 
     key = keys.load_private(arguments.key, passphrase(arguments))
-    made = datetime.now(UTC).isoformat(timespec="seconds")  # noqa: TID251 - a command's
+    made = date_of(now())
     folder, manifest = pack(
         arguments.folder,
         Manifest("to-gateway", arguments.gateway, "", arguments.number, made),

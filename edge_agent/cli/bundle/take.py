@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -51,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _run(arguments: argparse.Namespace) -> int:
     from edge_agent.bundle import keys
+    from edge_agent.cli.moments import now
+    from edge_agent.dates import date_of
     from edge_agent.durable import write_whole
     from edge_agent.transfer import taking
 
@@ -61,7 +62,7 @@ def _run(arguments: argparse.Namespace) -> int:
     key = keys.load_private(arguments.key, passphrase(arguments))
     put = partial(_put, arguments.archive)
     manifest, digest, new = taking.take(arguments.package, trusted, put, progress)
-    made = datetime.now(UTC).isoformat(timespec="seconds")  # noqa: TID251 - a command's
+    made = date_of(now())
     arguments.receipt.mkdir(parents=True, exist_ok=True)
     file = arguments.receipt / f"{manifest.gateway}-{manifest.number:06d}.receipt"
     write_whole(file, taking.receipt(manifest, digest, made, key))
