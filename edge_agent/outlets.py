@@ -69,8 +69,7 @@ class Outlets:
     def all(self) -> Sequence[Outlet]:
         """Each is run, supervised, and given a chance at the end."""
         inner = (self.keeper, self.uploader)
-        # the log first: at a stop it tells of that, and SCADA is still there to hear
-        return [*(one for one in inner if one is not None), *self.forwarders]
+        return [*self.forwarders, *(one for one in inner if one is not None)]
 
     def archives(self) -> dict[str, dict[str, Any]]:
         """State of the evidence log and of the centre, for the status."""

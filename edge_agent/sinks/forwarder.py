@@ -186,6 +186,8 @@ class Forwarder:
 
     async def _part(self, dispatch: Dispatch) -> None:
         """Send what is fresh, then leave values that say we are gone."""
+        # an event of the stop may wait for its commit: SCADA would see a gap there
+        self._to.outbox.tell()
         self._feed.leave()
         await dispatch.until_idle(self._leave_within)
         for frames in self._greeting.farewell():

@@ -182,6 +182,10 @@ class Journal:
         """
         self._audience.join(sink, self._bits[sink], callback, live=live)
 
+    def tell(self) -> None:
+        """Tell of alarms and events now that wait for their commit; any thread."""
+        self._hand_out(partial(self._tray.take_overdue, patient=False))
+
     def backlog(
         self, sink: str, after_id: int, limit: int, *, urgent: bool = False
     ) -> Future[list[Stored]]:

@@ -227,10 +227,10 @@ class Tray:
                 self._urgent.wait(None if due is None else (due - now) / NANOSECONDS)
         return False
 
-    def take_overdue(self) -> list[Entry]:
+    def take_overdue(self, *, patient: bool = True) -> list[Entry]:
         """Alarms and events that the disk keeps too long; they are told from now on."""
         with self._lock:
-            return self._waiting.hand(self._clock.now() - OVERDUE)
+            return self._waiting.hand(self._clock.now() - (OVERDUE if patient else 0))
 
     def depth(self) -> tuple[int, int, int | None, int]:
         """Rows, bytes and oldest agent time waiting; rows never written so far."""

@@ -271,6 +271,22 @@ async def test_stopped_agent_leaves_no_value_that_looks_well(tmp_path: Path) -> 
     assert all(s["reason"] != "lost" for s in sink.peer.read("status"))
 
 
+async def test_an_event_just_before_the_stop_is_told(tmp_path: Path) -> None:
+    """Its commit is under way when the agent parts: SCADA must see no gap there."""
+    sink = MemorySink()
+    async with forwarding(tmp_path, sink) as (journal, one):
+        await until(lambda: sink.peer.kept("status"))
+        journal.submit([made.scores(3, at=NOW)], {})
+        await until(lambda: len(sink.peer.read("state")) == 3)
+        journal.submit([made.event(at=NOW)], {})
+        one.finish(5.0)
+
+    (event,) = sink.peer.read("events")
+    parting = [m for m in sink.peer.read("state") if m["no_score"] == "agent stopped"]
+    assert (event["boot"], event["seq"]) == (1, 3)
+    assert min(m["seq"] for m in parting) == 4
+
+
 async def test_lost_agent_is_announced_by_its_will(tmp_path: Path) -> None:
     """The peer says lost, until the agent is back."""
     sink = MemorySink()
