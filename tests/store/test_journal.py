@@ -282,7 +282,7 @@ def test_unchanged_checkpoint_costs_no_commit(tmp_path: Path) -> None:
     journal = made.journal(tmp_path / "outbox.db", flush="1ms")
     journal.start()
     journal.submit([made.event()], {"alarms": b"x"})
-    made.everything(journal)
+    made.settle(journal)
     before = journal.status()["commits"]
     for _ in range(50):
         journal.submit([], {"alarms": b"x"})
