@@ -49,17 +49,6 @@ class Served(mfusepy.Operations):  # type: ignore[misc]
         self._open: dict[int, Content] = {}
         self._next = 0
 
-    def init_with_config(self, conn: Any, config: Any) -> None:
-        """Without any cache of the kernel's: it would remember what is lost."""
-        for name, value in (
-            ("direct_io", 1),
-            ("attr_timeout", 0.0),
-            ("entry_timeout", 0.0),
-            ("negative_timeout", 0.0),
-        ):
-            if config:
-                setattr(config.contents, name, value)
-
     @_alone
     def getattr(self, path: str, fh: int | None = None) -> dict[str, Any]:
         self._platter.alive()
@@ -217,6 +206,12 @@ def main() -> None:
         foreground=True,
         nothreads=True,
         allow_other=os.geteuid() == 0,
+        # without any cache of the kernel's: it would remember names that are lost.
+        # Given here, mfusepy tells them to libfuse 2 and 3 alike
+        direct_io=True,
+        attr_timeout=0.0,
+        entry_timeout=0.0,
+        negative_timeout=0.0,
     )
 
 
