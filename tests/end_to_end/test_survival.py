@@ -128,7 +128,7 @@ def test_a_killed_agent_loses_nothing_committed_and_repeats_no_alarm(
         hall = stack.enter_context(Hall(plant))
         until(lambda: len(historian.rows()) > 100, "live rows")
         scada.stop()
-        until(lambda: waiting_rows(agent) > 200, "rows in the store")
+        until(lambda: waiting_rows(agent) > 300, "rows in the store")
         agent.kill()
         committed = outbox(agent)
         scada.start()
