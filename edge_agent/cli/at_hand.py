@@ -8,13 +8,14 @@ import msgspec
 
 from edge_agent.captured import form
 from edge_agent.errors import StoreInUse
+from edge_agent.status.state_folder import STORE
 from edge_agent.store import offline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-LOG, STORE = "evidence", "store.db"
+LOG = "evidence"
 #: Bytes of one line at most.
 _LONGEST = 8 << 20
 #: Where in a line of a log the evidence may be.

@@ -6,7 +6,6 @@ network is needed for either.
 
 from __future__ import annotations
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +15,7 @@ import msgspec
 from edge_agent.cli.printing import labelled, plain
 from edge_agent.errors import StoreDamaged, StoreInUse
 from edge_agent.registry import lineage
-from edge_agent.status import socket
+from edge_agent.status import state_folder
 from edge_agent.store import offline
 from edge_agent.store.looking import RECENT, Found, Query
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 NOTHING, UNAVAILABLE = 1, 69
-_STORE = "store.db"
 #: Facts of a passport that are one line each, in the words of the page.
 _LINES = (
     ("intended_use", "for"),
@@ -61,7 +59,9 @@ def add_parser(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
 def run(arguments: argparse.Namespace) -> int:
     """Print the lineage; 1 when nothing was found, 69 when nobody can be asked."""
     try:
-        found = _asked(arguments) or _read(arguments)
+        found = state_folder.asked(
+            arguments.state_dir, arguments.runtime_dir, "lineage", arguments.what
+        ) or _read(arguments)
     except (OSError, StoreInUse, StoreDamaged) as why:
         print(why, file=sys.stderr)
         return UNAVAILABLE
@@ -72,24 +72,6 @@ def run(arguments: argparse.Namespace) -> int:
     return 0 if found["alarms"] or found["models"] else NOTHING
 
 
-def _asked(arguments: argparse.Namespace) -> dict[str, Any] | None:
-    """What the agent with this state folder says; None where none answers.
-
-    Raises:
-        StoreInUse: it answers that it cannot.
-    """
-    try:
-        answer = asyncio.run(
-            socket.inquire(arguments.runtime_dir, "lineage", arguments.what)
-        )
-    except (OSError, TimeoutError, msgspec.DecodeError):
-        return None
-    if "error" in answer:
-        raise StoreInUse(f"the agent cannot say: {answer['error']}")
-    same = Path(answer["state_dir"]).resolve() == arguments.state_dir.resolve()
-    return answer if same else None
-
-
 def _read(arguments: argparse.Namespace) -> dict[str, Any]:
     """The same from the files.
 
@@ -98,22 +80,14 @@ def _read(arguments: argparse.Namespace) -> dict[str, Any]:
         StoreInUse: an agent has it that does not answer.
         StoreDamaged: the store is none.
     """
-    query, store = Query.of(arguments.what), arguments.state_dir / _STORE
+    query, found = Query.of(arguments.what), Found()
+    place = state_folder.store_of(arguments.state_dir, arguments.runtime_dir)
     try:
-        found = offline.look(store, query)
-    except StoreInUse as why:
-        path = arguments.runtime_dir / socket.ASK_NAME
-        raise StoreInUse(
-            f"{why}, which does not answer at {path}: give its runtime_dir with"
-            " --runtime-dir, or ask as a user who may open that socket"
-        ) from why
-    except FileNotFoundError as why:
-        found = Found()
+        with place as store:
+            found = offline.look(store, query)
+    except FileNotFoundError:
         if not query.digest:  # a passport needs no store
-            raise FileNotFoundError(
-                f"{store}: there is no such file; give the agent's state_dir with"
-                " --state-dir"
-            ) from why
+            raise
     return lineage.document(arguments.state_dir, query, found)
 
 

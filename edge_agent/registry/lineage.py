@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from edge_agent.bundle.passport import passport_bytes
 from edge_agent.bundle.reading import read_yaml
 from edge_agent.dates import instant_of
-from edge_agent.errors import ModelRejected, StoreBusy
+from edge_agent.errors import ModelRejected
 from edge_agent.records import AlarmState, Fallback
 from edge_agent.registry import passports
 from edge_agent.store.looking import Query
+from edge_agent.store.work import soon
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -35,8 +36,6 @@ FACTS = (
 )
 #: Newest transitions shown of those a model made.
 SHOWN = 20
-#: Seconds that somebody who asks waits for the store.
-PATIENCE = 2.0
 _DIGITS = 64
 
 
@@ -56,15 +55,7 @@ def answer(state_dir: Path, journal: Journal, what: str) -> dict[str, Any]:
     Raises:
         StoreBusy: the store does not answer now.
     """
-    asked = journal.look(what)
-    try:
-        found = asked.result(PATIENCE)
-    except TimeoutError as why:
-        asked.cancel()
-        raise StoreBusy(
-            "the store's disk does not answer; look at edge-agent status, ask again"
-        ) from why
-    return document(state_dir, Query.of(what), found)
+    return document(state_dir, Query.of(what), soon(journal.look(what)))
 
 
 def document(state_dir: Path, query: Query, found: Found) -> dict[str, Any]:

@@ -5,20 +5,20 @@ For commands and reports on the gateway itself, and on a copy of a state folder.
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
-from edge_agent.errors import StoreBusy, StoreInUse
-from edge_agent.status import socket
+from edge_agent.errors import StoreInUse
+from edge_agent.status import state_folder
 from edge_agent.store import history, offline
 from edge_agent.store.history import Of, Page, Query
+from edge_agent.store.work import soon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from edge_agent.store.drifts import Drift
     from edge_agent.store.findings import Finding
@@ -29,11 +29,8 @@ if TYPE_CHECKING:
 
 #: What is asked at ``ask.sock``.
 QUESTION = "history"
-STORE = "store.db"
 #: Rows read at most, however many are kept.
 MOST = 20_000
-#: Seconds that somebody who asks waits for the store.
-PATIENCE = 2.0
 _TRIES = 3
 
 
@@ -49,14 +46,7 @@ def answer(state_dir: Path, journal: Journal, what: str) -> dict[str, Any]:
         QuestionWrong: it is none.
         StoreBusy: the store does not answer now.
     """
-    asked = journal.recall(history.query_of(what))
-    try:
-        page = asked.result(PATIENCE)
-    except TimeoutError as why:
-        asked.cancel()
-        raise StoreBusy(
-            "the store's disk does not answer; look at edge-agent status, ask again"
-        ) from why
+    page = soon(journal.recall(history.query_of(what)))
     return {"state_dir": str(state_dir), "page": msgspec.to_builtins(page)}
 
 
@@ -144,30 +134,12 @@ class History:
     def _ask(self, query: Query) -> Page | None:
         assert self.runtime_dir is not None  # noqa: S101 - the caller asked
         what = msgspec.json.encode(query).decode()
-        try:
-            said = asyncio.run(socket.inquire(self.runtime_dir, QUESTION, what))
-        except (OSError, TimeoutError, msgspec.DecodeError):
-            return None
-        if "error" in said:
-            raise StoreInUse(f"the agent cannot say: {said['error']}")
-        if Path(said["state_dir"]).resolve() != self.state_dir.resolve():
-            return None
-        return msgspec.convert(said["page"], Page)
+        said = state_folder.asked(self.state_dir, self.runtime_dir, QUESTION, what)
+        return None if said is None else msgspec.convert(said["page"], Page)
 
     def _read(self, query: Query) -> Kept | None:
-        store = self.state_dir / STORE
-        try:
+        with state_folder.store_of(self.state_dir, self.runtime_dir) as store:
             return _gathered(query, offline.pages(store, query), self.most)
-        except StoreInUse as why:
-            where = self.runtime_dir or "--runtime-dir"
-            raise StoreInUse(
-                f"{why}, which does not answer at {where}/{socket.ASK_NAME}: give its"
-                " runtime_dir, or ask as a user who may open that socket"
-            ) from why
-        except FileNotFoundError as why:
-            raise FileNotFoundError(
-                f"{store}: there is no such file; give the agent's state_dir"
-            ) from why
 
 
 def _gathered(query: Query, pages: Iterator[Page], most: int) -> Kept | None:

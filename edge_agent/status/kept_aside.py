@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import fields, is_dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from edge_agent.dates import date_of
-from edge_agent.errors import QuestionWrong, StoreBusy, StoreInUse
+from edge_agent.errors import QuestionWrong
 from edge_agent.records import AlarmRecord, PipelineInfo, ScoreRecord
-from edge_agent.status import socket
-from edge_agent.status.history import PATIENCE, STORE
+from edge_agent.status import state_folder
 from edge_agent.store import offline, quarantine
 from edge_agent.store.outbox import SEQ_BITS
-from edge_agent.store.work import Inquiry
+from edge_agent.store.work import Inquiry, soon
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from edge_agent.records import Record
     from edge_agent.store.journal import Journal
@@ -50,14 +48,7 @@ def answer(state_dir: Path, journal: Journal, what: str) -> dict[str, Any]:
     """
     asked = _asked(what)
     read = partial(quarantine.page, before=asked.before, output=asked.output)
-    found = journal.inquire(Inquiry(read, quarantine.Page()))
-    try:
-        page = found.result(PATIENCE)
-    except TimeoutError as why:
-        found.cancel()
-        raise StoreBusy(
-            "the store's disk does not answer; look at edge-agent status, ask again"
-        ) from why
+    page = soon(journal.inquire(Inquiry(read, quarantine.Page())))
     return {"state_dir": str(state_dir), **_document(page)}
 
 
@@ -99,32 +90,15 @@ def _ask(
 ) -> dict[str, Any] | None:
     """A page of the agent that runs on this state folder; None where none does."""
     what = msgspec.json.encode(_Asked(before, output)).decode()
-    try:
-        said = asyncio.run(socket.inquire(runtime_dir, QUESTION, what))
-    except (OSError, TimeoutError, msgspec.DecodeError):
-        return None
-    if "error" in said:
-        raise StoreInUse(f"the agent cannot say: {said['error']}")
-    same = Path(said["state_dir"]).resolve() == state_dir.resolve()
-    return said if same else None
+    return state_folder.asked(state_dir, runtime_dir, QUESTION, what)
 
 
 def _read(
     state_dir: Path, runtime_dir: Path, before: int, output: str
 ) -> dict[str, Any]:
-    store = state_dir / STORE
     read = partial(quarantine.page, before=before, output=output)
-    try:
+    with state_folder.store_of(state_dir, runtime_dir) as store:
         return _document(offline.inquire(store, read))
-    except StoreInUse as why:
-        raise StoreInUse(
-            f"{why}, which does not answer at {runtime_dir / socket.ASK_NAME}: give its"
-            " runtime_dir, or ask as a user who may open that socket"
-        ) from why
-    except FileNotFoundError as why:
-        raise FileNotFoundError(
-            f"{store}: there is no such file; give the agent's state_dir"
-        ) from why
 
 
 def _document(page: Page) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from edge_agent.errors import StoreBusy
+
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
 
 
 T = TypeVar("T")
+#: Seconds that somebody who asks waits for the store.
+PATIENCE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +98,21 @@ class Inquiry(Generic[T]):
 
 #: What the writer answers between two commits.
 Ask = Read | Look | Recall | Inquiry[Any]
+
+
+def soon(answer: Future[T]) -> T:
+    """An answer, waited for, but not for long.
+
+    Raises:
+        StoreBusy: the store does not answer now.
+    """
+    try:
+        return answer.result(PATIENCE)
+    except TimeoutError as why:
+        answer.cancel()
+        raise StoreBusy(
+            "the store's disk does not answer; look at edge-agent status, ask again"
+        ) from why
 
 
 @dataclass(slots=True)
