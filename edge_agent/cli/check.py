@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
         loaded = loading.read(arguments.config)
     except Refused as refused:
         return _say(refused.problems, {}, EX_CONFIG, json=arguments.json)
-    from edge_agent.cli.surroundings import look_around
+    from edge_agent.cli.prerequisites import look_around
 
     problems, models = look_around(loaded)
     summary = _summary(loaded, models)

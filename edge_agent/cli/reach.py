@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from edge_agent.centre.aside import Aside
 from edge_agent.centre.bucket import ANSWER, open_bucket
-from edge_agent.cli.surroundings import links
+from edge_agent.cli.prerequisites import links
 from edge_agent.config import secrets
 from edge_agent.config.schema import MqttSource, OpcUaSource
 from edge_agent.errors import ConfigError, SinkLost
