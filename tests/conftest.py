@@ -13,7 +13,7 @@ from tests import peers
 from tests.certificates import Certificates, make_certificates
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 # no deadline: a busy machine is no defect. CI tries the same examples every time, so
@@ -30,10 +30,14 @@ def _own_log() -> Iterator[None]:
     structlog.reset_defaults()
 
 
-@pytest.fixture(autouse=True)
-def _same_models() -> None:
-    """Estimators without a seed of their own are trained alike in every run."""
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Generator[None, object, object]:
+    """Estimators without a seed of their own are trained alike in every run.
+
+    Not in a fixture: pytest-randomly seeds once more between fixtures and test.
+    """
     np.random.seed(0)  # noqa: NPY002 - it is what scikit-learn draws from
+    return (yield)
 
 
 @pytest.fixture
