@@ -74,7 +74,8 @@ def passport() -> dict[str, Any]:
     """The small model on newest values alone: it scores from the first row on."""
     text = bundles.passport()
     newest = [f for f in text["features"] if f["aggregate"] == "last"]
-    return {**text, "features": newest}
+    # or the agent's state says, some day, that its model is due for review
+    return {**text, "features": newest, "review_date": "2099-01-01"}
 
 
 def pipeline(model: str, **score: str) -> dict[str, Any]:
