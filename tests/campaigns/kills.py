@@ -100,7 +100,7 @@ def live(kills: int, seed: int, progress: Progress, before: int = 0) -> Plant:
         link.behave(MANNERS["quick"])
         _drain(plant, agent, hall)
         for name, ear in ears.items():
-            _settle(ear, accounts[name])
+            _settle(ear, accounts[name], committed[name])
     slow = accounts[_SLOW]
     plant.lost = len(committed[_SLOW] - set(slow.known))
     plant.lost_quick = len(committed[_QUICK] - set(accounts[_QUICK].known))
@@ -162,10 +162,10 @@ def _drain(plant: Plant, agent: Victim, hall: Hall) -> None:
     plant.damaged = agent.log().count("store damaged")
 
 
-def _settle(ear: Ear, account: Account) -> None:
-    """Read on until nothing comes any more."""
-    quiet = 0
-    while quiet < 5:
+def _settle(ear: Ear, account: Account, owed: set[Id]) -> None:
+    """Read on until nothing comes any more; for what is owed somewhat longer."""
+    quiet, give_up = 0, time.monotonic() + 30
+    while quiet < 5 or (owed - account.known.keys() and time.monotonic() < give_up):
         heard = ear.fresh()
         account.take(heard)
         quiet = 0 if heard else quiet + 1

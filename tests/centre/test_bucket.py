@@ -177,17 +177,18 @@ async def test_nobody_there() -> None:
 async def test_a_cut_in_the_middle_leaves_nothing(rclone: Server) -> None:
     """A connection cut in mid-upload leaves no object; the next attempt is whole."""
     body = os.urandom(300_000)
-    with Cutter(rclone.port, 100_000, times=1) as proxy:
+    # the client may say it again where a connection was closed: that is cut too
+    with Cutter(rclone.port, 100_000, times=9) as proxy:
         settings = rclone.settings(
             "plants/cut", endpoint=f"http://{peers.HOST}:{proxy.port}"
         )
         with pytest.raises(SinkLost):
             await open_bucket(settings, SECRET).send(NAME, body)
-        assert proxy.cut == 1
+        assert proxy.cut in {1, 2}
         assert open_bucket(rclone.settings("plants/cut"), SECRET).names() == []
-        bucket = open_bucket(settings, SECRET)
-        await bucket.send(NAME, body)
-        assert bucket.get(NAME) == body
+    bucket = open_bucket(rclone.settings("plants/cut"), SECRET)
+    await bucket.send(NAME, body)
+    assert bucket.get(NAME) == body
 
 
 def test_a_folder_that_is_not_mounted_is_never_made(tmp_path: Path) -> None:

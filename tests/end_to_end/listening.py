@@ -91,6 +91,11 @@ class Reader:
             and one.payload["no_score"] != "agent stopped"
         ]
 
+    def heard_goodbye(self) -> bool:
+        """Whether the agent has said last that it goes."""
+        said = self.messages("status")
+        return bool(said) and said[-1].payload["state"] == "offline"
+
     def against_the_schema(self) -> int:
         """Check every message; returns how many there were.
 

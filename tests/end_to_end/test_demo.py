@@ -88,6 +88,7 @@ def test_sixty_seconds(tmp_path: Path) -> None:
     assert "@font-face" not in drawn
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_all_of_it(number: signal.Signals, tmp_path: Path) -> None:
     """Ctrl-C and SIGTERM leave no process and no file, and are no failure."""
@@ -100,7 +101,7 @@ def test_a_signal_ends_all_of_it(number: signal.Signals, tmp_path: Path) -> None
             said += line
         assert left_behind(tmp_path)
         process.send_signal(number)
-        said += process.communicate(timeout=20)[0]
+        said += process.communicate(timeout=60)[0]
 
     assert process.returncode == 0, said
     assert "links recovered: 0 of 0" in said

@@ -26,7 +26,13 @@ pytestmark = pytest.mark.timeout(240)
 
 #: Seconds until labels that came are judged, at most.
 _JUDGED = 90.0
-_WRITTEN = 8.0
+_WRITTEN = 15.0
+
+
+def events_by_id(historian: Historian) -> dict[str, str]:
+    """What was told: a kill lets what was not acknowledged come again, under its id."""
+    heard = historian.messages("events")
+    return {one.payload["id"]: one.payload["event"] for one in heard}
 
 
 @pytest.fixture
@@ -185,7 +191,7 @@ def test_an_operator_rejects_and_confirms(
         agent.start()
         until(lambda: answered() == (1, 1), "known after a kill", _JUDGED)
         agent.stop()
-        events = [one.payload["event"] for one in historian.messages("events")]
+        events = list(events_by_id(historian).values())
         assert events.count("verdict taken") == 2
 
 
@@ -213,6 +219,8 @@ def test_a_broken_promise_has_consequences(
             lambda: f"the deed: {told(agent)}",
             _JUDGED,
         )
+        what = "model given back" if deed == "return" else "limits judge"
+        until(lambda: what in events_by_id(historian).values(), "the deed's event")
         agent.kill()
         agent.start()
         after = told(agent)
@@ -238,10 +246,7 @@ def test_a_broken_promise_has_consequences(
         assert judged(agent, 230)["state"] == "breached"
         assert told(agent)["state"] == "scoring"
         agent.stop()
-        # a kill lets what was not acknowledged come again, under the same id
-        heard = {one.payload["id"]: one.payload for one in historian.messages("events")}
-        events = [one["event"] for one in heard.values()]
-        what = "model given back" if deed == "return" else "limits judge"
+        events = list(events_by_id(historian).values())
         assert events.count(what) == 1
         assert events.count("requirement broken") == (2 if deed == "return" else 1)
         historian.against_the_schema()

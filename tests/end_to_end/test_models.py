@@ -25,7 +25,7 @@ from tests.end_to_end.waiting import until
 from tests.model import bundles
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 pytestmark = pytest.mark.timeout(240)
@@ -47,7 +47,13 @@ def plant(folder: Path, broker: peers.Mosquitto, **promotion: Any) -> dict[str, 
     return config
 
 
-def publish(folder: Path, version: str, *, scale: float = 1.0) -> Path:
+def publish(
+    folder: Path,
+    version: str,
+    *,
+    scale: float = 1.0,
+    changed: Callable[[Path], object] = lambda _: None,
+) -> Path:
     """Put a version into the folder of models, whole at once, as `push` does."""
     text = {**pumps.passport(), "version": version, "title": f"Version {version}"}
     width = len(text["features"])
@@ -59,8 +65,10 @@ def publish(folder: Path, version: str, *, scale: float = 1.0) -> Path:
         outputs={"score": squares.sum(axis=1), "contributions": squares},
     )
     target = folder / "models" / "small" / version
-    shutil.copytree(made.path, target.with_suffix(".coming"))
-    target.with_suffix(".coming").rename(target)
+    coming = target.with_suffix(".coming")
+    shutil.copytree(made.path, coming)
+    changed(coming)
+    coming.rename(target)
     return target
 
 
@@ -201,10 +209,12 @@ def test_only_what_a_trusted_key_signed_scores(
         until(lambda: pipeline(agent)["state"] == "scoring", "the signed one")
         assert pipeline(agent)["signer"]
 
-        second = publish(tmp_path, "1.1.0")
-        sign(second, load_private(key.with_suffix(".key")))
-        (second / ".git").mkdir()
-        (second / ".git" / "x").write_text("a hook")
+        def spoil(bundle: Path) -> None:
+            sign(bundle, load_private(key.with_suffix(".key")))
+            (bundle / ".git").mkdir()
+            (bundle / ".git" / "x").write_text("a hook")
+
+        publish(tmp_path, "1.1.0", changed=spoil)
         until(lambda: stages(agent).get("1.1.0") == "refused", "the one with more")
         assert ".git/x" in pipeline(agent)["next_reason"]
         assert pipeline(agent)["model"] == "small@1.0.0"

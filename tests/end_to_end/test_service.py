@@ -42,13 +42,19 @@ def test_an_orderly_stop_drains_and_leaves_no_value_looking_well(
         rows = len(hall.rows)
         until(lambda: agent.scored() == rows, "all rows")
         code, seconds = agent.stop()
-        until(lambda: heard_offline(historian), "farewell")
+        until(historian.heard_goodbye, "farewell")
 
     assert code == 0
     assert len(historian.rows()) == rows
     historian.against_the_schema()
     with Dashboard(tmp_path, mosquitto) as late_comer:
-        until(lambda: len(late_comer.messages()) >= len(pumps.IDS) + 1, "retained")
+        until(
+            lambda: (
+                len(newest(late_comer, "state")) == len(pumps.IDS)
+                and bool(newest(late_comer, "status"))
+            ),
+            "retained",
+        )
         for state in newest(late_comer, "state").values():
             assert (state["quality"], state["no_score"]) == ("BAD", "agent stopped")
             assert state["score_valid"] is False
@@ -56,12 +62,6 @@ def test_an_orderly_stop_drains_and_leaves_no_value_looking_well(
         assert (status["state"], status["reason"]) == ("offline", "stopped")
         late_comer.against_the_schema()
     figure(f"SIGTERM: drained and gone after {seconds:.2f} s, exit code {code}")
-
-
-def heard_offline(historian: Historian) -> bool:
-    """The agent has said goodbye."""
-    said = historian.messages("status")
-    return bool(said) and said[-1].payload["state"] == "offline"
 
 
 def test_a_stop_without_a_broker_keeps_the_rows_for_the_next_start(

@@ -100,9 +100,7 @@ def test_no_row_is_lost_or_doubled_when_the_broker_is_restarted(
         scada.start()
         until(lambda: bool(historian.messages("history")), "late rows")
         published = hall.finish()
-        until(
-            lambda: len(heard_stamps(historian)) == len(stamps(published)), "all rows"
-        )
+        until(lambda: heard_stamps(historian).total() >= len(published), "all rows")
         until(lambda: agent.status()["store"]["rows"] == 0, "acknowledged")
         agent.stop()
 

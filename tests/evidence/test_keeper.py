@@ -66,8 +66,17 @@ class _House:
         found = await asyncio.wrap_future(asked)
         return len(found)
 
+    async def opened(self) -> None:
+        """Wait until the log is open."""
+        async with asyncio.timeout(20):
+            while self.keeper.status()["state"] == "opening":  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+
     async def settled(self) -> None:
         """Wait until nothing is owed."""
+        await self.opened()
+        # what is not committed yet is not owed yet
+        await asyncio.to_thread(made.settle, self.journal)
         async with asyncio.timeout(20):
             while await self.owed():  # noqa: ASYNC110 - the journal has no such event
                 await asyncio.sleep(0.01)
@@ -101,7 +110,6 @@ async def test_records_go_into_the_log_and_then_out_of_the_journal(
             made.finding(),
         ]
         house.journal.submit([*given, made.scores(5)], {})
-        await asyncio.sleep(0.05)
         await house.settled()
 
     kinds = [one.kind for one in entries(tmp_path / "evidence")]
@@ -126,7 +134,6 @@ async def test_what_is_owed_from_before_is_taken_once(tmp_path: Path) -> None:
     again = _House(tmp_path)
     async with running(again):
         again.journal.submit([made.alarm(400)], {})
-        await asyncio.sleep(0.05)
         await again.settled()
 
     alarms = [one for one in entries(tmp_path / "evidence") if one.kind == "alarm"]
@@ -153,11 +160,11 @@ async def test_a_failing_disk_is_told_once_and_costs_nothing(
             with pytest.raises(SinkLost, match="No space left"):
                 await house.keeper.run()
     assert house.keeper.status()["state"] == "failing"
+    await asyncio.to_thread(made.settle, house.journal)
     assert await house.owed() >= 2
 
     broken = False
     async with running(house):
-        await asyncio.sleep(0.05)
         await house.settled()
         assert house.keeper.status()["state"] == "running"
 
@@ -173,7 +180,6 @@ async def test_damage_is_an_event_and_a_state(tmp_path: Path) -> None:
     house = _House(tmp_path)
     async with running(house):
         house.journal.submit([made.alarm(at) for at in range(5)], {})
-        await asyncio.sleep(0.05)
         await house.settled()
     path = tmp_path / "evidence" / "000001.jsonl"
     path.write_bytes(path.read_bytes().replace(b"3.0", b"1.0", 1))
@@ -182,7 +188,6 @@ async def test_damage_is_an_event_and_a_state(tmp_path: Path) -> None:
     with capture_logs():
         async with running(again):
             again.journal.submit([made.alarm(9)], {})
-            await asyncio.sleep(0.05)
             await again.settled()
             status = again.keeper.status()
             assert status["state"] == "damaged"
@@ -203,14 +208,14 @@ async def test_a_lost_key_is_told(tmp_path: Path) -> None:
     """A key that is gone is replaced; log and SCADA hear of it, with the new id."""
     house = _House(tmp_path)
     async with running(house):
-        await asyncio.sleep(0.05)
+        await house.opened()
     former = house.log.key
     (tmp_path / "evidence" / "gateway.key").unlink()
 
     again = _House(tmp_path)
     with capture_logs() as logged:
         async with running(again):
-            await asyncio.sleep(0.05)
+            await again.opened()
 
     assert again.log.key != former
     told = [one for one in again.told if isinstance(one, EventRecord)]
@@ -245,7 +250,6 @@ async def test_a_step_of_the_clock_is_in_the_log(tmp_path: Path) -> None:
     async with running(house):
         clock.offset = -90 * SECOND
         house.journal.submit([made.alarm(1)], {})
-        await asyncio.sleep(0.05)
         await house.settled()
 
     steps = [one for one in entries(tmp_path / "evidence") if one.what == "clock step"]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 FOLDER = tempfile.gettempdir()  # looks for one by writing to it
-LIMITS = VetLimits(wall_s=5.0, cpu_s=1, memory_mb=64, address_mb=256, files=16)
+LIMITS = VetLimits(wall_s=20.0, cpu_s=1, memory_mb=64, address_mb=256, files=16)
 
 
 def told(work: Callable[[], object]) -> bytes:
