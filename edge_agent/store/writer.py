@@ -150,7 +150,6 @@ class Writer:
             if work is None or work.reads:
                 continue
             self.pledge.look(self._usable, last=work.last)
-            self._show()
             rows = self._tray.depth()[0]
             if work.last and rows and not held:
                 log.error("records lost at stop", rows=rows, error=self._disk.failure)
@@ -235,6 +234,7 @@ class Writer:
             self._tray.failed(work)
             self._disk_failed(error)
             return False
+        self._show()  # first: a record in neither count would look delivered
         self._hand_out(lambda: [*self._tray.committed(work), *reports])
         self._disk.worked()
         return True
