@@ -148,8 +148,12 @@ async def test_those_who_do_not_talk_are_sent_away(tmp_path: Path, name: str) ->
             writer.close()
 
 
-async def test_only_so_many_talk_at_once(tmp_path: Path) -> None:
+async def test_only_so_many_talk_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who comes while the room is full is sent away, and takes no memory."""
+    monkeypatch.setattr(socket, "PATIENCE", 1.5)
+    monkeypatch.setattr(socket, "LONGEST_TALK", 10.0)
     async with serving(tmp_path, lineage=lambda what: {"you said": what}):
         count = socket.CONVERSATIONS + 5
         back = await asyncio.gather(*(sent(tmp_path, b"") for _ in range(count)))

@@ -353,10 +353,10 @@ async def test_a_share_that_hangs_takes_no_second_thread(
     with dropping(tmp_path) as (_, folder):
         monkeypatch.setattr(folder, "look", lambda: release.wait(20))
         watching = Watching(folder)
-        before = threading.active_count()
         for _ in range(3):
             with pytest.raises(SourceLost, match="does not answer"):
                 await watching.run()
-        assert threading.active_count() == before + 1
+        hanging = [one for one in threading.enumerate() if one.name == watching.name]
+        assert len(hanging) == 1
         assert watching.status()["state"] == "down"
         release.set()

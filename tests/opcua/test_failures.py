@@ -133,7 +133,7 @@ async def test_a_lost_message_is_got_back(
     """A message that never arrived is republished, in its place and without loss."""
     monkeypatch.setitem(publishing.MAKERS, "bulk", lambda: Lossy({3, 4}))
     await plant.have(["a"])
-    reading = Reading(plant.endpoint, ["ns=2;s=a"], tmp_path, keepalive="200ms")
+    reading = Reading(plant.endpoint, ["ns=2;s=a"], tmp_path, keepalive="2s")
     async with reading.running():
         await reading.has(0.0)
         for k in range(1, 8):
@@ -160,7 +160,7 @@ async def test_a_message_gone_for_good_is_counted(
     monkeypatch.setattr(UaSession, "republish", gone)
     await plant.have(["a", "b"])
     reading = Reading(
-        plant.endpoint, ["ns=2;s=a", "ns=2;s=b"], tmp_path, keepalive="200ms"
+        plant.endpoint, ["ns=2;s=a", "ns=2;s=b"], tmp_path, keepalive="1s"
     )
     lost = taken(reading.instruments)
     async with reading.running():

@@ -197,7 +197,7 @@ async def test_parameters_are_said_and_shown(plc: Plc, tmp_path: Path) -> None:
 async def test_keep_alives_vouch_for_silent_tags(plc: Plc, tmp_path: Path) -> None:
     """A machine that stands still sends no value, and its link is known to be up."""
     await plc.have(a=1.0)
-    reading = Reading(plc.endpoint, ["ns=2;s=a"], tmp_path, keepalive="100ms")
+    reading = Reading(plc.endpoint, ["ns=2;s=a"], tmp_path, keepalive="500ms")
     async with reading.running():
         await reading.has(1.0)
         first = reading.inbox.alive_until()[0]

@@ -79,6 +79,7 @@ async def test_an_open_finding_is_told_to_a_broker_that_forgot(tmp_path: Path) -
         await until(lambda: sink.peer.kept("status"))
         journal.submit([made.finding(NOW, id="a"), made.finding(NOW, id="b")], {})
         journal.submit([made.finding(NOW, FindingState.CLOSED, id="a")], {})
+        await until(lambda: len(sink.peer.read("events")) == 3)
         await _empty(journal)
         sink.peer.retained.clear()
         sink.links[0].cut()

@@ -225,7 +225,7 @@ async def test_denied_topic_says_what_to_do(tmp_path: Path) -> None:
         ):
             journal.submit([made.scores(3, at=NOW), made.alarm(NOW)], {})
             await until(lambda: "every message is refused" in _error(one))
-            assert journal.status()["rows"] == 4
+            await until(lambda: journal.status()["rows"] == 4)
             assert "not authorized" in _error(one)
 
 

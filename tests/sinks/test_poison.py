@@ -45,6 +45,7 @@ async def test_row_that_makes_a_broker_hang_up_is_found_and_kept_aside(
         settings = output(broker.port, version="3.1.1")
         async with forwarding(tmp_path, _sink(settings), settings) as (journal, _):
             journal.submit([made.scores(3, at=NOW + at) for at in range(6)], {})
+            await until(lambda: journal.status()["quarantined"], 20)
             await until(lambda: journal.status()["rows"] == 0, 20)
             found = kept_aside.answer(tmp_path, journal, "")
     rows = [

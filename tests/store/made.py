@@ -28,6 +28,7 @@ from edge_agent.records import (
 from edge_agent.records.appetites import CENTRE, SCADA
 from edge_agent.store.journal import Journal
 from edge_agent.store.traces import NOWHERE
+from edge_agent.store.work import Inquiry
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -216,11 +217,13 @@ def journal(
 
 
 def settle(of: Journal) -> None:
-    """Wait until everything submitted is on disk."""
+    """Wait until everything submitted is on disk, told, and in the status."""
     give_up = time.monotonic() + 15
     while of.status()["memory_rows"]:
         assert time.monotonic() < give_up
         time.sleep(0.002)
+    # answered by the writer behind the commit: its listeners and the status know of it
+    of.inquire(Inquiry(lambda _: None, None)).result(15)
 
 
 def everything(of: Journal, sink: str = "scada") -> list[Record]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from edge_agent.records import AlarmRecord, LossRecord, ScoreRecord
-from edge_agent.store import chores, engine, holdings, pending, soundness, writer
+from edge_agent.store import chores, engine, holdings, pages, pending, soundness, writer
 from tests.store import made
 
 if TYPE_CHECKING:
@@ -35,6 +35,18 @@ def _broken(path: Path) -> None:
     content = bytearray(path.read_bytes())
     middle = len(content) // 2 // 4096 * 4096
     content[middle : middle + 4096] = b"\xff" * 4096
+    path.write_bytes(content)
+
+
+def _broken_scores(path: Path) -> None:
+    """A page is gone that holds scores of the middle: no start looks at it."""
+    with closing(sqlite3.connect(path)) as sql:
+        (body,) = sql.execute(
+            "SELECT body FROM outbox WHERE class = 3 AND at_first = ?", (_TURNS // 2,)
+        ).fetchone()
+    content = bytearray(path.read_bytes())
+    page = content.index(body) // pages.PAGE * pages.PAGE
+    content[page : page + pages.PAGE] = b"\xff" * pages.PAGE
     path.write_bytes(content)
 
 
@@ -200,7 +212,7 @@ def test_damage_found_beside_work_is_put_aside_then(
     """A broken page of a large store shows in the look through; the rest is kept."""
     path = tmp_path / "outbox.db"
     _filled(path)
-    _broken(path)
+    _broken_scores(path)
     # its start looks at nothing of the outbox, not even how much there is
     monkeypatch.setattr(soundness, "WHOLE", 0)
     monkeypatch.setattr(holdings, "measured", lambda _: holdings.Held())

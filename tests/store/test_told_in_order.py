@@ -73,6 +73,10 @@ def test_no_event_is_told_before_a_loss_report_that_is_being_written(
         entries = number(self, records)
         if entries:
             journal.submit([made.event("behind"), made.alarm(1)], {})
+            give_up = time.monotonic() + 10
+            while all(s.record != made.alarm(1) for s in [*heard]):
+                assert time.monotonic() < give_up
+                time.sleep(0.01)
             threading.Event().wait(_HELD)
             at_once.extend(heard)
         return entries
