@@ -115,7 +115,7 @@ def _outage(
     took = time.monotonic() - began
     status = journal.status()
     warm = memory[int(len(memory) * _WARM) :]
-    grown = max(warm) / warm[0] - 1
+    spread = (max(warm) - min(warm)) / min(warm)
     assert journal.stop(60)
     # the last reports of losses take room too. Reported or not: what the ledger
     # counted, by the counter of the drops
@@ -127,7 +127,7 @@ def _outage(
     figures[f"{name}: took, s"] = round(took)
     figures[f"{name}: largest file, MiB"] = round(max(largest, _size(path)), 1)
     figures[f"{name}: RSS after warm-up, MB"] = f"{min(warm):.0f} to {max(warm):.0f}"
-    found.promise(grown <= 0.1, f"{name}: RSS flat within 10 % ({grown:.1%})")
+    found.promise(spread <= 0.1, f"{name}: RSS flat within 10 % ({spread:.1%})")
     scores = _scores_kept(path)
     figures[f"{name}: score rows kept + lost"] = [scores, lost]
     found.promise(
