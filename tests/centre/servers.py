@@ -196,6 +196,10 @@ class Cutter:
     def __exit__(self, *_: object) -> None:
         self._listener.close()
 
+    def mend(self) -> None:
+        """Cut nothing any more."""
+        self._left = 0
+
     def _accept(self) -> None:
         with suppress(OSError):
             while True:

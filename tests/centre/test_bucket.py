@@ -186,9 +186,10 @@ async def test_a_cut_in_the_middle_leaves_nothing(rclone: Server) -> None:
             await open_bucket(settings, SECRET).send(NAME, body)
         assert proxy.cut in {1, 2}
         assert open_bucket(rclone.settings("plants/cut"), SECRET).names() == []
-    bucket = open_bucket(rclone.settings("plants/cut"), SECRET)
-    await bucket.send(NAME, body)
-    assert bucket.get(NAME) == body
+        proxy.mend()
+        bucket = open_bucket(settings, SECRET)
+        await bucket.send(NAME, body)
+        assert bucket.get(NAME) == body
 
 
 def test_a_folder_that_is_not_mounted_is_never_made(tmp_path: Path) -> None:
